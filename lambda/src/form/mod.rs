@@ -1,0 +1,129 @@
+//! From what was sent to a typed [`Submission`], or to every reason why not.
+//!
+//! Pure. A [`Checker`] is made once from the declared form; the page's form and the API share every rule
+//! and differ only in how a value is read: a form sends text under repeated keys, JSON sends types.
+
+mod country;
+mod pattern;
+mod problem;
+mod read;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+pub use country::{Country, countries, country_name};
+pub use pattern::{PatternError, compile_pattern};
+pub use problem::{FieldError, Problem};
+
+use crate::address::Address;
+use crate::config::{Field, FieldType, Form};
+use crate::sign_up::{ConsentGiven, FieldValue, Fields};
+use read::Raw;
+
+/// The key of the consent box in the form and in the API. No field can be named so when consent is declared.
+pub const CONSENT: &str = "consent";
+
+/// What a person sent, once every rule holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submission {
+    pub email: Address,
+    /// The other fields by name; those left empty are absent.
+    pub fields: Fields,
+    /// Present when the form declares consent.
+    pub consent: Option<ConsentGiven>,
+}
+
+/// A form whose patterns are compiled.
+#[derive(Clone, Debug)]
+pub struct Checker {
+    form: Form,
+    patterns: BTreeMap<String, Regex>,
+}
+
+impl Checker {
+    /// Fails when a pattern is no regular expression, or too large a one.
+    pub fn new(form: &Form) -> Result<Self, PatternError> {
+        let patterns = form
+            .fields
+            .iter()
+            .filter_map(|field| Some((field, field.pattern.as_deref()?)))
+            .map(|(field, pattern)| Ok((field.name.clone(), compile_pattern(pattern)?)))
+            .collect::<Result<_, PatternError>>()?;
+        Ok(Self { form: form.clone(), patterns })
+    }
+
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// Checks the decoded pairs of an HTML form. Keys the form does not declare are ignored: browsers and
+    /// their extensions add some.
+    pub fn check_html(&self, pairs: &[(String, String)]) -> Result<Submission, Vec<FieldError>> {
+        let values = |name: &str| -> Vec<&str> {
+            pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+        };
+        let consent = values(CONSENT).iter().any(|value| !value.is_empty());
+        self.check(|field| read::html(field, &values(&field.name)), Ok(consent), Vec::new())
+    }
+
+    /// Checks a JSON object. Every key must be declared and every value of its field's type; `null` is absent.
+    pub fn check_json(&self, object: &Map<String, Value>) -> Result<Submission, Vec<FieldError>> {
+        let declared = |name: &str| self.form.fields.iter().any(|field| field.name == name);
+        let unknown = object
+            .keys()
+            .filter(|name| !declared(name) && !(self.form.consent.is_some() && *name == CONSENT))
+            .map(|name| FieldError::unknown(name))
+            .collect();
+        let consent = match object.get(CONSENT) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(given)) => Ok(*given),
+            Some(_) => Err(Problem::WrongType("true or false")),
+        };
+        let nothing = Value::Null;
+        self.check(|field| read::json(field, object.get(&field.name).unwrap_or(&nothing)), consent, unknown)
+    }
+
+    fn check(
+        &self,
+        read: impl Fn(&Field) -> Result<Raw, Problem>,
+        consent: Result<bool, Problem>,
+        mut errors: Vec<FieldError>,
+    ) -> Result<Submission, Vec<FieldError>> {
+        let mut email = None;
+        let mut fields = Fields::new();
+        for field in &self.form.fields {
+            let pattern = self.patterns.get(&field.name);
+            match read(field).and_then(|raw| rules::check(field, pattern, raw)) {
+                Ok(Some(FieldValue::Text(address))) if field.kind == FieldType::Email => {
+                    email = Address::parse(&address).ok();
+                }
+                Ok(Some(value)) => drop(fields.insert(field.name.clone(), value)),
+                Ok(None) => {}
+                Err(problem) => errors.push(FieldError::new(field, &problem)),
+            }
+        }
+        let consent = match (&self.form.consent, consent) {
+            (None, _) => None,
+            (Some(consent), Ok(true)) => {
+                Some(ConsentGiven { text: consent.text.clone(), version: consent.version.clone() })
+            }
+            (Some(_), Ok(false)) => {
+                errors.push(FieldError::consent(&Problem::Required));
+                None
+            }
+            (Some(_), Err(problem)) => {
+                errors.push(FieldError::consent(&problem));
+                None
+            }
+        };
+        match email {
+            Some(email) if errors.is_empty() => Ok(Submission { email, fields, consent }),
+            // A form without a field of type `email` is refused by the spec's checks, and here for good measure.
+            None if errors.is_empty() => Err(vec![FieldError::unknown("email")]),
+            _ => Err(errors),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The sign-up service that `signupctl` deploys.
+//!
+//! ```text
+//! request -> form::Checker -> Submission -> sign_up::plan -> NewSignUp -> Store::sign_up (one transaction)
+//!                                                                            |
+//!            web::router <- page                                     the table's stream
+//!                                                                            |
+//!                 mail <- Store::lease_mail <- worker <- stream::changes <---+
+//!                  |                             |
+//!               Mailer                 Store::record_events
+//! ```
+//!
+//! Left of the store everything is pure: values in, values out, the time and the random bits passed in.
+//! One binary, `bootstrap`, holds three handlers: `web` answers requests, `worker` follows the stream,
+//! `sweeper` sends what the stream lost. `signupctl` uses [`config`] for its spec, [`form::compile_pattern`]
+//! and [`address::Address`] for its checks, and [`store`] for its lists.
+
+pub mod address;
+pub mod clock;
+pub mod config;
+pub mod form;
+pub mod keys;
+pub mod page;
+pub mod sign_up;
+pub mod store;
+pub mod token;

@@ -1,0 +1,101 @@
+//! Answers to a mistaken call of the API, as RFC 9457 problems.
+
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::body::BodyError;
+use crate::form::FieldError;
+use crate::store::StoreError;
+
+/// A problem: its status says what kind it is, so `type` stays `about:blank`.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Problem {
+    r#type: &'static str,
+    title: &'static str,
+    #[serde(serialize_with = "status")]
+    status: StatusCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+fn status<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    fn new(status: StatusCode, title: &'static str, detail: Option<&'static str>) -> Self {
+        Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), retry_after: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_string(&self).expect("a problem is plain JSON");
+        let mut response = (self.status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+        }
+        response
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Type => Self::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported media type",
+                Some("Send a JSON object as `application/json`"),
+            ),
+            BodyError::TooLarge => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", Some("A body is at most 64 KB"))
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        super::log_failure(&error);
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", None)
+    }
+}
+
+pub(super) fn not_json() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "Bad request", Some("The body is no JSON object"))
+}
+
+pub(super) fn invalid(errors: Vec<FieldError>) -> Problem {
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "Some fields are not valid", None);
+    Problem { errors, ..problem }
+}
+
+pub(super) fn too_many(retry_after: u32) -> Problem {
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many sign-ups", Some("Try again later"));
+    Problem { retry_after: Some(retry_after), ..problem }
+}
+
+pub(super) fn expired() -> Problem {
+    Problem::new(StatusCode::GONE, "This token has expired", Some("Sign up again to be sent a new one"))
+}
+
+pub(super) fn unknown_token() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "There is no such token", None)
+}
+
+pub(super) fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "Not found", None)
+}
+
+pub(super) fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", None)
+}

@@ -1,0 +1,96 @@
+//! HTTP: the SDK's client, counted, and plain requests to the service's own endpoint.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_smithy_http_client::{Builder, Connector, tls};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+
+use crate::error::{Failure, Outcome};
+
+const TLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+
+/// An HTTP client for the SDK that adds every request to `calls`. Without TLS for a local endpoint,
+/// which saves loading the system's roots.
+pub fn counting_client(calls: Arc<AtomicU64>, plain: bool) -> SharedHttpClient {
+    let inner = if plain { Builder::new().build_http() } else { Builder::new().tls_provider(TLS).build_https() };
+    SharedHttpClient::new(CountingClient { inner, calls })
+}
+
+#[derive(Debug)]
+struct CountingClient {
+    inner: SharedHttpClient,
+    calls: Arc<AtomicU64>,
+}
+
+impl HttpClient for CountingClient {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(CountingConnector { inner, calls: Arc::clone(&self.calls) })
+    }
+}
+
+#[derive(Debug)]
+struct CountingConnector {
+    inner: SharedHttpConnector,
+    calls: Arc<AtomicU64>,
+}
+
+impl HttpConnector for CountingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.inner.call(request)
+    }
+}
+
+/// An answer to a plain request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// Sends plain GET requests, with a deadline of ten seconds each.
+#[derive(Clone, Debug)]
+pub struct Fetcher {
+    connector: SharedHttpConnector,
+}
+
+impl Fetcher {
+    /// `plain` leaves TLS out, for addresses on this machine.
+    pub fn new(plain: bool) -> Self {
+        let connector =
+            if plain { Connector::builder().build_http() } else { Connector::builder().tls_provider(TLS).build() };
+        Self { connector: SharedHttpConnector::new(connector) }
+    }
+
+    /// GETs `url`. Fails when there is no answer at all; any status is an answer.
+    pub async fn get(&self, url: &str) -> Outcome<Answer> {
+        let failed =
+            |cause: String| Failure::new("endpoint_unreachable", format!("`{url}` does not answer")).cause(cause);
+        let mut request = HttpRequest::new(SdkBody::empty());
+        request.set_uri(url).map_err(|error| failed(error.to_string()))?;
+        let exchange = async {
+            let response = self.connector.call(request).await.map_err(|error| failed(innermost(&error)))?;
+            let status = response.status().as_u16();
+            let body = ByteStream::new(response.into_body()).collect().await;
+            let body = body.map_err(|error| failed(error.to_string()))?.to_vec();
+            Ok(Answer { status, body })
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), exchange)
+            .await
+            .unwrap_or_else(|_| Err(failed("no answer within 10 seconds".into())))
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |error| error.source())
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string)
+}

@@ -1,0 +1,138 @@
+//! Builds the function's binary with cargo: lightly for this machine, small for Lambda.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::Command;
+
+use super::host_architecture;
+use crate::engine::progress::Progress;
+use crate::error::{Failure, Outcome};
+use crate::spec::Architecture;
+
+/// glibc of Lambda's `provided.al2023`, which zigbuild links against whatever this machine has.
+const ZIG_GLIBC: &str = "2.34";
+
+/// The binary for this machine in the light profile.
+pub async fn local(progress: &Progress) -> Outcome<Vec<u8>> {
+    cargo(&["build"], progress).await
+}
+
+/// The binary for Lambda in the size-optimised profile.
+///
+/// zigbuild builds for either architecture and pins glibc. Without it, plain cargo serves when this
+/// machine is of the wanted kind; the ELF check that follows tells whether its glibc is too new.
+pub async fn for_lambda(architecture: Architecture, progress: &Progress) -> Outcome<Vec<u8>> {
+    let triple = match architecture {
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
+    };
+    if has_zigbuild().await {
+        let target = format!("{triple}.{ZIG_GLIBC}");
+        return cargo(&["zigbuild", "--profile", "handler", "--target", &target], progress).await.map_err(|failure| {
+            match failure.cause.as_deref() {
+                // rustc's wording when the standard library of the target is not installed.
+                Some(cause) if cause.contains("can't find crate for") => {
+                    failure.hint(format!("run `rustup target add {triple}` and deploy again"))
+                }
+                _ => failure,
+            }
+        });
+    }
+    if cfg!(target_os = "linux") && host_architecture() == architecture {
+        return cargo(&["build", "--profile", "handler"], progress).await;
+    }
+    let other = match host_architecture() {
+        Architecture::X86_64 if cfg!(target_os = "linux") => " or set `capacity.architecture: x86_64`",
+        Architecture::Arm64 if cfg!(target_os = "linux") => " or set `capacity.architecture: arm64`",
+        _ => "",
+    };
+    Err(Failure::new("cannot_build", format!("this machine cannot build the function for {}", architecture.name()))
+        .cause("cargo-zigbuild is not installed")
+        .hint(format!(
+            "run `pip install ziglang cargo-zigbuild && rustup target add {triple}`,{other} or pass `--handler ZIP`"
+        )))
+}
+
+async fn has_zigbuild() -> bool {
+    let asked = Command::new("cargo-zigbuild").arg("--version").stdin(Stdio::null()).output().await;
+    asked.is_ok_and(|answer| answer.status.success())
+}
+
+/// The service's sources: those this program was built from.
+fn workspace() -> Outcome<PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if workspace.join("lambda/Cargo.toml").is_file() {
+        return Ok(workspace.to_owned());
+    }
+    Err(Failure::new("cannot_build", "the sources of the function are not on this machine")
+        .cause(format!("there is no `{}`", workspace.join("lambda").display()))
+        .hint("pass a prebuilt one with `--handler ZIP`"))
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Runs cargo on the function's binary and returns the file it made.
+async fn cargo(arguments: &[&str], progress: &Progress) -> Outcome<Vec<u8>> {
+    let workspace = workspace()?;
+    let step = progress.step("building the function");
+    let failed = |cause: String| Failure::new("build_failed", "the function cannot be built").cause(cause);
+    let mut child = Command::new("cargo")
+        .args(arguments)
+        .args(["--bin", "bootstrap", "--message-format", "json-render-diagnostics", "--color", "never", "--locked"])
+        .current_dir(workspace)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| {
+            failed(format!("cargo does not start: {error}")).hint("install Rust, or pass `--handler ZIP`")
+        })?;
+    let (Some(mut stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(failed("cargo has no output to read".into()));
+    };
+    let messages = async {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).await.map(|_| text)
+    };
+    let diagnostics = async {
+        let (mut lines, mut last) = (BufReader::new(stderr).lines(), Vec::new());
+        while let Ok(Some(line)) = lines.next_line().await {
+            step.detail(line.trim());
+            last.push(line);
+        }
+        last
+    };
+    let (messages, diagnostics) = tokio::join!(messages, diagnostics);
+    let status = child.wait().await.map_err(|error| failed(error.to_string()))?;
+    let messages = messages.map_err(|error| failed(error.to_string()))?;
+    if !status.success() {
+        let errors = diagnostics.iter().position(|line| line.starts_with("error")).unwrap_or(0);
+        return Err(failed(diagnostics[errors..].join("\n    ")));
+    }
+    let executable = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .filter(|message| message.reason == "compiler-artifact")
+        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == "bootstrap"))
+        .find_map(|message| message.executable)
+        .ok_or_else(|| failed("cargo names no executable".into()))?;
+    let binary = std::fs::read(&executable).map_err(|error| failed(format!("`{}`: {error}", executable.display())))?;
+    if diagnostics.iter().any(|line| line.trim_start().starts_with("Compiling")) {
+        step.done("built the function");
+    }
+    Ok(binary)
+}

@@ -1,0 +1,78 @@
+//! Zips that are the same, byte for byte, whenever and wherever they are made.
+
+use std::fs::File;
+use std::io::{Cursor, Read, Write};
+use std::path::Path;
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+use crate::error::{Failure, Outcome};
+
+/// Names what the bytes of a bundle depend on beside its files; raise it when that changes.
+pub const FORMAT: &[u8] = b"signupctl bundle 1";
+
+/// The largest binary taken from a zip: Lambda unpacks at most 250 MB.
+const MAX_BYTES: u64 = 250 * 1024 * 1024;
+
+/// Zips files of the given names and modes in that order, with the zip format's earliest time.
+pub fn zip(files: &[(&str, u32, &[u8])], level: u8) -> Outcome<Vec<u8>> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let failed = |cause: String| Failure::new("bundle_failed", "the function cannot be zipped").cause(cause);
+    for (name, mode, bytes) in files {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(i64::from(level)))
+            .last_modified_time(DateTime::default())
+            .unix_permissions(*mode);
+        writer.start_file(*name, options).map_err(|error| failed(error.to_string()))?;
+        writer.write_all(bytes).map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(writer.finish().map_err(|error| failed(error.to_string()))?.into_inner())
+}
+
+/// Takes one file out of a zip.
+pub fn extract(path: &Path, name: &str) -> Outcome<Vec<u8>> {
+    let failed = |cause: String| {
+        Failure::usage("handler_unusable", format!("`{}` is no handler", path.display()))
+            .cause(cause)
+            .hint("a handler is a zip with a Linux executable named `bootstrap`")
+    };
+    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    let mut archive = ZipArchive::new(file).map_err(|error| failed(error.to_string()))?;
+    let entry = archive.by_name(name).map_err(|_| failed(format!("it holds no `{name}`")))?;
+    let mut bytes = Vec::new();
+    entry.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(failed("its `bootstrap` is larger than Lambda takes".to_owned()));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_files_give_the_same_bytes_and_come_out_again() {
+        let files: [(&str, u32, &[u8]); 2] = [("bootstrap", 0o755, b"code"), ("service.json", 0o644, b"{}")];
+        let first = zip(&files, 9).expect("a zip");
+        assert_eq!(first, zip(&files, 9).expect("a zip"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.zip");
+        std::fs::write(&path, &first).expect("written");
+        assert_eq!(extract(&path, "bootstrap").expect("a file"), b"code");
+        assert_eq!(extract(&path, "missing").expect_err("no such file").code, "handler_unusable");
+        let mode = ZipArchive::new(Cursor::new(first)).expect("a zip").by_index(0).expect("a file").unix_mode();
+        assert_eq!(mode.map(|mode| mode & 0o777), Some(0o755));
+    }
+
+    #[test]
+    fn what_is_no_zip_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.zip");
+        std::fs::write(&path, b"no zip").expect("written");
+        let failure = extract(&path, "bootstrap").expect_err("no zip");
+        assert_eq!((failure.code, failure.exit), ("handler_unusable", crate::error::Exit::Usage));
+    }
+}

@@ -1,0 +1,139 @@
+//! The command line: what can be said, and how it reads.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::engine::template::Role;
+use crate::output::ColorChoice;
+
+/// One YAML file in, a production sign-up service in your own AWS account out.
+#[derive(Debug, Parser)]
+#[command(name = "signupctl", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The spec
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "signup.yaml")]
+    pub file: PathBuf,
+    /// Lay `environments.NAME` of the spec over it; the service becomes `<service>-NAME`
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Use an AWS emulator on this machine instead of an account
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// Profile of the AWS configuration
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// AWS Region; wins over the spec's
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Print one JSON object on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Consent to everything that would be asked
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+    /// Say more on stderr; twice for every request to AWS
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the spec without talking to AWS
+    Validate,
+    /// Show what a deploy would change
+    Plan(Plan),
+    /// Create or update the service
+    Deploy(Deploy),
+    /// Show the service's stacks, endpoint and sign-ups
+    Status,
+    /// Print the outputs of the service's stacks
+    Outputs,
+    /// Look at the people who signed up
+    #[command(subcommand)]
+    Users(Users),
+    /// Delete the service; the data stays unless told otherwise
+    Destroy(Destroy),
+    /// Print a CloudFormation template as it is deployed
+    Template {
+        /// Which of the stacks
+        role: Role,
+    },
+    /// The local AWS emulator behind `--local`
+    #[command(subcommand)]
+    Local(Local),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Plan {
+    /// Exit with 3 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Use the `bootstrap` in this zip instead of building the function
+    #[arg(long, value_name = "ZIP")]
+    pub handler: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Deploy {
+    /// Use the `bootstrap` in this zip instead of building the function
+    #[arg(long, value_name = "ZIP")]
+    pub handler: Option<PathBuf>,
+    /// Do not ask the endpoint whether the new version answers
+    #[arg(long)]
+    pub no_proof: bool,
+    /// Go on even if the change takes the table, and so users' data, away
+    #[arg(long)]
+    pub allow_data_loss: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Destroy {
+    /// Delete the table with all sign-ups, the artifacts and the keys too
+    #[arg(long)]
+    pub delete_data: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Users {
+    /// List users, newest first
+    List {
+        /// At most this many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+        /// Go on behind an earlier page: its `next`
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Local {
+    /// Start it, installing it first if need be
+    Up {
+        /// Refuse what a function's role does not allow, as AWS does
+        #[arg(long)]
+        enforce_roles: bool,
+    },
+    /// Stop it; what it holds is gone
+    Down,
+    /// Tell whether it runs, and where
+    Status,
+    /// List the mail that it captured, and print the newest
+    Inbox {
+        /// Print mail N of the list whole
+        #[arg(long, value_name = "N")]
+        open: Option<usize>,
+    },
+}

@@ -1,0 +1,139 @@
+//! `destroy`: takes the service down, keeps its data unless told otherwise, and says what is left.
+
+use serde::Serialize;
+
+use super::Context;
+use crate::aws::Aws;
+use crate::cli;
+use crate::engine::events::{self, Pace};
+use crate::engine::progress::Progress;
+use crate::engine::stack::{self, Deployed, DeployedStacks};
+use crate::engine::template::Role;
+use crate::engine::{data, keys, sender, settle};
+use crate::error::{Exit, Failure, Outcome};
+use crate::spec::Spec;
+
+/// What went, what stayed, and what that costs.
+#[derive(Debug, Default, Serialize)]
+struct Receipt {
+    service: String,
+    region: String,
+    deleted: Vec<String>,
+    kept: Vec<String>,
+    costs: Option<&'static str>,
+    api_calls: u64,
+    duration_ms: u128,
+}
+
+pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
+    let output = &context.output;
+    let spec = context.spec()?;
+    let aws = context.aws(&spec).await?;
+    let progress = Progress::new(*output);
+    let stacks = stack::read_all(&aws, &spec.service).await?;
+    consent(context, &spec, &aws, &stacks, arguments.delete_data).await?;
+    // Consent to delete the stacks is consent to delete the broken ones.
+    let settling = crate::output::Output { yes: true, ..*output };
+    let mut stacks = settle::settle(&aws, stacks, &progress, &settling).await?;
+
+    let mut receipt = Receipt { service: spec.service.clone(), region: aws.region.clone(), ..Receipt::default() };
+    let (workers, web) = (stacks.remove(&Role::Workers), stacks.remove(&Role::Web));
+    let (workers, web) = tokio::join!(delete(&aws, workers.as_ref(), &progress), delete(&aws, web.as_ref(), &progress));
+    receipt.deleted.extend([workers?, web?].into_iter().flatten());
+    let data = stacks.remove(&Role::Data);
+    if arguments.delete_data {
+        delete_data(&aws, &spec, data.as_ref(), &progress, &mut receipt).await?;
+    } else if let Some(data) = &data {
+        receipt.kept.push(format!("stack `{}`", data.name));
+        if let Some(table) = data.outputs.get("TableName") {
+            receipt.kept.push(format!("table `{table}` with all sign-ups"));
+        }
+        receipt.kept.push(format!("keys `{}/…` in Parameter Store", spec.key_prefix()));
+        receipt.costs = Some("storage of the table and its continuous backups, by the gigabyte; nothing by the hour");
+    }
+    drop(progress);
+    receipt.api_calls = aws.calls();
+    receipt.duration_ms = output.started.elapsed().as_millis();
+    output.text(render(context, &receipt));
+    output.object(&receipt);
+    Ok(Exit::Done)
+}
+
+/// Asks for the service's name, so that no habit of pressing `y` deletes a service.
+async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedStacks, delete_data: bool) -> Outcome<()> {
+    let output = &context.output;
+    if output.yes || (stacks.is_empty() && !delete_data) {
+        return Ok(());
+    }
+    let what = match delete_data {
+        true => output.red("the service and all its sign-ups, for good"),
+        false => "the service; its sign-ups stay".to_owned(),
+    };
+    output.note(format!("This deletes {what}: `{}` in {}.", spec.service, aws.describe().await?));
+    if output.ask("Type the service's name to go on: ")? == spec.service {
+        return Ok(());
+    }
+    Err(Failure::new("declined", "nothing was deleted").cause("that is not the service's name"))
+}
+
+/// Deletes a stack and follows it to its end; returns what the receipt says.
+async fn delete(aws: &Aws, stack: Option<&Deployed>, progress: &Progress) -> Outcome<Option<String>> {
+    let Some(stack) = stack else { return Ok(None) };
+    let client = aws.cloudformation();
+    let newest = events::newest(&client, &stack.id).await?;
+    stack::delete(&client, stack).await?;
+    let pace = Pace::of(aws.is_local());
+    let ending = events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, pace).await?;
+    if ending.is_success() {
+        return Ok(Some(format!("stack `{}`", stack.name)));
+    }
+    Err(ending.failure(&stack.name, "delete"))
+}
+
+async fn delete_data(
+    aws: &Aws,
+    spec: &Spec,
+    stack: Option<&Deployed>,
+    progress: &Progress,
+    receipt: &mut Receipt,
+) -> Outcome<()> {
+    let key_prefix = spec.key_prefix();
+    let retained = data::retained(aws, &key_prefix, stack).await?;
+    if let Some(stack) = stack {
+        data::unlock(aws, &key_prefix, stack, &retained).await?;
+        receipt.deleted.extend(delete(aws, Some(stack), progress).await?);
+    }
+    if !retained.is_empty() {
+        data::delete(aws, &key_prefix, &retained, progress).await?;
+    }
+    receipt.deleted.extend(retained.tables.iter().map(|table| format!("table `{table}` with all sign-ups")));
+    receipt.deleted.extend(retained.buckets.iter().map(|bucket| format!("bucket `{bucket}`")));
+    receipt.deleted.extend(keys::delete(aws, &key_prefix).await?.into_iter().map(|key| format!("key `{key}`")));
+    if sender::release(aws, &spec.service, &spec.email.from).await? {
+        receipt.deleted.push("the sender's identity in SES, which this service had begun".into());
+    }
+    Ok(())
+}
+
+fn render(context: &Context, receipt: &Receipt) -> String {
+    let output = &context.output;
+    if receipt.deleted.is_empty() && receipt.kept.is_empty() {
+        return format!("there was nothing to delete: `{}` is not deployed here", receipt.service);
+    }
+    let mut lines = Vec::new();
+    match receipt.deleted.is_empty() {
+        true => lines.push(format!("nothing was left to delete of `{}`", receipt.service)),
+        false => lines.push(format!("deleted of `{}`", receipt.service)),
+    }
+    lines.extend(receipt.deleted.iter().map(|what| format!("  {} {what}", output.dim("-"))));
+    if !receipt.kept.is_empty() {
+        lines.push("kept".into());
+        lines.extend(receipt.kept.iter().map(|what| format!("  {} {what}", output.green("="))));
+        lines.push(format!(
+            "costs from now on: {}\n`signupctl deploy{arguments}` brings the service back with its users; `signupctl destroy --delete-data{arguments}` deletes these too",
+            receipt.costs.unwrap_or("nothing"),
+            arguments = context.arguments(),
+        ));
+    }
+    lines.join("\n")
+}

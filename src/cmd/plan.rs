@@ -1,0 +1,66 @@
+//! `plan`: what a deploy would do. Leaves the account as it was.
+
+use serde_json::json;
+
+use super::{Context, describe};
+use crate::aws::Aws;
+use crate::bundle::{self, Bundle, Source};
+use crate::cli;
+use crate::engine::progress::Progress;
+use crate::engine::stack::{self, DeployedStacks, State};
+use crate::engine::stage;
+use crate::error::{Exit, Failure, Outcome};
+use crate::spec::Spec;
+
+/// What plan and deploy both begin with.
+#[derive(Debug)]
+pub struct Prepared {
+    pub spec: Spec,
+    pub aws: Aws,
+    pub bundle: Bundle,
+    pub stacks: DeployedStacks,
+}
+
+/// Reads the spec, starts the emulator if that is the target, builds the bundle and reads the stacks.
+pub async fn prepare(context: &Context, handler: Option<std::path::PathBuf>, progress: &Progress) -> Outcome<Prepared> {
+    let mut spec = context.spec()?;
+    let emulator = if context.global.local {
+        let running = crate::local::up(&context.folders, None, progress).await?;
+        tracing::info!("{}", describe(&running));
+        Some(running.endpoint)
+    } else {
+        None
+    };
+    let aws = context.connect(&spec, emulator).await?;
+    let source = match (handler, context.global.local) {
+        (Some(zip), _) => Source::Handler(zip),
+        (None, true) => Source::Local,
+        (None, false) => Source::Aws,
+    };
+    // The account is asked first: a build of minutes must not precede a refusal.
+    let stacks = stack::read_all(&aws, &spec.service).await?;
+    if context.global.local {
+        spec.capacity.architecture = bundle::host_architecture();
+    }
+    let bundle = bundle::make(&spec, &source, &context.folders.cache, progress).await?;
+    Ok(Prepared { spec, aws, bundle, stacks })
+}
+
+pub async fn run(context: &Context, arguments: cli::Plan) -> Outcome<Exit> {
+    let progress = Progress::new(context.output);
+    let Prepared { spec, aws, bundle, stacks } = prepare(context, arguments.handler, &progress).await?;
+    if let Some(stack) = stacks.values().find(|stack| matches!(stack.state, State::Busy | State::Stuck)) {
+        return Err(Failure::new("stack_busy", format!("`{}` is {}", stack.name, stack.status.as_str()))
+            .cause("what it will be like afterwards is not known yet")
+            .hint(format!("`signupctl deploy{}` follows it to its end, and goes on from there", context.arguments())));
+    }
+    let staged = stage::stage(&aws, &spec, &stacks, &bundle.artifact).await?;
+    staged.discard(&aws).await?;
+    let changed = staged.plan.changes_anything();
+    context.output.text(staged.plan.render(&context.output));
+    context.output.object(&json!({
+        "service": spec.service, "region": aws.region, "changes": changed, "stacks": staged.plan.stacks,
+        "api_calls": aws.calls(), "duration_ms": context.output.started.elapsed().as_millis(),
+    }));
+    Ok(if changed && arguments.detailed_exitcode { Exit::Pending } else { Exit::Done })
+}

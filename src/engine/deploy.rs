@@ -1,0 +1,110 @@
+//! Carries a plan out: data first, then workers and web side by side.
+
+use aws_sdk_cloudformation::types::ChangeSetType;
+
+use super::change_set::{self, ChangeSet};
+use super::desired::Desired;
+use super::events::{self, Pace};
+use super::plan::Action;
+use super::progress::Progress;
+use super::stack::{self, Deployed, DeployedStacks, State};
+use super::stage::{Staged, desired};
+use super::template::Role;
+use super::{artifacts, data, keys};
+use crate::aws::Aws;
+use crate::bundle::Bundle;
+use crate::error::{Failure, Outcome};
+use crate::spec::Spec;
+
+/// Executes what was staged and returns the stacks as they are then.
+///
+/// Repeating after an interruption is safe at every point: each step looks first at what is there.
+pub async fn execute(
+    aws: &Aws,
+    spec: &Spec,
+    mut staged: Staged,
+    mut stacks: DeployedStacks,
+    bundle: &Bundle,
+    progress: &Progress,
+) -> Outcome<DeployedStacks> {
+    if let Some(desired) = staged.desired.get(&Role::Data) {
+        let set = staged.sets.remove(&Role::Data);
+        if let Some(stack) = apply(aws, desired, staged.action(Role::Data), set, progress).await? {
+            stacks.insert(Role::Data, stack);
+        }
+    }
+    let Some(data_stack) = stacks.get(&Role::Data) else {
+        return Err(Failure::new("unexpected_answer", "the data stack is gone").hint("deploy again"));
+    };
+    data::protect(aws, data_stack, spec.data.deletion_protection).await?;
+    let outputs = data_stack.outputs.clone();
+
+    let mut rest = Vec::new();
+    for role in [Role::Workers, Role::Web] {
+        let desired = desired(role, spec, Some(&outputs), &bundle.artifact).ok_or_else(|| {
+            Failure::new("unexpected_answer", format!("the stack `{}` lacks outputs", data_stack.name))
+                .hint("was it changed by hand? `signupctl template data` shows what it should tell")
+        })?;
+        let mut set = staged.sets.remove(&role);
+        // The data stack's update may have changed what the others were staged with.
+        let action = if staged.desired.get(&role) == Some(&desired) {
+            staged.action(role)
+        } else {
+            if let Some(stale) = set.take() {
+                change_set::delete(&aws.cloudformation(), &desired.stack, &stale.id).await?;
+            }
+            match stacks.get(&role) {
+                Some(stack) if stack.state != State::Empty => Action::Update,
+                _ => Action::Create,
+            }
+        };
+        rest.push((desired, action, set));
+    }
+    if rest.iter().any(|(_, action, _)| *action != Action::Keep) {
+        keys::ensure(aws, spec).await?;
+        let bucket = outputs.get("ArtifactBucket").map(String::as_str).unwrap_or_default();
+        let step = progress.step("uploading the function");
+        if artifacts::upload(aws, bucket, bundle).await? {
+            step.done("uploaded the function");
+        }
+    }
+    let applied =
+        rest.into_iter().map(|(desired, action, set)| async move { apply(aws, &desired, action, set, progress).await });
+    let [workers, web] = <[_; 2]>::try_from(applied.collect::<Vec<_>>()).unwrap_or_else(|_| unreachable!("two stacks"));
+    // Both are followed to their end, whatever becomes of the other.
+    let (workers, web) = tokio::join!(workers, web);
+    for stack in [workers?, web?].into_iter().flatten() {
+        stacks.insert(stack.role, stack);
+    }
+    Ok(stacks)
+}
+
+/// Brings one stack to what is desired; returns it when it changed.
+async fn apply(
+    aws: &Aws,
+    desired: &Desired,
+    action: Action,
+    set: Option<ChangeSet>,
+    progress: &Progress,
+) -> Outcome<Option<Deployed>> {
+    let client = aws.cloudformation();
+    let pace = Pace::of(aws.is_local());
+    let (kind, what) = match action {
+        Action::Keep => return Ok(None),
+        Action::Create => (ChangeSetType::Create, "create"),
+        Action::Update => (ChangeSetType::Update, "update"),
+    };
+    let set = match set {
+        Some(set) => Some(set),
+        None => change_set::create(&client, desired, kind, pace).await?,
+    };
+    if let Some(set) = set {
+        let newest = events::newest(&client, &set.stack_id).await?;
+        change_set::execute(&client, &set).await?;
+        let ending = events::follow(&client, &desired.stack, &set.stack_id, newest.as_deref(), progress, pace).await?;
+        if !ending.is_success() {
+            return Err(ending.failure(&desired.stack, what));
+        }
+    }
+    stack::read(&client, desired.role, &desired.stack).await
+}

@@ -1,0 +1,135 @@
+//! What should be there: a template, its parameters and its tags for each stack. Pure.
+
+use std::collections::BTreeMap;
+
+use super::stack::Deployed;
+use super::template::Role;
+use crate::spec::Spec;
+
+/// Tag that says which service a stack belongs to; a stack without it is somebody else's.
+pub const SERVICE_TAG: &str = "signupctl:service";
+
+/// Outputs of a stack by their keys.
+pub type Outputs = BTreeMap<String, String>;
+
+/// The bundle as the templates refer to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtifactRef {
+    /// SHA-256 of the zip, 64 hexadecimal digits.
+    pub sha256: String,
+    /// The same in base64, as Lambda compares it.
+    pub code_sha256: String,
+}
+
+impl ArtifactRef {
+    /// Where the zip lies in the artifact bucket.
+    pub fn key(&self) -> String {
+        format!("artifacts/{}.zip", self.sha256)
+    }
+
+    /// What `/healthz` answers once this bundle is live.
+    pub fn release(&self) -> &str {
+        &self.sha256[..12]
+    }
+}
+
+/// One stack as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    pub role: Role,
+    pub stack: String,
+    pub parameters: BTreeMap<&'static str, String>,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Desired {
+    fn new(role: Role, spec: &Spec, parameters: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut tags = spec.tags.clone();
+        tags.insert(SERVICE_TAG.into(), spec.service.clone());
+        let mut parameters: BTreeMap<_, _> = parameters.into_iter().collect();
+        parameters.insert("Service", spec.service.clone());
+        Self { role, stack: role.stack_name(&spec.service), parameters, tags }
+    }
+
+    /// Whether the stack already is what it should be, so that there is nothing to deploy.
+    ///
+    /// Template, parameters and tags are compared as CloudFormation holds them. A recorded hash would
+    /// have to be a stack tag, and those spread to every resource: each deploy would touch them all.
+    pub fn matches(&self, deployed: &Deployed) -> bool {
+        deployed.template.as_deref().map(str::trim_end) == Some(self.role.template().trim_end())
+            && deployed.tags == self.tags
+            && deployed.parameters.len() == self.parameters.len()
+            && self.parameters.iter().all(|(key, value)| deployed.parameters.get(*key) == Some(value))
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The data stack, which depends on nothing.
+pub fn data(spec: &Spec) -> Desired {
+    Desired::new(
+        Role::Data,
+        spec,
+        [
+            ("DeletionProtection", spec.data.deletion_protection.to_string()),
+            ("PointInTimeRecoveryDays", spec.data.pitr_days.to_string()),
+            ("AlarmAddress", spec.monitoring.alarm_address.clone().unwrap_or_default()),
+        ],
+    )
+}
+
+/// The workers stack on top of the data stack's outputs; `None` when one of them is missing.
+pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+    let from = &spec.email.from;
+    let domain = from.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let mut parameters = functions(spec, artifact);
+    parameters.extend(take(data, &["TableName", "TableArn", "TableStreamArn", "ConfigurationSet"])?);
+    parameters.extend(take(data, &["AlarmTopicArn", "ArtifactBucket"])?);
+    parameters.extend([("SenderAddress", from.clone()), ("SenderDomain", domain.to_owned())]);
+    Some(Desired::new(Role::Workers, spec, parameters))
+}
+
+/// The web stack on top of the data stack's outputs; `None` when one of them is missing.
+pub fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+    let budgets = &spec.security.budgets;
+    let domain = |of: fn(&crate::spec::Domain) -> &String| spec.domain.as_ref().map(of).cloned().unwrap_or_default();
+    let mut parameters = functions(spec, artifact);
+    parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
+    parameters.extend([
+        ("Release", artifact.release().to_owned()),
+        ("ReservedConcurrency", spec.capacity.concurrency.unwrap_or(0).to_string()),
+        ("RequestsPerSecond", budgets.requests_per_second.to_string()),
+        ("Burst", budgets.burst.to_string()),
+        ("DomainName", domain(|domain| &domain.name)),
+        ("CertificateArn", domain(|domain| &domain.certificate_arn)),
+    ]);
+    Some(Desired::new(Role::Web, spec, parameters))
+}
+
+/// Parameters that both function stacks take.
+fn functions(spec: &Spec, artifact: &ArtifactRef) -> Vec<(&'static str, String)> {
+    vec![
+        ("ArtifactKey", artifact.key()),
+        ("CodeSha256", artifact.code_sha256.clone()),
+        ("Architecture", spec.capacity.architecture.name().to_owned()),
+        ("MemorySize", spec.capacity.memory.to_string()),
+        ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
+        ("KeyPrefix", spec.key_prefix()),
+    ]
+}
+
+fn take(outputs: &Outputs, keys: &[&'static str]) -> Option<Vec<(&'static str, String)>> {
+    keys.iter().map(|key| Some((*key, outputs.get(*key)?.clone()))).collect()
+}
+
+/// Whether a condition that guards a whole resource of a template holds for this spec.
+pub fn holds(spec: &Spec, condition: &str) -> bool {
+    match condition {
+        "HasAlarmAddress" => spec.monitoring.alarm_address.is_some(),
+        "HasDomain" => spec.domain.is_some(),
+        _ => true,
+    }
+}

@@ -1,0 +1,264 @@
+//! A stack's events, followed until its operation ends: at most one request per stack and interval.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::{StackEvent, StackStatus};
+
+use super::progress::Progress;
+use crate::aws::{explain, service_code};
+use crate::error::{Failure, Outcome};
+
+/// The longest operation of these stacks takes minutes; a wait that exceeds this is told to the user.
+const DEADLINE: Duration = Duration::from_secs(90 * 60);
+
+/// How long to wait between looks: short after news, longer while nothing happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    shortest: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Pace {
+    /// CloudFormation allows about ten reads a second and account; five seconds is what other tools
+    /// poll at their slowest.
+    pub fn aws() -> Self {
+        Self::between(Duration::from_secs(1), Duration::from_secs(5))
+    }
+
+    /// The emulator answers in milliseconds and charges nothing.
+    pub fn local() -> Self {
+        Self::between(Duration::from_millis(20), Duration::from_millis(250))
+    }
+
+    pub fn of(local: bool) -> Self {
+        if local { Self::local() } else { Self::aws() }
+    }
+
+    fn between(shortest: Duration, longest: Duration) -> Self {
+        Self { shortest, longest, next: shortest }
+    }
+
+    /// Waits, up to a fifth longer than due, so that many stacks do not ask at the same moment.
+    pub async fn pause(&mut self, news: bool) {
+        self.next = if news { self.shortest } else { (self.next * 3 / 2).min(self.longest) };
+        let mut byte = [0];
+        // Without randomness the jitter is none, which is harmless.
+        _ = getrandom::fill(&mut byte);
+        tokio::time::sleep(self.next + self.next * u32::from(byte[0]) / (5 * 256)).await;
+    }
+}
+
+/// One line of a stack's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub id: String,
+    pub logical_id: String,
+    pub resource_type: String,
+    pub status: String,
+    pub reason: Option<String>,
+    /// The stack itself rather than one of its resources.
+    pub of_stack: bool,
+}
+
+impl Event {
+    fn new(event: StackEvent) -> Option<Self> {
+        Some(Self {
+            id: event.event_id?,
+            of_stack: event.physical_resource_id.is_some() && event.physical_resource_id == event.stack_id,
+            logical_id: event.logical_resource_id?,
+            resource_type: event.resource_type.unwrap_or_default(),
+            status: event.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+            reason: event.resource_status_reason,
+        })
+    }
+
+    /// Starts an operation on the whole stack.
+    fn starts(&self) -> bool {
+        self.of_stack
+            && ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"]
+                .contains(&self.status.as_str())
+    }
+
+    /// Ends an operation on the whole stack.
+    fn ends(&self) -> bool {
+        self.of_stack && !self.status.ends_with("_IN_PROGRESS")
+    }
+
+    fn failed(&self) -> bool {
+        self.status.ends_with("_FAILED")
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub status: StackStatus,
+    /// Every failure on the way, earliest first; a rollback cannot erase them.
+    pub failures: Vec<Event>,
+}
+
+impl Ending {
+    /// Whether the stack got to where it was to go, or is gone as it was to be.
+    pub fn is_success(&self) -> bool {
+        matches!(self.status, StackStatus::CreateComplete | StackStatus::UpdateComplete | StackStatus::DeleteComplete)
+    }
+
+    /// The earliest failure that is not merely the echo of another.
+    pub fn root_cause(&self) -> Option<&Event> {
+        let echo = |event: &&Event| event.of_stack || event.reason.as_deref().is_none_or(is_cancelled);
+        self.failures.iter().find(|event| !echo(event)).or(self.failures.first())
+    }
+
+    /// The operation as an error, root cause first; `what` is `create`, `update` or `delete`.
+    pub fn failure(&self, stack: &str, what: &str) -> Box<Failure> {
+        let failure = Failure::new("stack_failed", format!("`{stack}` could not be {what}d"));
+        let failure = match self.root_cause() {
+            Some(Event { logical_id, resource_type, reason, .. }) => failure.cause(format!(
+                "{logical_id} ({resource_type}): {}",
+                reason.as_deref().unwrap_or("AWS gives no reason").trim_end_matches('.')
+            )),
+            None => failure.cause(format!("it ended as {}", self.status.as_str())),
+        };
+        match self.status {
+            StackStatus::RollbackComplete => {
+                failure.hint("everything was rolled back; mend the cause and deploy again")
+            }
+            StackStatus::UpdateRollbackComplete => {
+                failure.hint("the previous state was restored and is in service; mend the cause and deploy again")
+            }
+            StackStatus::UpdateRollbackFailed => failure.hint("deploy again: it continues the rollback first"),
+            StackStatus::DeleteFailed => failure.hint("mend the cause and destroy again"),
+            _ => failure,
+        }
+    }
+}
+
+/// CloudFormation marks what it stopped because of another failure with these words only.
+fn is_cancelled(reason: &str) -> bool {
+    reason.contains("cancelled")
+}
+
+/// The newest event of a stack, to tell later ones from earlier ones; `None` when there is none.
+pub async fn newest(client: &Client, stack_id: &str) -> Outcome<Option<String>> {
+    let answer = client.describe_stack_events().stack_name(stack_id).send().await;
+    let answer = answer.map_err(|error| explain("the stack's events cannot be read", error))?;
+    Ok(answer.stack_events.unwrap_or_default().into_iter().next().and_then(|event| event.event_id))
+}
+
+/// Follows the operation that runs on a stack until it ends.
+///
+/// `after` is the newest event before the operation began; without it, the operation's own start is
+/// looked for, so that one begun by somebody else can be followed too. Throttling is ridden out.
+pub async fn follow(
+    client: &Client,
+    stack: &str,
+    stack_id: &str,
+    after: Option<&str>,
+    progress: &Progress,
+    pace: Pace,
+) -> Outcome<Ending> {
+    let started = Instant::now();
+    let mut pace = pace;
+    let mut last = after.map(str::to_owned);
+    let mut failures = Vec::new();
+    loop {
+        let fresh = match fresh_events(client, stack_id, last.as_deref()).await {
+            Ok(events) => events,
+            Err(failure) if failure.code == "throttled" || failure.code == "timed_out" => Vec::new(),
+            Err(failure) => return Err(failure),
+        };
+        let news = !fresh.is_empty();
+        for event in fresh {
+            last = Some(event.id.clone());
+            progress.event(stack, &event);
+            if event.failed() {
+                failures.push(event.clone());
+            }
+            if event.ends() {
+                return Ok(Ending { status: StackStatus::from(event.status.as_str()), failures });
+            }
+        }
+        if started.elapsed() > DEADLINE {
+            return Err(Failure::new("timed_out", format!("`{stack}` is still at work"))
+                .cause(format!("it has taken more than {} minutes", DEADLINE.as_secs() / 60))
+                .hint("AWS goes on; run the same command again to go on watching"));
+        }
+        pace.pause(news).await;
+    }
+}
+
+/// Events newer than `after`, oldest first; without `after`, those of the operation that runs.
+async fn fresh_events(client: &Client, stack_id: &str, after: Option<&str>) -> Outcome<Vec<Event>> {
+    let mut events = Vec::new();
+    let mut page = None;
+    'pages: loop {
+        let answer = client.describe_stack_events().stack_name(stack_id).set_next_token(page).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            // A deleted stack can vanish from the list before its last event is seen.
+            Err(error) if service_code(&error) == Some("ValidationError") && after.is_some() => {
+                return Ok(vec![gone(stack_id)]);
+            }
+            Err(error) => return Err(explain("the stack's events cannot be read", error)),
+        };
+        for event in answer.stack_events.unwrap_or_default().into_iter().filter_map(Event::new) {
+            if after == Some(event.id.as_str()) {
+                break 'pages;
+            }
+            let starts = event.starts();
+            events.push(event);
+            if after.is_none() && starts {
+                break 'pages;
+            }
+        }
+        page = answer.next_token;
+        if page.is_none() {
+            break;
+        }
+    }
+    events.reverse();
+    Ok(events)
+}
+
+fn gone(stack_id: &str) -> Event {
+    Event {
+        id: format!("{stack_id}/gone"),
+        logical_id: stack_id.to_owned(),
+        resource_type: "AWS::CloudFormation::Stack".into(),
+        status: StackStatus::DeleteComplete.as_str().to_owned(),
+        reason: None,
+        of_stack: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(logical_id: &str, reason: &str, of_stack: bool) -> Event {
+        Event {
+            id: logical_id.into(),
+            logical_id: logical_id.into(),
+            resource_type: "AWS::SQS::Queue".into(),
+            status: "CREATE_FAILED".into(),
+            reason: Some(reason.into()),
+            of_stack,
+        }
+    }
+
+    #[test]
+    fn the_root_cause_is_the_earliest_failure_that_is_no_echo() {
+        let failures = vec![
+            failed("Topic", "Resource creation cancelled", false),
+            failed("Queue", "Access denied to sqs:CreateQueue", false),
+            failed("demo-data", "The following resource(s) failed to create: [Queue, Topic].", true),
+        ];
+        let ending = Ending { status: StackStatus::RollbackComplete, failures };
+        let failure = ending.failure("demo-data", "create");
+        assert_eq!(failure.cause.as_deref(), Some("Queue (AWS::SQS::Queue): Access denied to sqs:CreateQueue"));
+        assert!(failure.hint.is_some());
+        assert!(!ending.is_success());
+    }
+}

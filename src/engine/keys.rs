@@ -1,0 +1,59 @@
+//! The service's secret keys: SecureStrings in Parameter Store, made here because CloudFormation
+//! cannot make them. They never stand in a template, an environment variable or a log.
+
+use aws_sdk_ssm::types::{ParameterType, Tag};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::desired::SERVICE_TAG;
+use crate::aws::{Aws, explain, service_code};
+use crate::error::{Failure, Outcome};
+use crate::spec::Spec;
+
+/// What the functions read at init, below the service's key prefix: the key of the addresses' hashes,
+/// and the key of the confirmation tokens.
+pub const NAMES: [&str; 2] = ["address-key", "token-key"];
+
+/// Makes the keys that are missing; one that exists is never changed, since hashes depend on it.
+///
+/// Safe to repeat and to run twice at once: Parameter Store refuses to overwrite.
+pub async fn ensure(aws: &Aws, spec: &Spec) -> Outcome<()> {
+    let client = aws.ssm();
+    for name in NAMES {
+        let name = format!("{}/{name}", spec.key_prefix());
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|error| {
+            Failure::new("no_randomness", "the system gives no random bytes for the service's keys")
+                .cause(error.to_string())
+        })?;
+        let made = client
+            .put_parameter()
+            .name(&name)
+            .description("Key of a sign-up service, made by signupctl. Sign-ups are unreadable to it without.")
+            .value(BASE64_STANDARD.encode(key))
+            .r#type(ParameterType::SecureString)
+            .overwrite(false)
+            .tags(tag(SERVICE_TAG, &spec.service)?)
+            .send()
+            .await;
+        match made {
+            Ok(_) => {}
+            Err(error) if service_code(&error) == Some("ParameterAlreadyExists") => {}
+            Err(error) => return Err(explain(format!("the key `{name}` cannot be made"), error)),
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the keys; returns the names of those that were there.
+pub async fn delete(aws: &Aws, key_prefix: &str) -> Outcome<Vec<String>> {
+    let names = NAMES.map(|name| format!("{key_prefix}/{name}"));
+    let answer = aws.ssm().delete_parameters().set_names(Some(names.to_vec())).send().await;
+    let answer = answer.map_err(|error| explain("the service's keys cannot be deleted", error))?;
+    Ok(answer.deleted_parameters.unwrap_or_default())
+}
+
+fn tag(key: &str, value: &str) -> Outcome<Tag> {
+    let tag = Tag::builder().key(key).value(value).build();
+    tag.map_err(|error| Failure::new("unexpected_answer", "the key cannot be tagged").cause(error.to_string()))
+}

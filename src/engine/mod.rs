@@ -1,0 +1,19 @@
+//! The engine: from a spec to stacks that run, and back to nothing.
+//!
+//! `desired` and `plan` are pure. Everything that talks to CloudFormation stands in `stack`,
+//! `change_set`, `events` and `delete`; `artifacts` and `keys` hold what CloudFormation cannot.
+
+pub mod artifacts;
+pub mod change_set;
+pub mod data;
+pub mod deploy;
+pub mod desired;
+pub mod events;
+pub mod keys;
+pub mod plan;
+pub mod progress;
+pub mod sender;
+pub mod settle;
+pub mod stack;
+pub mod stage;
+pub mod template;

@@ -1,0 +1,193 @@
+//! Stacks as they are in the account.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
+use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use aws_smithy_runtime_api::client::result::SdkError;
+
+use super::desired::{Outputs, SERVICE_TAG};
+use super::template::Role;
+use crate::aws::{Aws, explain, service_code, service_message};
+use crate::error::{Failure, Outcome};
+
+/// What a stack's status lets one do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Made by a change set that was never executed: it holds nothing.
+    Empty,
+    /// Stands as it was last deployed; an update may start.
+    Ready,
+    /// CloudFormation is at work on it.
+    Busy,
+    /// Its creation or deletion failed: it can only be deleted.
+    Broken,
+    /// Its update failed and so did the way back: the rollback must be continued.
+    Stuck,
+}
+
+impl State {
+    /// Reads every status that CloudFormation documents; one it adds later counts as busy, which is
+    /// followed and never touched.
+    pub fn of(status: &StackStatus) -> Self {
+        match status {
+            StackStatus::ReviewInProgress => Self::Empty,
+            StackStatus::CreateComplete
+            | StackStatus::UpdateComplete
+            | StackStatus::UpdateRollbackComplete
+            | StackStatus::UpdateFailed
+            | StackStatus::ImportComplete
+            | StackStatus::ImportRollbackComplete => Self::Ready,
+            StackStatus::CreateFailed
+            | StackStatus::RollbackComplete
+            | StackStatus::RollbackFailed
+            | StackStatus::DeleteFailed
+            | StackStatus::ImportRollbackFailed => Self::Broken,
+            StackStatus::UpdateRollbackFailed => Self::Stuck,
+            _ => Self::Busy,
+        }
+    }
+}
+
+/// One stack as it is.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    pub role: Role,
+    pub name: String,
+    pub id: String,
+    pub status: StackStatus,
+    pub state: State,
+    pub outputs: Outputs,
+    pub tags: BTreeMap<String, String>,
+    pub parameters: BTreeMap<String, String>,
+    pub termination_protection: bool,
+    /// The template's text as it was sent; absent while the stack is empty or being made.
+    pub template: Option<String>,
+}
+
+impl Deployed {
+    fn new(role: Role, stack: Stack) -> Option<Self> {
+        let status = stack.stack_status?;
+        if status == StackStatus::DeleteComplete {
+            return None;
+        }
+        let pairs = |pair: (Option<String>, Option<String>)| Some((pair.0?, pair.1?));
+        Some(Self {
+            role,
+            name: stack.stack_name?,
+            id: stack.stack_id?,
+            state: State::of(&status),
+            status,
+            outputs: stack
+                .outputs
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|o| pairs((o.output_key, o.output_value)))
+                .collect(),
+            tags: stack.tags.unwrap_or_default().into_iter().filter_map(|tag| pairs((tag.key, tag.value))).collect(),
+            parameters: stack
+                .parameters
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|p| pairs((p.parameter_key, p.parameter_value)))
+                .collect(),
+            termination_protection: stack.enable_termination_protection.unwrap_or_default(),
+            template: None,
+        })
+    }
+}
+
+/// The stacks of a service by role; one that does not exist is absent.
+pub type DeployedStacks = BTreeMap<Role, Deployed>;
+
+/// Reads the service's stacks: two requests each, all side by side.
+///
+/// Refuses, and so leaves untouched, a stack of the same name that is not this service's.
+pub async fn read_all(aws: &Aws, service: &str) -> Outcome<DeployedStacks> {
+    let client = aws.cloudformation();
+    let read = |role: Role| {
+        let client = client.clone();
+        async move {
+            let name = role.stack_name(service);
+            let (stack, template) = tokio::join!(read(&client, role, &name), read_template(&client, &name));
+            Ok::<_, Box<Failure>>(stack?.map(|stack| Deployed { template, ..stack }))
+        }
+    };
+    let (data, workers, web) = tokio::try_join!(read(Role::Data), read(Role::Workers), read(Role::Web))?;
+    let stacks: DeployedStacks = [data, workers, web].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
+    for stack in stacks.values() {
+        ensure_ours(stack, service)?;
+    }
+    Ok(stacks)
+}
+
+/// Reads one stack by name or ID; `None` when there is none.
+pub async fn read(client: &aws_sdk_cloudformation::Client, role: Role, stack: &str) -> Outcome<Option<Deployed>> {
+    match client.describe_stacks().stack_name(stack).send().await {
+        Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().find_map(|found| Deployed::new(role, found))),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(explain(format!("the stack `{stack}` cannot be read"), error)),
+    }
+}
+
+/// Starts the deletion of a stack; what follows is told by its events.
+pub async fn delete(client: &aws_sdk_cloudformation::Client, stack: &Deployed) -> Outcome<()> {
+    let deleted = client.delete_stack().stack_name(&stack.id).send().await;
+    deleted.map(drop).map_err(|error| explain(format!("the stack `{}` cannot be deleted", stack.name), error))
+}
+
+/// The template as it was sent. Its absence, for whatever reason, only means that the stack is
+/// compared by a change set instead.
+async fn read_template(client: &aws_sdk_cloudformation::Client, stack: &str) -> Option<String> {
+    client.get_template().stack_name(stack).send().await.ok()?.template_body
+}
+
+/// CloudFormation has no code for an unknown stack, only `ValidationError` and this wording.
+fn is_absent<R>(error: &SdkError<DescribeStacksError, R>) -> bool {
+    service_code(error) == Some("ValidationError") && service_message(error).contains("does not exist")
+}
+
+fn ensure_ours(stack: &Deployed, service: &str) -> Outcome<()> {
+    match stack.tags.get(SERVICE_TAG) {
+        Some(owner) if owner == service => Ok(()),
+        // An empty stack may not show its tags yet; it holds nothing that could be harmed.
+        None if stack.state == State::Empty => Ok(()),
+        owner => {
+            let cause = match owner {
+                Some(owner) => format!("it belongs to the service `{owner}`"),
+                None => "it has no tag `signupctl:service`, so signupctl did not make it".to_owned(),
+            };
+            Err(Failure::new("not_ours", format!("there is a stack `{}` that is not this service's", stack.name))
+                .cause(cause)
+                .hint("nothing was touched; choose another name for `service:`"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_status_has_a_meaning() {
+        let busy: Vec<&str> = StackStatus::values()
+            .iter()
+            .copied()
+            .filter(|status| State::of(&StackStatus::from(*status)) == State::Busy && *status != "DELETE_COMPLETE")
+            .collect();
+        assert!(busy.iter().all(|status| status.ends_with("_IN_PROGRESS")), "{busy:?}");
+        assert_eq!(State::of(&StackStatus::from("SOMETHING_NEW")), State::Busy);
+    }
+
+    #[test]
+    fn an_unknown_stack_is_told_by_its_wording() {
+        use aws_smithy_types::error::ErrorMetadata;
+        let refused = |code: &str, message: &str| {
+            let metadata = ErrorMetadata::builder().code(code).message(message).build();
+            is_absent(&SdkError::service_error(DescribeStacksError::generic(metadata), ()))
+        };
+        assert!(refused("ValidationError", "Stack with id demo-data does not exist"));
+        assert!(!refused("ValidationError", "1 validation error detected"));
+        assert!(!refused("AccessDenied", "Stack does not exist, perhaps"));
+    }
+}

@@ -1,0 +1,89 @@
+//! From what is desired and what is there to a plan, and to the change sets that carry it out.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::types::ChangeSetType;
+
+use super::change_set::{self, ChangeSet};
+use super::desired::{self, ArtifactRef, Desired, Outputs};
+use super::events::Pace;
+use super::plan::{self, Action, Plan, StackPlan};
+use super::stack::DeployedStacks;
+use super::template::Role;
+use crate::aws::Aws;
+use crate::error::Outcome;
+use crate::spec::Spec;
+
+/// A plan, and the change sets that stand ready for it. Stacks that are not there yet have none:
+/// theirs is made on execution, so that a plan leaves nothing behind.
+#[derive(Debug, Default)]
+pub struct Staged {
+    pub plan: Plan,
+    pub desired: BTreeMap<Role, Desired>,
+    pub sets: BTreeMap<Role, ChangeSet>,
+}
+
+impl Staged {
+    pub fn action(&self, role: Role) -> Action {
+        self.plan.stacks.iter().find(|stack| stack.role == role).map_or(Action::Keep, |stack| stack.action)
+    }
+
+    /// Throws the change sets away unexecuted.
+    pub async fn discard(&self, aws: &Aws) -> Outcome<()> {
+        for (role, set) in &self.sets {
+            change_set::delete(&aws.cloudformation(), &self.desired[role].stack, &set.id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What should be in the stack of this role; `None` while the data stack cannot tell its outputs.
+pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRef) -> Option<Desired> {
+    match role {
+        Role::Data => Some(desired::data(spec)),
+        Role::Workers => desired::workers(spec, data?, artifact),
+        Role::Web => desired::web(spec, data?, artifact),
+    }
+}
+
+/// Plans every stack, side by side. The stacks must be settled.
+pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<Staged> {
+    let data = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
+    let one = |role| stage_one(aws, spec, stacks, role, desired(role, spec, data, artifact));
+    let (data, workers, web) = tokio::try_join!(one(Role::Data), one(Role::Workers), one(Role::Web))?;
+    let mut staged = Staged::default();
+    for (plan, desired, set) in [data, workers, web] {
+        let role = plan.role;
+        staged.plan.stacks.push(plan);
+        staged.desired.extend(desired.map(|desired| (role, desired)));
+        staged.sets.extend(set.map(|set| (role, set)));
+    }
+    Ok(staged)
+}
+
+type StagedOne = (StackPlan, Option<Desired>, Option<ChangeSet>);
+
+async fn stage_one(
+    aws: &Aws,
+    spec: &Spec,
+    stacks: &DeployedStacks,
+    role: Role,
+    desired: Option<Desired>,
+) -> Outcome<StagedOne> {
+    let stack = role.stack_name(&spec.service);
+    let planned = |action, changes| StackPlan { role, stack: stack.clone(), action, changes };
+    let action = desired.as_ref().map_or(Action::Create, |desired| plan::action(desired, stacks.get(&role)));
+    match (action, &desired) {
+        (Action::Keep, _) => Ok((planned(Action::Keep, Vec::new()), desired, None)),
+        (Action::Update, Some(wanted)) => {
+            let set =
+                change_set::create(&aws.cloudformation(), wanted, ChangeSetType::Update, Pace::of(aws.is_local()))
+                    .await?;
+            match set {
+                Some(set) => Ok((planned(Action::Update, set.changes.clone()), desired, Some(set))),
+                None => Ok((planned(Action::Keep, Vec::new()), desired, None)),
+            }
+        }
+        _ => Ok((plan::creation(role, &stack, |condition| desired::holds(spec, condition)), desired, None)),
+    }
+}

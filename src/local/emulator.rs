@@ -1,0 +1,183 @@
+//! Starts the emulator detached, remembers it, finds it again, stops it.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde::{Deserialize, Serialize};
+
+use super::{Folders, VERSION, install};
+use crate::aws::Fetcher;
+use crate::bundle::write_whole;
+use crate::engine::progress::Progress;
+use crate::error::{Failure, Outcome};
+
+/// It starts within two seconds; a loaded machine may take longer.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The emulator that was started last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    pub endpoint: String,
+    pub pid: i32,
+    pub version: String,
+    /// It refuses what a function's role does not allow, as AWS does.
+    #[serde(default)]
+    pub enforce_roles: bool,
+}
+
+/// What `local status` tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    pub running: bool,
+    pub endpoint: Option<String>,
+    pub pid: Option<i32>,
+    pub version: Option<String>,
+}
+
+/// The emulator as it is; never starts one.
+pub async fn status(folders: &Folders) -> Status {
+    match alive(folders).await {
+        Some(Running { endpoint, pid, version, .. }) => {
+            Status { running: true, endpoint: Some(endpoint), pid: Some(pid), version: Some(version) }
+        }
+        None => Status { running: false, endpoint: None, pid: None, version: None },
+    }
+}
+
+/// Finds the running emulator, or installs and starts one.
+///
+/// One that runs with other settings than asked for is kept, since it may hold data; that is an error.
+pub async fn up(folders: &Folders, enforce_roles: Option<bool>, progress: &Progress) -> Outcome<Running> {
+    let _lock = folders.lock()?;
+    if let Some(running) = alive(folders).await {
+        if enforce_roles.is_some_and(|wanted| wanted != running.enforce_roles) {
+            return Err(Failure::new("emulator_differs", "the local AWS runs with other settings")
+                .cause(format!(
+                    "it was started {} enforcing roles",
+                    if running.enforce_roles { "while" } else { "without" }
+                ))
+                .hint("stop it with `signupctl local down`; what it holds is lost then"));
+        }
+        return Ok(running);
+    }
+    let installed = install::ensure(&folders.cache, progress).await?;
+    let port = free_port()?;
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let log = folders.state.join("emulator.log");
+    let failed = |cause: String| {
+        Failure::new("emulator_failed", "the local AWS emulator does not start")
+            .cause(cause)
+            .hint(format!("its log is `{}`", log.display()))
+    };
+    let output = fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
+    let errors = output.try_clone().map_err(|error| failed(error.to_string()))?;
+    let enforce_roles = enforce_roles.unwrap_or(false);
+    let mut command = Command::new(&installed.program);
+    // The functions inherit this environment: nothing of the user's own, least of all credentials.
+    command.env_clear();
+    for name in ["PATH", "HOME", "LANG", "TMPDIR"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let child = command
+        .env("GATEWAY_PORT", port.to_string())
+        .env("BIND_HOST", Ipv4Addr::LOCALHOST.to_string())
+        .env("AWS_ENDPOINT_URL", &endpoint)
+        .env("PYTHONPATH", &installed.site)
+        .env("AUTH", enforce_roles.to_string())
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        // A group of its own: Ctrl-C in this terminal must not reach it.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let pid = i32::try_from(child.id()).map_err(|error| failed(error.to_string()))?;
+    let running = Running { endpoint, pid, version: VERSION.to_owned(), enforce_roles };
+    let text = serde_json::to_vec(&running).map_err(|error| failed(error.to_string()))?;
+    write_whole(&remembered(folders), &text)?;
+    wait_until_healthy(&running, child, failed).await?;
+    Ok(running)
+}
+
+async fn wait_until_healthy(
+    running: &Running,
+    mut child: std::process::Child,
+    failed: impl Fn(String) -> Box<Failure>,
+) -> Outcome<()> {
+    let started = Instant::now();
+    while !is_healthy(running).await {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(failed(format!("it ended at once: {status}")));
+        }
+        if started.elapsed() > START_DEADLINE {
+            _ = child.kill();
+            return Err(failed(format!("it does not answer within {} s", START_DEADLINE.as_secs())));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Stops the emulator; returns what was running.
+pub async fn down(folders: &Folders) -> Outcome<Option<Running>> {
+    let _lock = folders.lock()?;
+    let running = alive(folders).await;
+    if let Some(pid) = running.as_ref().and_then(|running| Pid::from_raw(running.pid)) {
+        let started = Instant::now();
+        _ = kill_process(pid, Signal::TERM);
+        while test_kill_process(pid).is_ok() && !is_zombie(pid) {
+            if started.elapsed() > STOP_DEADLINE {
+                _ = kill_process(pid, Signal::KILL);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    _ = fs::remove_file(remembered(folders));
+    Ok(running)
+}
+
+/// The remembered emulator, if that very process still runs and answers. A process that only has
+/// inherited its number is never taken for it.
+async fn alive(folders: &Folders) -> Option<Running> {
+    let running: Running = serde_json::from_slice(&fs::read(remembered(folders)).ok()?).ok()?;
+    let pid = Pid::from_raw(running.pid)?;
+    let answers = test_kill_process(pid).is_ok() && is_emulator(pid) && is_healthy(&running).await;
+    answers.then_some(running)
+}
+
+/// Told by its command line where the system shows one; elsewhere its answer has to do.
+fn is_emulator(pid: Pid) -> bool {
+    match fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
+        Ok(line) => String::from_utf8_lossy(&line).contains("ministack"),
+        Err(_) => !PathBuf::from("/proc/self").exists(),
+    }
+}
+
+/// A child that ended but was not waited for still has its number.
+fn is_zombie(pid: Pid) -> bool {
+    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
+
+async fn is_healthy(running: &Running) -> bool {
+    let answer = Fetcher::new(true).get(&format!("{}/_ministack/health", running.endpoint)).await;
+    answer.is_ok_and(|answer| answer.status == 200)
+}
+
+fn remembered(folders: &Folders) -> PathBuf {
+    folders.state.join("local.json")
+}
+
+fn free_port() -> Outcome<u16> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    port.map(|address| address.port())
+        .map_err(|error| Failure::new("emulator_failed", "there is no free port on 127.0.0.1").cause(error.to_string()))
+}

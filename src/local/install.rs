@@ -1,0 +1,86 @@
+//! Installs the emulator into a private virtual environment, once for each release.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use super::VERSION;
+use crate::engine::progress::Progress;
+use crate::error::{Failure, Outcome};
+
+/// Names that a Python 3 goes by.
+const PYTHONS: [&str; 2] = ["python3", "python"];
+
+/// Python's servers leave Nagle's algorithm on, which costs every invocation of a function about 40 ms.
+const SITE_CUSTOMIZE: &str = "import socketserver\nsocketserver.StreamRequestHandler.disable_nagle_algorithm = True\n";
+
+/// An installed emulator.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    pub program: PathBuf,
+    /// Folder for `PYTHONPATH`.
+    pub site: PathBuf,
+}
+
+/// Installs the emulator unless it is there; the caller holds the lock.
+///
+/// A marker written last tells that an installation is whole; one that was interrupted is made anew.
+pub async fn ensure(cache: &Path, progress: &Progress) -> Outcome<Installed> {
+    let folder = cache.join(format!("ministack-{VERSION}"));
+    let (environment, site, marker) = (folder.join("venv"), folder.join("site"), folder.join("complete"));
+    let installed = Installed { program: environment.join("bin/ministack"), site: site.clone() };
+    if marker.is_file() && installed.program.is_file() {
+        return Ok(installed);
+    }
+    let failed = |cause: String| {
+        Failure::new("emulator_not_installed", "the local AWS emulator cannot be installed").cause(cause)
+    };
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| failed(error.to_string()))?;
+    }
+    fs::create_dir_all(&site).map_err(|error| failed(error.to_string()))?;
+    fs::write(site.join("sitecustomize.py"), SITE_CUSTOMIZE).map_err(|error| failed(error.to_string()))?;
+
+    let step = progress.step("installing the local AWS emulator");
+    let python = find_python().await?;
+    step.detail("making a virtual environment");
+    run(Command::new(python).arg("-m").arg("venv").arg(&environment)).await.map_err(|cause| {
+        failed(cause).hint("its `venv` module is needed; on Debian and Ubuntu: `apt install python3-venv`")
+    })?;
+    step.detail("downloading");
+    let pip = environment.join("bin/python");
+    let package = format!("ministack=={VERSION}");
+    run(Command::new(pip).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package]))
+        .await
+        .map_err(|cause| failed(cause).hint("check the network and pip's settings, then run it again"))?;
+    fs::write(&marker, VERSION).map_err(|error| failed(error.to_string()))?;
+    step.done("installed the local AWS emulator");
+    Ok(installed)
+}
+
+async fn find_python() -> Outcome<&'static str> {
+    for python in PYTHONS {
+        let answer =
+            Command::new(python).args(["-c", "import sys; sys.exit(sys.version_info < (3, 10))"]).output().await;
+        if answer.is_ok_and(|answer| answer.status.success()) {
+            return Ok(python);
+        }
+    }
+    Err(Failure::new("emulator_not_installed", "the local AWS emulator cannot be installed")
+        .cause("there is no Python 3.10 or newer on the `PATH`")
+        .hint("install Python 3; only `--local` needs it"))
+}
+
+/// Runs a command to its end; fails with the last lines it wrote.
+async fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    Err(lines[lines.len().saturating_sub(3)..].join("; "))
+}

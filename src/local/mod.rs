@@ -1,0 +1,61 @@
+//! The local AWS: an emulator on loopback that signupctl installs, starts, finds again and stops.
+//!
+//! What is worked around for the emulator, and where:
+//! - its buckets share one host name: path-style requests (`aws`);
+//! - API endpoints end in a name that needs a resolver: the address is put together here
+//!   ([`public_endpoint`]) and, for links in mail, in the service's `env` module;
+//! - it runs functions on this machine: they are built for it, lightly (`bundle`).
+
+mod emulator;
+pub mod inbox;
+mod install;
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+use crate::error::{Failure, Outcome};
+pub use emulator::{Running, down, status, up};
+
+/// The emulator's release that everything here was measured against.
+pub const VERSION: &str = "1.5.33";
+
+/// Where signupctl keeps what it can make again, and what it must remember.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    /// `~/.cache/signupctl` on Linux.
+    pub cache: PathBuf,
+    /// `~/.local/state/signupctl` on Linux.
+    pub state: PathBuf,
+}
+
+impl Folders {
+    pub fn find() -> Outcome<Self> {
+        let base = etcetera::choose_base_strategy().map_err(|_| {
+            Failure::new("no_home", "there is no home directory to keep the cache in").hint("set `HOME`")
+        })?;
+        let state = base.state_dir().unwrap_or_else(|| base.cache_dir());
+        Ok(Self { cache: base.cache_dir().join("signupctl"), state: state.join("signupctl") })
+    }
+
+    /// Makes both folders and takes the lock that lets only one process install, start or stop the
+    /// emulator at a time. Released when dropped.
+    fn lock(&self) -> Outcome<File> {
+        let path = self.state.join("lock");
+        let locked = fs::create_dir_all(&self.state)
+            .and_then(|()| fs::create_dir_all(&self.cache))
+            .and_then(|()| File::create(&path))
+            .and_then(|file| file.lock().map(|()| file));
+        locked.map_err(|error| {
+            Failure::new("cache_unusable", format!("`{}` cannot be used", path.display()))
+                .cause(error.to_string())
+                .hint("mend the permissions; `XDG_CACHE_HOME` and `XDG_STATE_HOME` move the folders")
+        })
+    }
+}
+
+/// The address under which the emulator serves an API, needing no name resolution.
+pub fn public_endpoint(emulator: &str, api_id: &str) -> String {
+    format!("{emulator}/_aws/execute-api/{api_id}/$default")
+}

@@ -1,0 +1,420 @@
+//! The sense of a spec: limits, contradictions, names. Pure; says every problem, not only the first.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use signup_service::address::Address;
+use signup_service::config::{Bound, Duration, Field, FieldType, Rule};
+use signup_service::form::compile_pattern;
+
+use super::tree::Path;
+use super::{Domain, Spec};
+
+/// The most fields a form may have: a page that a person will still fill in, and an item far below
+/// DynamoDB's 400 KB.
+const MAX_FIELDS: usize = 50;
+/// The most options of one choice.
+const MAX_OPTIONS: usize = 250;
+/// CloudFormation takes 50 tags a stack; signupctl adds its own.
+const MAX_TAGS: usize = 40;
+/// The periods that CloudWatch Logs offers, in days (API reference of `PutRetentionPolicy`).
+const LOG_RETENTION_DAYS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// Names that the service itself uses beside the fields.
+const RESERVED_FIELDS: [&str; 5] = ["consent", "id", "state", "created_at", "confirmed_at"];
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub path: Path,
+    /// Point at the key instead of its value: the key itself is the mistake.
+    pub at_key: bool,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// Collects problems as the checks walk the spec.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, path: &Path, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(path, false, message.into(), hint.into());
+    }
+
+    fn add_key(&mut self, path: &Path, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(path, true, message.into(), hint.into());
+    }
+
+    fn push(&mut self, path: &Path, at_key: bool, message: String, hint: String) {
+        self.0.push(Problem { path: path.clone(), at_key, message, hint: (!hint.is_empty()).then_some(hint) });
+    }
+
+    /// A text a person reads: not empty, not longer than `max` characters.
+    fn text(&mut self, path: &Path, text: &str, max: usize) {
+        if text.trim().is_empty() {
+            self.add(path, format!("`{path}` is empty"), "write what a person shall read, or leave the key out");
+        } else if text.chars().count() > max {
+            self.add(path, format!("`{path}` has more than {max} characters"), "shorten it");
+        }
+    }
+
+    fn range(&mut self, path: &Path, value: u32, range: std::ops::RangeInclusive<u32>, unit: &str) {
+        if !range.contains(&value) {
+            let hint = format!("choose {} to {}{unit}", range.start(), range.end());
+            self.add(path, format!("`{path}` is out of range: {value}"), hint);
+        }
+    }
+
+    fn address(&mut self, path: &Path, address: &str) {
+        if let Err(error) = Address::parse(address) {
+            self.add(path, format!("`{path}` is no mail address: {error}"), "write it as `name@example.com`");
+        }
+    }
+}
+
+/// Everything that is wrong with `spec`, in no particular order.
+pub fn check(spec: &Spec) -> Vec<Problem> {
+    let root = Path::default();
+    let mut problems = Problems::default();
+    if !is_name(&spec.service, 32, b'-') {
+        problems.add(
+            &root.key("service"),
+            format!("`{}` is no name for a service", spec.service),
+            "use 2 to 32 lower-case letters, digits and single hyphens, starting with a letter",
+        );
+    }
+    if let Some(region) = &spec.region
+        && !is_region(region)
+    {
+        problems.add(&root.key("region"), format!("`{region}` is no AWS Region"), "write it as `eu-central-1`");
+    }
+    check_email(spec, &mut problems);
+    check_form(spec, &mut problems);
+    check_branding(spec, &mut problems);
+    check_limits(spec, &mut problems);
+    check_origins(spec, &mut problems);
+    check_tags(spec, &mut problems);
+    if let Some(domain) = &spec.domain {
+        check_domain(domain, spec.region.as_deref(), &mut problems);
+    }
+    problems.0
+}
+
+fn check_email(spec: &Spec, problems: &mut Problems) {
+    let email = Path::default().key("email");
+    problems.address(&email.key("from"), &spec.email.from);
+    if let Some(reply_to) = &spec.email.reply_to {
+        problems.address(&email.key("reply_to"), reply_to);
+    }
+    if let Some(name) = &spec.email.from_name {
+        problems.text(&email.key("from_name"), name, 64);
+        if name.contains(char::is_control) {
+            problems.add(&email.key("from_name"), "`email.from_name` holds a control character", "keep it on one line");
+        }
+    }
+    if let Some(address) = &spec.monitoring.alarm_address {
+        problems.address(&Path::default().key("monitoring").key("alarm_address"), address);
+    }
+}
+
+fn check_form(spec: &Spec, problems: &mut Problems) {
+    let form = &spec.form;
+    let path = Path::default().key("form");
+    problems.text(&path.key("title"), &form.title, 120);
+    problems.text(&path.key("submit"), &form.submit, 40);
+    if let Some(intro) = &form.intro {
+        problems.text(&path.key("intro"), intro, 1_000);
+    }
+    problems.text(&path.key("success").key("title"), &form.success.title, 120);
+    problems.text(&path.key("success").key("message"), &form.success.message, 1_000);
+    if let Some(consent) = &form.consent {
+        problems.text(&path.key("consent").key("text"), &consent.text, 1_000);
+        problems.text(&path.key("consent").key("version"), &consent.version, 40);
+        if let Some(link) = &consent.link
+            && !link.starts_with("https://")
+        {
+            problems.add(&path.key("consent").key("link"), "`form.consent.link` is no `https://` address", "");
+        }
+    }
+    let fields = path.key("fields");
+    if form.fields.len() > MAX_FIELDS {
+        problems.add_key(
+            &fields,
+            format!("the form has {} fields; at most {MAX_FIELDS} are possible", form.fields.len()),
+            "ask for less: every field costs sign-ups",
+        );
+        return;
+    }
+    let emails: Vec<usize> = (0..form.fields.len()).filter(|at| form.fields[*at].kind == FieldType::Email).collect();
+    match emails.as_slice() {
+        [] => problems.add_key(
+            &fields,
+            "the form has no field of type `email`",
+            "add `- {name: email, type: email}`: it is where the confirmation goes",
+        ),
+        [_] => {}
+        [_, second, ..] => problems.add(
+            &fields.index(*second).key("type"),
+            "the form has more than one field of type `email`",
+            "keep the one that the confirmation goes to, and make the other a `text`",
+        ),
+    }
+    let mut names = BTreeSet::new();
+    for (index, field) in form.fields.iter().enumerate() {
+        let path = fields.index(index);
+        let name = path.key("name");
+        if !is_name(&field.name, 40, b'_') {
+            let hint = "use 2 to 40 lower-case letters, digits and single underscores, starting with a letter";
+            problems.add(&name, format!("`{}` is no name for a field", field.name), hint);
+        } else if RESERVED_FIELDS.contains(&field.name.as_str()) {
+            problems.add(&name, format!("`{}` is a name that the service uses itself", field.name), "choose another");
+        }
+        if !names.insert(&field.name) {
+            problems.add(&name, format!("there are two fields `{}`", field.name), "give each field its own name");
+        }
+        check_field(field, &path, problems);
+    }
+}
+
+fn check_field(field: &Field, path: &Path, problems: &mut Problems) {
+    let texts = [("label", &field.label, 120), ("help", &field.help, 300), ("placeholder", &field.placeholder, 120)];
+    for (key, text, max) in texts {
+        if let Some(text) = text {
+            problems.text(&path.key(key), text, max);
+        }
+    }
+    let given = [
+        ("min", field.min.is_some(), Rule::MinMax),
+        ("max", field.max.is_some(), Rule::MinMax),
+        ("min_length", field.min_length.is_some(), Rule::Length),
+        ("max_length", field.max_length.is_some(), Rule::Length),
+        ("pattern", field.pattern.is_some(), Rule::Pattern),
+        ("options", !field.options.is_empty(), Rule::Options),
+        ("placeholder", field.placeholder.is_some(), Rule::Placeholder),
+    ];
+    for (key, given, rule) in given {
+        if given && !field.kind.rules().contains(&rule) {
+            let hint = match (rule, field.kind.rules().contains(&Rule::MinMax)) {
+                (Rule::Length, true) => "limit it with `min` and `max`",
+                _ => "remove it",
+            };
+            problems.add_key(&path.key(key), format!("a field of type `{}` takes no `{key}`", field.kind.name()), hint);
+        }
+    }
+    if field.kind.rules().contains(&Rule::MinMax) {
+        check_bounds(field, path, problems);
+    }
+    if let Some(max) = field.max_length
+        && max > 10_000
+    {
+        problems.add(&path.key("max_length"), "`max_length` is at most 10000", "shorten it");
+    }
+    if field.min_length.is_some_and(|min| min > field.length_limit()) {
+        let hint = format!("the greatest length is {}", field.length_limit());
+        problems.add(&path.key("min_length"), "`min_length` is greater than `max_length`", hint);
+    }
+    if let Some(pattern) = &field.pattern
+        && let Err(error) = compile_pattern(pattern)
+    {
+        let cause = error.to_string();
+        let cause = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        problems.add(&path.key("pattern"), format!("`pattern` is no regular expression: {cause}"), "");
+    }
+    check_options(field, path, problems);
+}
+
+fn check_bounds(field: &Field, path: &Path, problems: &mut Problems) {
+    let mut valid = true;
+    for (key, bound) in [("min", &field.min), ("max", &field.max)] {
+        let problem = match (field.kind, bound) {
+            (_, None) => None,
+            (FieldType::Date, Some(Bound::Date(date))) => date.parse::<Date>().err().map(|_| "a date as `YYYY-MM-DD`"),
+            (FieldType::Date, Some(Bound::Number(_))) => Some("a date as `YYYY-MM-DD`"),
+            (FieldType::Integer, Some(Bound::Number(number))) => {
+                // Beyond 2^53 a JSON number is no longer exact.
+                (number.fract() != 0.0 || number.abs() > 9_007_199_254_740_991.0).then_some("a whole number")
+            }
+            (_, Some(Bound::Number(_))) => None,
+            (_, Some(Bound::Date(_))) => Some("a number"),
+        };
+        if let Some(wanted) = problem {
+            valid = false;
+            problems.add(&path.key(key), format!("`{key}` must be {wanted}"), "");
+        }
+    }
+    let crossed = match (&field.min, &field.max) {
+        (Some(Bound::Number(min)), Some(Bound::Number(max))) => min > max,
+        (Some(Bound::Date(min)), Some(Bound::Date(max))) => min > max,
+        _ => false,
+    };
+    if valid && crossed {
+        problems.add(&path.key("min"), "`min` is greater than `max`", "no value could satisfy both");
+    }
+}
+
+fn check_options(field: &Field, path: &Path, problems: &mut Problems) {
+    if !field.kind.rules().contains(&Rule::Options) {
+        return;
+    }
+    let options = path.key("options");
+    if field.options.is_empty() {
+        let hint = "list them: `options: [single, married]`";
+        problems.add(&path.key("type"), format!("a field of type `{}` needs `options`", field.kind.name()), hint);
+    }
+    if field.options.len() > MAX_OPTIONS {
+        problems.add_key(&options, format!("there are more than {MAX_OPTIONS} options"), "");
+    }
+    let mut values = BTreeSet::new();
+    for (index, option) in field.options.iter().enumerate() {
+        if option.value.trim().is_empty() || option.value.chars().count() > 100 {
+            problems.add(&options.index(index), "an option has 1 to 100 characters", "");
+        }
+        if option.value.contains(char::is_control) {
+            problems.add(&options.index(index), "an option holds a control character", "keep it on one line");
+        }
+        if !values.insert(&option.value) {
+            problems.add(&options.index(index), format!("there are two options `{}`", option.value), "remove one");
+        }
+    }
+}
+
+fn check_branding(spec: &Spec, problems: &mut Problems) {
+    let path = Path::default().key("branding");
+    if let Some(name) = &spec.branding.name {
+        problems.text(&path.key("name"), name, 64);
+    }
+    if let Some(color) = &spec.branding.color {
+        let digits = color.strip_prefix('#').filter(|digits| digits.len() == 6);
+        if !digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+            let hint = "write it as `\"#2457a6\"`, in quotes";
+            problems.add(&path.key("color"), format!("`{color}` is no colour"), hint);
+        }
+    }
+}
+
+fn check_limits(spec: &Spec, problems: &mut Problems) {
+    let root = Path::default();
+    let data = root.key("data");
+    problems.range(&data.key("pitr_days"), spec.data.pitr_days, 0..=35, " days");
+    let retention = data.key("retention");
+    if spec.data.retention < Duration::days(1) || spec.data.retention > Duration::days(3_650) {
+        problems.add(&retention, "`data.retention` is out of range", "choose `1d` to `3650d`");
+    }
+    let expires = spec.confirmation.expires;
+    let expires_path = root.key("confirmation").key("expires");
+    if expires.seconds < 600 || expires > Duration::days(30) {
+        problems.add(&expires_path, "`confirmation.expires` is out of range", "choose `10m` to `30d`");
+    } else if expires > spec.data.retention {
+        problems.add(
+            &expires_path,
+            format!("a link lives for {expires}, but the sign-up behind it only for {}", spec.data.retention),
+            "make `data.retention` at least as long as `confirmation.expires`",
+        );
+    }
+    let capacity = root.key("capacity");
+    problems.range(&capacity.key("memory"), spec.capacity.memory, 128..=10_240, " MB");
+    if let Some(concurrency) = spec.capacity.concurrency {
+        problems.range(&capacity.key("concurrency"), concurrency, 1..=10_000, "");
+    }
+    if !LOG_RETENTION_DAYS.contains(&spec.monitoring.log_retention_days) {
+        let days = LOG_RETENTION_DAYS.map(|days| days.to_string()).join(", ");
+        problems.add(
+            &root.key("monitoring").key("log_retention_days"),
+            format!("CloudWatch Logs does not offer {} days", spec.monitoring.log_retention_days),
+            format!("choose one of {days}"),
+        );
+    }
+    let budgets = root.key("security").key("budgets");
+    let limits = &spec.security.budgets;
+    problems.range(&budgets.key("address_per_hour"), limits.address_per_hour, 1..=1_000, "");
+    problems.range(&budgets.key("ip_per_hour"), limits.ip_per_hour, 1..=1_000_000, "");
+    problems.range(&budgets.key("requests_per_second"), limits.requests_per_second, 1..=10_000, "");
+    problems.range(&budgets.key("burst"), limits.burst, 1..=5_000, "");
+    if limits.burst < limits.requests_per_second && limits.burst <= 5_000 && limits.requests_per_second <= 5_000 {
+        let hint = "a burst below the steady rate would refuse requests that the rate allows";
+        problems.add(&budgets.key("burst"), "`burst` is less than `requests_per_second`", hint);
+    }
+}
+
+fn check_origins(spec: &Spec, problems: &mut Problems) {
+    let path = Path::default().key("security").key("allowed_origins");
+    for (index, origin) in spec.security.allowed_origins.iter().enumerate() {
+        let host = origin.strip_prefix("https://").or_else(|| {
+            let host = origin.strip_prefix("http://")?;
+            let name = host.split(':').next()?;
+            (name == "localhost" || name == "127.0.0.1").then_some(host)
+        });
+        let plain = |host: &str| {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:".contains(&byte))
+        };
+        if !host.is_some_and(plain) {
+            let hint = "write scheme and host alone, such as `https://www.example.com`; `http` only for localhost";
+            problems.add(&path.index(index), format!("`{origin}` is no origin"), hint);
+        }
+    }
+}
+
+fn check_tags(spec: &Spec, problems: &mut Problems) {
+    let path = Path::default().key("tags");
+    if spec.tags.len() > MAX_TAGS {
+        problems.add_key(&path, format!("there are more than {MAX_TAGS} tags"), "");
+    }
+    for (key, value) in &spec.tags {
+        let reserved = ["aws:", "signupctl:"].iter().any(|prefix| key.to_ascii_lowercase().starts_with(prefix));
+        if reserved || key.is_empty() || key.chars().count() > 128 {
+            let hint = "use 1 to 128 characters, not starting with `aws:` or `signupctl:`";
+            problems.add_key(&path.key(key), format!("`{key}` is no key for a tag"), hint);
+        }
+        if value.chars().count() > 256 {
+            problems.add(&path.key(key), "a tag's value has at most 256 characters", "");
+        }
+    }
+}
+
+fn check_domain(domain: &Domain, region: Option<&str>, problems: &mut Problems) {
+    let path = Path::default().key("domain");
+    let label = |label: &str| is_name(&format!("a{label}a"), 65, b'-') && !label.is_empty();
+    if !domain.name.contains('.') || domain.name.len() > 253 || !domain.name.split('.').all(label) {
+        problems.add(&path.key("name"), format!("`{}` is no domain name", domain.name), "write `signup.example.com`");
+    }
+    let arn: Vec<&str> = domain.certificate_arn.split(':').collect();
+    match arn.as_slice() {
+        ["arn", _, "acm", certificate_region, _, name] if name.starts_with("certificate/") => {
+            if region.is_some_and(|region| region != *certificate_region) {
+                problems.add(
+                    &path.key("certificate_arn"),
+                    format!("the certificate is in `{certificate_region}`, the service is not"),
+                    "an API takes a certificate of its own Region: request one there",
+                );
+            }
+        }
+        _ => problems.add(
+            &path.key("certificate_arn"),
+            "`domain.certificate_arn` is no ARN of an ACM certificate",
+            "it reads `arn:aws:acm:REGION:ACCOUNT:certificate/ID`",
+        ),
+    }
+}
+
+/// Lower-case letters and digits in groups joined by single `joint`s, starting with a letter.
+fn is_name(name: &str, max: usize, joint: u8) -> bool {
+    let bytes = name.as_bytes();
+    (2..=max).contains(&bytes.len())
+        && bytes[0].is_ascii_lowercase()
+        && bytes.last() != Some(&joint)
+        && !bytes.windows(2).any(|pair| pair == [joint, joint])
+        && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == joint)
+}
+
+/// `eu-central-1`, `us-gov-west-1`: the shape alone, since new Regions open every year.
+fn is_region(region: &str) -> bool {
+    let parts: Vec<&str> = region.split('-').collect();
+    (3..=4).contains(&parts.len())
+        && parts[0].len() == 2
+        && parts[..parts.len() - 1]
+            .iter()
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
+        && parts.last().is_some_and(|number| number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,197 @@
+//! From a file to a checked `Spec`: read, parse, lay the environment over, type, check.
+
+use std::fs;
+use std::path::Path as FilePath;
+
+use serde_path_to_error::Segment;
+
+use super::check::{self, Problem};
+use super::report::{self, Mistake};
+use super::tree::{self, Node, Path, Step};
+use super::{Spec, tree::Tree};
+use crate::error::{Failure, Outcome};
+
+/// A spec is a page of text; what is larger is not a spec.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The names under `environments` of the spec in `file`, which has been loaded before.
+pub fn environments(file: &FilePath) -> Outcome<Vec<String>> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let root = tree::parse(&text).ok();
+    let names = root.as_ref().and_then(|root| root.get("environments")).map(Node::keys).unwrap_or_default();
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// Reads the spec in `file`, with the overlay `environment` when one is named.
+///
+/// Fails with exit code 2 and, for a mistake in the text, its line and the fix.
+pub fn load(file: &FilePath, environment: Option<&str>, color: bool) -> Outcome<Spec> {
+    let name = file.display().to_string();
+    let unreadable =
+        |cause: String| Failure::usage("spec_unreadable", format!("the spec `{name}` cannot be read")).cause(cause);
+    let metadata = fs::metadata(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => unreadable("there is no such file".into())
+            .hint("name the file with `--file`, or start from one in `examples/`"),
+        _ => unreadable(error.to_string()),
+    })?;
+    if metadata.is_dir() {
+        return Err(unreadable("it is a directory".into()).hint("name the YAML file in it"));
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(unreadable(format!("it has {} bytes; a spec has at most {MAX_BYTES}", metadata.len())));
+    }
+    let bytes = fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to())))?;
+    parse(&name, &text, environment, color)
+}
+
+/// Parses and checks the text of a spec; `name` is the file's name in messages.
+pub fn parse(name: &str, text: &str, environment: Option<&str>, color: bool) -> Outcome<Spec> {
+    let invalid = |mistakes: Vec<Mistake>| {
+        let count = match mistakes.len() {
+            1 => "a mistake".to_owned(),
+            many => format!("{many} mistakes"),
+        };
+        Failure::usage("spec_invalid", format!("the spec `{name}` has {count}"))
+            .report(report::render(name, text, &mistakes, color))
+    };
+    let mut root = tree::parse(text).map_err(|error| invalid(vec![syntax(&error, text)]))?;
+    if matches!(&root.value, Tree::Scalar(value) if value.is_null()) {
+        return Err(
+            Failure::usage("spec_invalid", format!("the spec `{name}` is empty")).hint("start from one in `examples/`")
+        );
+    }
+    let environments = root.remove("environments");
+    if let Some(environment) = environment {
+        overlay(&mut root, environments, environment).map_err(|mistake| invalid(vec![mistake]))?;
+    }
+    let spec = typed(&root).map_err(|mistake| invalid(vec![mistake]))?;
+    let problems = check::check(&spec);
+    if !problems.is_empty() {
+        return Err(invalid(problems.into_iter().map(|problem| place(&root, problem)).collect()));
+    }
+    Ok(spec)
+}
+
+/// Lays `environments.NAME` over the base and gives the service a name of its own, so that two
+/// environments never share a stack.
+fn overlay(root: &mut Node, environments: Option<Node>, name: &str) -> Result<(), Mistake> {
+    let known = environments.as_ref().map(Node::keys).unwrap_or_default().join("`, `");
+    let span = environments.as_ref().map_or(0..0, |node| node.locate(&Path::default()));
+    let overlay = environments.and_then(|mut node| node.remove(name)).ok_or_else(|| Mistake {
+        message: format!("there is no environment `{name}`"),
+        span,
+        hint: Some(match known.as_str() {
+            "" => format!("add `environments:` with a key `{name}`, or leave `--env` out"),
+            known => format!("the spec has `{known}`"),
+        }),
+    })?;
+    if let Tree::Scalar(value) = &overlay.value
+        && !value.is_null()
+    {
+        return Err(Mistake {
+            message: format!("the environment `{name}` is no map of keys to change"),
+            span: overlay.span,
+            hint: None,
+        });
+    }
+    let renames = overlay.get("service").is_some();
+    if matches!(overlay.value, Tree::Map(_)) {
+        root.merge(overlay);
+    }
+    if !renames
+        && let Some(Node { value: Tree::Scalar(serde_json::Value::String(service)), .. }) = root.get_mut("service")
+    {
+        *service = format!("{service}-{name}");
+    }
+    Ok(())
+}
+
+fn typed(root: &Node) -> Result<Spec, Mistake> {
+    serde_path_to_error::deserialize(root.to_value()).map_err(|error| {
+        let path = Path(
+            error
+                .path()
+                .iter()
+                .filter_map(|segment| match segment {
+                    Segment::Map { key } => Some(Step::Key(key.clone())),
+                    Segment::Seq { index } => Some(Step::Index(*index)),
+                    Segment::Enum { .. } | Segment::Unknown => None,
+                })
+                .collect(),
+        );
+        let message = error.inner().to_string();
+        describe(root, &path, &message)
+    })
+}
+
+/// Turns serde's sentence into the house's: the path first, and the nearest known key as a hint.
+fn describe(root: &Node, path: &Path, message: &str) -> Mistake {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.starts_with("unknown field") {
+        let unknown = quoted.first().copied().unwrap_or_default();
+        // The path ends in the unknown key itself, or in its parent, depending on the container.
+        let path = match path.0.last() {
+            Some(Step::Key(last)) if last == unknown => path.clone(),
+            _ => path.key(unknown),
+        };
+        let hint = match nearest(unknown, &quoted[1..]) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("known here: `{}`", quoted[1..].join("`, `")),
+        };
+        return Mistake { message: format!("unknown key `{path}`"), span: root.locate_key(&path), hint: Some(hint) };
+    }
+    if message.starts_with("missing field") {
+        let missing = path.key(quoted.first().copied().unwrap_or_default());
+        return Mistake {
+            message: format!("`{missing}` is missing"),
+            span: root.locate(path),
+            hint: Some(format!("add `{}:`", quoted.first().copied().unwrap_or_default())),
+        };
+    }
+    if message.starts_with("unknown variant") {
+        let given = quoted.first().copied().unwrap_or_default();
+        return Mistake {
+            message: format!("`{path}` cannot be `{given}`"),
+            span: root.locate(path),
+            hint: Some(match nearest(given, &quoted[1..]) {
+                Some(known) => format!("did you mean `{known}`? possible: `{}`", quoted[1..].join("`, `")),
+                None => format!("possible: `{}`", quoted[1..].join("`, `")),
+            }),
+        };
+    }
+    let wants_text = message.contains("expected a string");
+    let (at, message) = (path.to_string(), message.replace("invalid type: ", "").replace("invalid value: ", ""));
+    Mistake {
+        message: if at.is_empty() { format!("the spec: {message}") } else { format!("`{at}`: {message}") },
+        span: root.locate(path),
+        hint: wants_text.then(|| "put it in quotes to make it text".to_owned()),
+    }
+}
+
+/// The known word that a typo most likely stands for: at most a third of the letters differ.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
+        .filter(|(distance, candidate)| distance * 3 <= candidate.len().max(word.len()))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+fn syntax(error: &serde_saphyr::Error, text: &str) -> Mistake {
+    let start = error
+        .location()
+        .and_then(|location| location.span().byte_offset())
+        .map_or(0, |offset| (offset as usize).min(text.len()));
+    // The parser's sentence comes with its own place in front or behind; ours is drawn below.
+    let sentence = error.render();
+    let sentence = sentence.lines().next().unwrap_or("not valid YAML");
+    Mistake { message: format!("not valid YAML: {sentence}"), span: start..start + 1, hint: None }
+}
+
+fn place(root: &Node, problem: Problem) -> Mistake {
+    let span = if problem.at_key { root.locate_key(&problem.path) } else { root.locate(&problem.path) };
+    Mistake { message: problem.message, span, hint: problem.hint }
+}

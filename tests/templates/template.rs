@@ -1,0 +1,204 @@
+//! Reads a CloudFormation template from `stacks/` into plain JSON, for tests that judge what is written there.
+//!
+//! Short forms become long ones (`!Ref X` is `{"Ref": "X"}`), so that a test sees one spelling. It never
+//! evaluates a function or a condition.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value, json};
+use serde_saphyr::Tagged;
+
+/// One template, with its text beside what it says.
+pub(crate) struct Template {
+    pub(crate) file: &'static str,
+    pub(crate) text: &'static str,
+    body: Value,
+}
+
+/// The templates as they are embedded and deployed.
+pub(crate) fn templates() -> [Template; 3] {
+    [data(), workers(), serverless()]
+}
+
+pub(crate) fn data() -> Template {
+    Template::read("data.yaml", include_str!("../../stacks/data.yaml"))
+}
+
+pub(crate) fn workers() -> Template {
+    Template::read("workers.yaml", include_str!("../../stacks/workers.yaml"))
+}
+
+pub(crate) fn serverless() -> Template {
+    Template::read("serverless.yaml", include_str!("../../stacks/serverless.yaml"))
+}
+
+impl Template {
+    fn read(file: &'static str, text: &'static str) -> Self {
+        let node: Tagged<Node> = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        Self { file, text, body: long_form(node) }
+    }
+
+    /// What lies at a JSON pointer; `null` when nothing does.
+    pub(crate) fn at(&self, pointer: &str) -> &Value {
+        self.body.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// Names and bodies of a section such as `Parameters`.
+    pub(crate) fn section(&self, name: &str) -> impl Iterator<Item = (&str, &Value)> {
+        self.at(&format!("/{name}")).as_object().into_iter().flatten().map(|(name, body)| (name.as_str(), body))
+    }
+
+    pub(crate) fn names(&self, section: &str) -> BTreeSet<&str> {
+        self.section(section).map(|(name, _)| name).collect()
+    }
+
+    /// Logical IDs and bodies of the resources of one type.
+    pub(crate) fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.section("Resources").filter(move |(_, resource)| resource["Type"] == kind)
+    }
+
+    /// The properties of a resource, which must exist.
+    pub(crate) fn properties(&self, id: &str) -> &Value {
+        let properties = self.at(&format!("/Resources/{id}/Properties"));
+        assert!(!properties.is_null(), "{} has no resource `{id}` with properties", self.file);
+        properties
+    }
+
+    /// Statements of every role's policies, each with its role's logical ID.
+    pub(crate) fn role_statements(&self) -> Vec<(&str, &Value)> {
+        let mut found = Vec::new();
+        for (id, role) in self.of_type("AWS::IAM::Role") {
+            for policy in each(&role["Properties"]["Policies"]) {
+                found.extend(each(&policy["PolicyDocument"]["Statement"]).into_iter().map(|statement| (id, statement)));
+            }
+        }
+        found
+    }
+}
+
+/// The resources, parameters and conditions that a value names, whichever way: by `Ref`, `Fn::GetAtt`,
+/// `Fn::Sub`, `Fn::If`, `Condition` or `DependsOn`.
+pub(crate) fn references(value: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect(value, &mut found);
+    found
+}
+
+fn collect(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match (key.as_str(), value) {
+                    ("Ref" | "Condition" | "DependsOn", Value::String(name)) => {
+                        found.insert(name.clone());
+                    }
+                    ("DependsOn", Value::Array(names)) => found.extend(names.iter().map(|name| text(name).to_owned())),
+                    ("Fn::GetAtt", Value::String(attribute)) => {
+                        found.extend(attribute.split('.').next().map(str::to_owned));
+                    }
+                    ("Fn::Sub", Value::String(pattern)) => found.extend(placeholders(pattern).map(str::to_owned)),
+                    ("Fn::If", Value::Array(parts)) => {
+                        found.extend(parts.first().map(|condition| text(condition).to_owned()));
+                        parts.iter().for_each(|part| collect(part, found));
+                    }
+                    _ => collect(value, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The names in `${…}`, without attributes.
+pub(crate) fn placeholders(pattern: &str) -> impl Iterator<Item = &str> {
+    pattern.split("${").skip(1).filter_map(|rest| rest.split(['.', '}']).next())
+}
+
+/// A value that must be text.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("`{value}` is not text"))
+}
+
+/// A value, or the values of a list: policies and templates allow either.
+pub(crate) fn each(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(values) => values.iter().collect(),
+        Value::Null => Vec::new(),
+        value => vec![value],
+    }
+}
+
+/// A node of the YAML, with the tags of its children still on them.
+enum Node {
+    Scalar(Value),
+    List(Vec<Tagged<Node>>),
+    Map(Vec<(String, Tagged<Node>)>),
+}
+
+fn long_form(Tagged(node, tag): Tagged<Node>) -> Value {
+    let value = match node {
+        Node::Scalar(value) => value,
+        Node::List(items) => items.into_iter().map(long_form).collect(),
+        Node::Map(entries) => {
+            entries.into_iter().map(|(key, node)| (key, long_form(node))).collect::<Map<_, _>>().into()
+        }
+    };
+    match tag.as_deref().and_then(|tag| tag.strip_prefix('!')) {
+        None => value,
+        Some(name @ ("Ref" | "Condition")) => json!({ name: value }),
+        Some(name) => json!({ format!("Fn::{name}"): value }),
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Node;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a node of a template")
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
+                Ok(Node::Scalar(value.into()))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
+                Ok(Node::Scalar(value.into()))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
+                Ok(Node::Scalar(value.into()))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
+                Ok(Node::Scalar(value.into()))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
+                Ok(Node::Scalar(value.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(Node::List(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+                let mut map = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    map.push(entry);
+                }
+                Ok(Node::Map(map))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}

@@ -1,0 +1,91 @@
+//! Alarms, dead letters and the dashboard: what tells the operator.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::template::{each, references, serverless, templates, text, workers};
+
+#[test]
+fn each_queue_keeps_its_letters_two_weeks_encrypted_and_raises_an_alarm() {
+    let template = workers();
+    let queues: Vec<_> = template.of_type("AWS::SQS::Queue").collect();
+    assert_eq!(queues.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["DeadLetters", "MissedSweeps"]);
+    for (id, queue) in queues {
+        assert_eq!(queue["Properties"]["MessageRetentionPeriod"], 14 * 86_400, "{id}");
+        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{id}");
+        let name = json!([{ "Name": "QueueName", "Value": { "Fn::GetAtt": format!("{id}.QueueName") } }]);
+        let watched = template.of_type("AWS::CloudWatch::Alarm").any(|(_, alarm)| {
+            let alarm = &alarm["Properties"];
+            alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+                && alarm["Dimensions"] == name
+                && alarm["Threshold"] == 0
+                && alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        });
+        assert!(watched, "nobody hears of {id}");
+    }
+}
+
+#[test]
+fn each_function_raises_an_alarm_when_it_fails() {
+    for template in [workers(), serverless()] {
+        for (id, _) in template.of_type("AWS::Lambda::Function") {
+            let name = json!([{ "Name": "FunctionName", "Value": { "Ref": id } }]);
+            let watched = template.of_type("AWS::CloudWatch::Alarm").any(|(_, alarm)| {
+                alarm["Properties"]["MetricName"] == "Errors" && alarm["Properties"]["Dimensions"] == name
+            });
+            assert!(watched, "nobody hears of {id}");
+        }
+    }
+}
+
+#[test]
+fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
+    let mut names = BTreeSet::new();
+    for template in templates() {
+        for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+            let alarm = &alarm["Properties"];
+            assert_eq!(alarm["AlarmActions"], json!([{ "Ref": "AlarmTopicArn" }]), "{id}");
+            // The topic lets only alarms publish whose names begin so.
+            let name = text(&alarm["AlarmName"]["Fn::Sub"]);
+            names.insert(name.strip_prefix("${Service}-").unwrap_or_else(|| panic!("{id}: {name}")).to_owned());
+            assert!(text(&alarm["AlarmDescription"]).ends_with('.'), "{id} does not say what is wrong");
+            // A service that rests must not alarm, except the sweeper, which never does.
+            let silence = if id == "SweeperAbsentAlarm" { "breaching" } else { "notBreaching" };
+            assert_eq!(alarm["TreatMissingData"], silence, "{id}");
+        }
+    }
+    let expected = "bounces complaints dead-letters latency missed-sweeps server-errors sweeper-absent sweeper-errors \
+                    web-errors web-throttles worker-delay worker-errors";
+    assert_eq!(names, expected.split(' ').map(str::to_owned).collect());
+}
+
+#[test]
+fn mail_alarms_come_before_ses_reviews_the_account() {
+    let template = workers();
+    for (id, metric, review) in
+        [("BouncesAlarm", "Reputation.BounceRate", 0.05), ("ComplaintsAlarm", "Reputation.ComplaintRate", 0.001)]
+    {
+        let alarm = template.properties(id);
+        assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&json!("AWS/SES"), &json!(metric)));
+        let of_this = json!([{ "Name": "ses:configuration-set", "Value": { "Ref": "ConfigurationSet" } }]);
+        assert_eq!(alarm["Dimensions"], of_this, "{id}");
+        assert!(alarm["Threshold"].as_f64().is_some_and(|rate| rate > 0.0 && rate <= review / 2.0), "{id}");
+    }
+}
+
+#[test]
+fn the_dashboard_is_json_and_shows_what_exists() {
+    let template = workers();
+    let body = &template.properties("Dashboard")["DashboardBody"];
+    let known: BTreeSet<_> = template.names("Resources").union(&template.names("Parameters")).copied().collect();
+    for name in references(body) {
+        assert!(known.contains(name.as_str()) || name == "AWS::Region", "`{name}` is nothing");
+    }
+    let dashboard: Value = serde_json::from_str(text(&body["Fn::Sub"])).expect("JSON");
+    let widgets = each(&dashboard["widgets"]);
+    assert!(widgets.len() >= 6);
+    for widget in widgets {
+        assert_eq!(widget["properties"]["region"], "${AWS::Region}", "{}", widget["properties"]["title"]);
+    }
+}

@@ -29,8 +29,10 @@ pub trait Entropy: Debug + Send + Sync {
 pub struct System;
 
 impl Clock for System {
+    /// In whole microseconds, as far as stored times are written.
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 }
 

@@ -471,7 +471,7 @@ mod tests {
         let read = |json: &str| serde_json::from_str::<Confirmation>(json).map_err(|error| error.to_string());
         assert_eq!(read(r#""none""#).expect("a word").mode, ConfirmationMode::None);
         assert_eq!(read(r#"{"expires":"2h"}"#).expect("a map").expires, Duration::hours(2));
-        assert!(read(r#""maybe""#).unwrap_err().contains("double_opt_in"));
-        assert!(read(r#"{"expire":"2h"}"#).unwrap_err().contains("unknown field `expire`"));
+        assert!(read(r#""maybe""#).expect_err("no mode").contains("double_opt_in"));
+        assert!(read(r#"{"expire":"2h"}"#).expect_err("no key").contains("unknown field `expire`"));
     }
 }

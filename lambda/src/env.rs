@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let message = |changes: &[(&'static str, &str)]| web(changes).unwrap_err().to_string();
+        let message = |changes: &[(&'static str, &str)]| web(changes).expect_err("incomplete").to_string();
         assert_eq!(message(&[("TABLE_NAME", "")]), "the environment variable `TABLE_NAME` is not set");
         assert_eq!(message(&[("_HANDLER", "worker")]), "the environment variable `CONFIGURATION_SET` is not set");
         assert!(message(&[("_HANDLER", "index")]).contains("no handler `index`"));

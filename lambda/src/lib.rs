@@ -16,11 +16,18 @@
 //! and [`address::Address`] for its checks, and [`store`] for its lists.
 
 pub mod address;
+pub mod aws;
 pub mod clock;
 pub mod config;
+pub mod env;
 pub mod form;
 pub mod keys;
+pub mod mail;
+pub mod mailer;
 pub mod page;
 pub mod sign_up;
 pub mod store;
+pub mod stream;
 pub mod token;
+pub mod web;
+pub mod worker;

@@ -263,6 +263,11 @@ pub fn plan(
         budgets.push(Budget { key: format!("ip#{}", key.client(client)), limit: config.security.budgets.ip_per_hour });
     }
     let expires = config.confirmation.expires.seconds;
+    // The table keeps these in whole seconds.
+    let in_seconds = |seconds| {
+        let at = after(now, seconds);
+        Timestamp::from_second(at.as_second()).unwrap_or(at)
+    };
     NewSignUp {
         id: ids.user,
         mail_id: ids.mail,
@@ -277,8 +282,8 @@ pub fn plan(
         },
         base_url: base_url.to_owned(),
         now,
-        expires_at: after(now, expires),
-        keep_until: after(now, config.retention.seconds.max(expires)),
+        expires_at: in_seconds(expires),
+        keep_until: in_seconds(config.retention.seconds.max(expires)),
         budgets,
     }
 }

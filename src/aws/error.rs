@@ -41,7 +41,7 @@ where
     let last = chain.last().cloned().unwrap_or_default();
     if chain_has_credentials_error(&error) {
         return Failure::new("no_credentials", "there are no AWS credentials to work with")
-            .cause(last)
+            .cause(last.lines().next().unwrap_or_default().trim_end_matches(" Attempted:").trim_end_matches('.'))
             .hint("sign in (`aws configure sso`, or set `AWS_PROFILE`), or try it on this machine with `--local`");
     }
     let cause = if chain.len() > 1 { last } else { "no answer came back".to_owned() };

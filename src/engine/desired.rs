@@ -51,15 +51,23 @@ impl Desired {
         Self { role, stack: role.stack_name(&spec.service), parameters, tags }
     }
 
-    /// Whether the stack already is what it should be, so that there is nothing to deploy.
+    /// What differs from the stack as it is: `template`, `tags` and names of parameters. Nothing means
+    /// that there is nothing to deploy.
     ///
     /// Template, parameters and tags are compared as CloudFormation holds them. A recorded hash would
     /// have to be a stack tag, and those spread to every resource: each deploy would touch them all.
-    pub fn matches(&self, deployed: &Deployed) -> bool {
-        deployed.template.as_deref().map(str::trim_end) == Some(self.role.template().trim_end())
-            && deployed.tags == self.tags
-            && deployed.parameters.len() == self.parameters.len()
-            && self.parameters.iter().all(|(key, value)| deployed.parameters.get(*key) == Some(value))
+    pub fn differences(&self, deployed: &Deployed) -> Vec<String> {
+        let mut differences = Vec::new();
+        if deployed.template.as_deref().map(str::trim_end) != Some(self.role.template().trim_end()) {
+            differences.push("template".to_owned());
+        }
+        if deployed.tags != self.tags {
+            differences.push("tags".to_owned());
+        }
+        // A parameter that is not given keeps its default, so only given ones can differ.
+        let changed = self.parameters.iter().filter(|(key, value)| deployed.parameters.get(**key) != Some(value));
+        differences.extend(changed.map(|(key, _)| (*key).to_owned()));
+        differences
     }
 }
 
@@ -83,12 +91,10 @@ pub fn data(spec: &Spec) -> Desired {
 
 /// The workers stack on top of the data stack's outputs; `None` when one of them is missing.
 pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
-    let from = &spec.email.from;
-    let domain = from.rsplit_once('@').map_or("", |(_, domain)| domain);
     let mut parameters = functions(spec, artifact);
     parameters.extend(take(data, &["TableName", "TableArn", "TableStreamArn", "ConfigurationSet"])?);
     parameters.extend(take(data, &["AlarmTopicArn", "ArtifactBucket"])?);
-    parameters.extend([("SenderAddress", from.clone()), ("SenderDomain", domain.to_owned())]);
+    parameters.push(("SenderAddress", spec.email.from.clone()));
     Some(Desired::new(Role::Workers, spec, parameters))
 }
 
@@ -131,5 +137,73 @@ pub fn holds(spec: &Spec, condition: &str) -> bool {
         "HasAlarmAddress" => spec.monitoring.alarm_address.is_some(),
         "HasDomain" => spec.domain.is_some(),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::template;
+
+    fn spec(name: &str) -> Spec {
+        crate::spec::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), None, false)
+            .expect("valid")
+    }
+
+    fn artifact() -> ArtifactRef {
+        ArtifactRef { sha256: "ab".repeat(32), code_sha256: "q".repeat(43) + "=" }
+    }
+
+    /// Outputs as the data stack gives them, each under its own name.
+    fn outputs() -> Outputs {
+        template::keys(Role::Data, "Outputs").into_iter().map(|key| (key.clone(), key)).collect()
+    }
+
+    #[test]
+    fn every_parameter_is_declared_and_every_declared_one_without_default_is_given() {
+        for name in ["registration.yaml", "waitlist.yaml", "full.yaml"] {
+            let spec = spec(name);
+            let (outputs, artifact) = (outputs(), artifact());
+            let all = [
+                data(&spec),
+                workers(&spec, &outputs, &artifact).expect("the data stack tells all that is needed"),
+                web(&spec, &outputs, &artifact).expect("the data stack tells all that is needed"),
+            ];
+            for desired in all {
+                let declared = template::keys(desired.role, "Parameters");
+                let given: Vec<String> = desired.parameters.keys().map(|key| (*key).to_owned()).collect();
+                assert_eq!(declared, given, "{:?}", desired.role);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stack_as_desired_differs_in_nothing_and_a_changed_one_in_what_changed() {
+        let desired = data(&spec("registration.yaml"));
+        let mut deployed = Deployed::of(&desired);
+        assert_eq!(desired.differences(&deployed), Vec::<String>::new());
+        deployed.parameters.insert("PointInTimeRecoveryDays".into(), "1".into());
+        deployed.tags.insert("more".into(), "tags".into());
+        deployed.template = None;
+        assert_eq!(desired.differences(&deployed), ["template", "tags", "PointInTimeRecoveryDays"]);
+    }
+
+    #[test]
+    fn conditions_that_guard_a_resource_are_known() {
+        for role in Role::ALL {
+            for declared in template::resources(role) {
+                let condition = declared.condition.as_deref();
+                assert!(condition.is_none_or(|name| ["HasAlarmAddress", "HasDomain"].contains(&name)), "{declared:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn templates_fit_inline() {
+        for role in Role::ALL {
+            assert!(role.template().len() <= 51_200, "{role:?} is larger than CloudFormation takes inline");
+        }
     }
 }

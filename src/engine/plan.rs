@@ -59,8 +59,11 @@ pub fn action(desired: &Desired, deployed: Option<&Deployed>) -> Action {
         None => Action::Create,
         // Broken stacks are deleted before anything else happens (see `settle`).
         Some(stack) if matches!(stack.state, State::Empty | State::Broken) => Action::Create,
-        Some(stack) if desired.matches(stack) => Action::Keep,
-        Some(_) => Action::Update,
+        Some(stack) => {
+            let differences = desired.differences(stack);
+            tracing::info!(stack = stack.name, differences = differences.join(", "), "compared");
+            if differences.is_empty() { Action::Keep } else { Action::Update }
+        }
     }
 }
 

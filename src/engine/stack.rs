@@ -97,6 +97,25 @@ impl Deployed {
     }
 }
 
+#[cfg(test)]
+impl Deployed {
+    /// A stack that is just what is desired.
+    pub fn of(desired: &super::desired::Desired) -> Self {
+        Self {
+            role: desired.role,
+            name: desired.stack.clone(),
+            id: format!("arn:aws:cloudformation:us-east-1:000000000000:stack/{}/1", desired.stack),
+            status: StackStatus::CreateComplete,
+            state: State::Ready,
+            outputs: Outputs::new(),
+            tags: desired.tags.clone(),
+            parameters: desired.parameters.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+            termination_protection: true,
+            template: Some(desired.role.template().to_owned()),
+        }
+    }
+}
+
 /// The stacks of a service by role; one that does not exist is absent.
 pub type DeployedStacks = BTreeMap<Role, Deployed>;
 
@@ -113,8 +132,9 @@ pub async fn read_all(aws: &Aws, service: &str) -> Outcome<DeployedStacks> {
             Ok::<_, Box<Failure>>(stack?.map(|stack| Deployed { template, ..stack }))
         }
     };
-    let (data, workers, web) = tokio::try_join!(read(Role::Data), read(Role::Workers), read(Role::Web))?;
-    let stacks: DeployedStacks = [data, workers, web].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
+    let (data, workers, web) = tokio::join!(read(Role::Data), read(Role::Workers), read(Role::Web));
+    let stacks: DeployedStacks =
+        [data?, workers?, web?].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
     for stack in stacks.values() {
         ensure_ours(stack, service)?;
     }

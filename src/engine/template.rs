@@ -79,3 +79,10 @@ pub fn resources(role: Role) -> Vec<Declared> {
         })
         .collect()
 }
+
+/// The names in a section of a template, in alphabetical order.
+#[cfg(test)]
+pub fn keys(role: Role, section: &str) -> Vec<String> {
+    let template: BTreeMap<String, serde_json::Value> = serde_saphyr::from_str(role.template()).expect("it parses");
+    template[section].as_object().into_iter().flat_map(|section| section.keys().cloned()).collect()
+}

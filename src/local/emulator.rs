@@ -54,7 +54,7 @@ pub async fn status(folders: &Folders) -> Status {
 ///
 /// One that runs with other settings than asked for is kept, since it may hold data; that is an error.
 pub async fn up(folders: &Folders, enforce_roles: Option<bool>, progress: &Progress) -> Outcome<Running> {
-    let _lock = folders.lock()?;
+    let _lock = folders.lock_state()?;
     if let Some(running) = alive(folders).await {
         if enforce_roles.is_some_and(|wanted| wanted != running.enforce_roles) {
             return Err(Failure::new("emulator_differs", "the local AWS runs with other settings")
@@ -66,7 +66,7 @@ pub async fn up(folders: &Folders, enforce_roles: Option<bool>, progress: &Progr
         }
         return Ok(running);
     }
-    let installed = install::ensure(&folders.cache, progress).await?;
+    let installed = install::ensure(folders, progress).await?;
     let port = free_port()?;
     let endpoint = format!("http://127.0.0.1:{port}");
     let log = folders.state.join("emulator.log");
@@ -128,7 +128,7 @@ async fn wait_until_healthy(
 
 /// Stops the emulator; returns what was running.
 pub async fn down(folders: &Folders) -> Outcome<Option<Running>> {
-    let _lock = folders.lock()?;
+    let _lock = folders.lock_state()?;
     let running = alive(folders).await;
     if let Some(pid) = running.as_ref().and_then(|running| Pid::from_raw(running.pid)) {
         let started = Instant::now();

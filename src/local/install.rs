@@ -1,12 +1,12 @@
 //! Installs the emulator into a private virtual environment, once for each release.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::VERSION;
+use super::{Folders, VERSION};
 use crate::engine::progress::Progress;
 use crate::error::{Failure, Outcome};
 
@@ -24,11 +24,12 @@ pub struct Installed {
     pub site: PathBuf,
 }
 
-/// Installs the emulator unless it is there; the caller holds the lock.
+/// Installs the emulator unless it is there; one process at a time.
 ///
 /// A marker written last tells that an installation is whole; one that was interrupted is made anew.
-pub async fn ensure(cache: &Path, progress: &Progress) -> Outcome<Installed> {
-    let folder = cache.join(format!("ministack-{VERSION}"));
+pub async fn ensure(folders: &Folders, progress: &Progress) -> Outcome<Installed> {
+    let _lock = folders.lock_cache()?;
+    let folder = folders.cache.join(format!("ministack-{VERSION}"));
     let (environment, site, marker) = (folder.join("venv"), folder.join("site"), folder.join("complete"));
     let installed = Installed { program: environment.join("bin/ministack"), site: site.clone() };
     if marker.is_file() && installed.program.is_file() {

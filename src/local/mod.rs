@@ -11,7 +11,7 @@ pub mod inbox;
 mod install;
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
@@ -39,20 +39,26 @@ impl Folders {
         Ok(Self { cache: base.cache_dir().join("signupctl"), state: state.join("signupctl") })
     }
 
-    /// Makes both folders and takes the lock that lets only one process install, start or stop the
-    /// emulator at a time. Released when dropped.
-    fn lock(&self) -> Outcome<File> {
-        let path = self.state.join("lock");
-        let locked = fs::create_dir_all(&self.state)
-            .and_then(|()| fs::create_dir_all(&self.cache))
-            .and_then(|()| File::create(&path))
-            .and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|error| {
-            Failure::new("cache_unusable", format!("`{}` cannot be used", path.display()))
-                .cause(error.to_string())
-                .hint("mend the permissions; `XDG_CACHE_HOME` and `XDG_STATE_HOME` move the folders")
-        })
+    /// Lets only one process start or stop the emulator at a time. Released when dropped.
+    fn lock_state(&self) -> Outcome<File> {
+        lock(&self.state)
     }
+
+    /// Lets only one process install into the cache at a time. Released when dropped.
+    fn lock_cache(&self) -> Outcome<File> {
+        lock(&self.cache)
+    }
+}
+
+fn lock(folder: &Path) -> Outcome<File> {
+    let path = folder.join("lock");
+    let locked =
+        fs::create_dir_all(folder).and_then(|()| File::create(&path)).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| {
+        Failure::new("cache_unusable", format!("`{}` cannot be used", path.display()))
+            .cause(error.to_string())
+            .hint("mend the permissions; `XDG_CACHE_HOME` and `XDG_STATE_HOME` move the folders")
+    })
 }
 
 /// The address under which the emulator serves an API, needing no name resolution.

@@ -68,7 +68,7 @@ impl Problems {
 
     fn address(&mut self, path: &Path, address: &str) {
         if let Err(error) = Address::parse(address) {
-            self.add(path, format!("`{path}` is no mail address: {error}"), "write it as `name@example.com`");
+            self.add(path, format!("`{path}` is no mail address: {error}"), "");
         }
     }
 }

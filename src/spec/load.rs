@@ -62,8 +62,16 @@ pub fn parse(name: &str, text: &str, environment: Option<&str>, color: bool) -> 
             Failure::usage("spec_invalid", format!("the spec `{name}` is empty")).hint("start from one in `examples/`")
         );
     }
+    if !matches!(root.value, Tree::Map(_)) {
+        return Err(Failure::usage("spec_invalid", format!("the spec `{name}` is no map of keys and values"))
+            .hint("start from one in `examples/`"));
+    }
     let environments = root.remove("environments");
     if let Some(environment) = environment {
+        let Some(environments) = environments else {
+            return Err(Failure::usage("spec_invalid", format!("the spec `{name}` has no environments"))
+                .hint(format!("add `environments:` with a key `{environment}`, or leave `--env` out")));
+        };
         overlay(&mut root, environments, environment).map_err(|mistake| invalid(vec![mistake]))?;
     }
     let spec = typed(&root).map_err(|mistake| invalid(vec![mistake]))?;
@@ -76,16 +84,13 @@ pub fn parse(name: &str, text: &str, environment: Option<&str>, color: bool) -> 
 
 /// Lays `environments.NAME` over the base and gives the service a name of its own, so that two
 /// environments never share a stack.
-fn overlay(root: &mut Node, environments: Option<Node>, name: &str) -> Result<(), Mistake> {
-    let known = environments.as_ref().map(Node::keys).unwrap_or_default().join("`, `");
-    let span = environments.as_ref().map_or(0..0, |node| node.locate(&Path::default()));
-    let overlay = environments.and_then(|mut node| node.remove(name)).ok_or_else(|| Mistake {
+fn overlay(root: &mut Node, mut environments: Node, name: &str) -> Result<(), Mistake> {
+    let known = environments.keys().join("`, `");
+    let span = environments.locate(&Path::default());
+    let overlay = environments.remove(name).ok_or_else(|| Mistake {
         message: format!("there is no environment `{name}`"),
         span,
-        hint: Some(match known.as_str() {
-            "" => format!("add `environments:` with a key `{name}`, or leave `--env` out"),
-            known => format!("the spec has `{known}`"),
-        }),
+        hint: Some(format!("the spec has `{known}`")),
     })?;
     if let Tree::Scalar(value) = &overlay.value
         && !value.is_null()
@@ -180,15 +185,29 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
+/// The parser's complaint without its own idea of the place, which is drawn below the line instead.
 fn syntax(error: &serde_saphyr::Error, text: &str) -> Mistake {
-    let start = error
-        .location()
-        .and_then(|location| location.span().byte_offset())
-        .map_or(0, |offset| (offset as usize).min(text.len()));
-    // The parser's sentence comes with its own place in front or behind; ours is drawn below.
+    let start = error.location().map_or(0, |location| offset(text, location.line(), location.column()));
     let sentence = error.render();
-    let sentence = sentence.lines().next().unwrap_or("not valid YAML");
-    Mistake { message: format!("not valid YAML: {sentence}"), span: start..start + 1, hint: None }
+    let sentence = sentence.lines().next().unwrap_or_default();
+    let sentence = sentence.split(" at line ").next().unwrap_or(sentence);
+    let (message, hint) = if let Some(rest) = sentence.strip_prefix("duplicate mapping key: ") {
+        let key = rest.split(',').next().unwrap_or(rest);
+        (format!("the key `{key}` stands here a second time"), Some("keep one of them"))
+    } else if sentence.starts_with("budget breached") {
+        ("too much for a spec: too many values, levels, aliases or documents".to_owned(), None)
+    } else {
+        (format!("not valid YAML: {sentence}"), None)
+    };
+    Mistake { message, span: start..start + 1, hint: hint.map(str::to_owned) }
+}
+
+/// The byte at a line and a column, both counted from 1, the column in characters.
+fn offset(text: &str, line: u64, column: u64) -> usize {
+    let line = usize::try_from(line).unwrap_or(1).saturating_sub(1);
+    let column = usize::try_from(column).unwrap_or(1).saturating_sub(1);
+    let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    before + text[before..].chars().take(column).map(char::len_utf8).sum::<usize>()
 }
 
 fn place(root: &Node, problem: Problem) -> Mistake {

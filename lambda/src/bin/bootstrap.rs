@@ -1,1 +1,109 @@
-fn main() {}
+//! The function: reads its environment, puts the parts together and hands them to Lambda's runtime.
+//!
+//! Nothing is decided here but which of the three handlers runs.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use aws_types::SdkConfig;
+use lambda_runtime::{LambdaEvent, service_fn};
+use signup_service::aws;
+use signup_service::clock::System;
+use signup_service::config::ServiceConfig;
+use signup_service::env::{Environment, Handler};
+use signup_service::mailer::SesMailer;
+use signup_service::sign_up::UserId;
+use signup_service::store::{DynamoStore, Store};
+use signup_service::stream::{self, BatchResponse, StreamEvent};
+use signup_service::web::{App, Parts, router};
+use signup_service::worker::Worker;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_ansi(false)
+        .with_max_level(tracing::Level::INFO)
+        .init();
+    let result = run().await;
+    if let Err(error) = &result {
+        tracing::error!(cause = aws::chain(error.as_ref()), "the function could not start");
+    }
+    result
+}
+
+async fn run() -> Result<(), Failure> {
+    let environment = Environment::read()?;
+    let config = environment.config()?;
+    let sdk = aws::sdk_config(&environment)?;
+    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), &environment.table);
+    match environment.handler {
+        Handler::Web => web(&environment, config, &sdk, store).await,
+        Handler::Worker => {
+            let worker = worker(&environment, config, &sdk, store).await?;
+            lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
+                let failed = worker.batch(&stream::changes(event.payload)).await;
+                Ok::<_, Failure>(BatchResponse::of(failed))
+            }))
+            .await
+        }
+        Handler::Sweeper => {
+            let worker = worker(&environment, config, &sdk, store).await?;
+            lambda_runtime::run(service_fn(async |_: LambdaEvent<serde_json::Value>| {
+                let due = worker.sweep().await.inspect_err(|error| {
+                    tracing::error!(operation = error.operation, cause = %error.source, "the sweep failed");
+                })?;
+                if due > 0 {
+                    tracing::info!(due, "swept");
+                }
+                Ok::<_, Failure>(serde_json::json!({ "due": due }))
+            }))
+            .await
+        }
+    }
+}
+
+async fn web(
+    environment: &Environment,
+    config: ServiceConfig,
+    sdk: &SdkConfig,
+    store: DynamoStore,
+) -> Result<(), Failure> {
+    // The read of a user that cannot exist opens the connection to the table while the keys are fetched;
+    // its answer, and even its failure, mean nothing.
+    let (keys, _) = tokio::join!(aws::keys(sdk, &environment.key_prefix), store.get_user(UserId([0; 16])));
+    let (address_key, token_key) = keys?;
+    let parts = Parts {
+        store: Arc::new(store),
+        clock: Arc::new(System),
+        entropy: Arc::new(System),
+        address_key,
+        token_key,
+        base_url: environment.base_url.clone().unwrap_or_default(),
+        release: environment.release.clone().unwrap_or_default(),
+    };
+    lambda_http::run(router(App::new(config, parts)?)).await
+}
+
+async fn worker(
+    environment: &Environment,
+    config: ServiceConfig,
+    sdk: &SdkConfig,
+    store: DynamoStore,
+) -> Result<Worker, Failure> {
+    let configuration_set = environment.configuration_set.clone().unwrap_or_default();
+    Ok(Worker {
+        config: Arc::new(config),
+        store: Arc::new(store),
+        mailer: Arc::new(SesMailer::new(aws_sdk_ses::Client::new(sdk), configuration_set)),
+        clock: Arc::new(System),
+        entropy: Arc::new(System),
+        token_key: aws::token_key(sdk, &environment.key_prefix).await?,
+    })
+}

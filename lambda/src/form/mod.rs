@@ -74,7 +74,7 @@ impl Checker {
         let declared = |name: &str| self.form.fields.iter().any(|field| field.name == name);
         let unknown = object
             .keys()
-            .filter(|name| !declared(name) && !(self.form.consent.is_some() && *name == CONSENT))
+            .filter(|name| !declared(name) && (self.form.consent.is_none() || *name != CONSENT))
             .map(|name| FieldError::unknown(name))
             .collect();
         let consent = match object.get(CONSENT) {
@@ -127,3 +127,6 @@ impl Checker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,7 @@ fn check_email(text: &str) -> Result<(), Problem> {
 
 fn check_date(field: &Field, text: &str) -> Result<(), Problem> {
     let date = date(text).ok_or(Problem::Format)?;
-    let bound = |bound: &Option<Bound>| bound.as_ref().and_then(|bound| date_bound(bound));
+    let bound = |bound: &Option<Bound>| bound.as_ref().and_then(date_bound);
     if let Some(least) = bound(&field.min).filter(|least| date < *least) {
         return Err(Problem::TooLow(least.to_string()));
     }

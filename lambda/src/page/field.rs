@@ -145,10 +145,22 @@ fn options(field: &Field, typed: &[&str]) -> Vec<OptionView> {
     let option = |(at, choice): (usize, &Choice)| OptionView {
         id: format!("{}-{at}", id(&field.name)),
         value: choice.value.clone(),
-        label: choice.label.clone(),
+        label: label(choice),
         chosen: typed.contains(&choice.value.as_str()),
     };
     field.options.iter().enumerate().map(option).collect()
+}
+
+/// The label as declared; a plain word that stands for itself, such as `single`, begins with a capital.
+fn label(choice: &Choice) -> String {
+    let plain = |letter: char| !letter.is_uppercase();
+    let mut letters = choice.value.chars();
+    match letters.next() {
+        Some(first) if choice.label == choice.value && choice.value.chars().all(plain) => {
+            first.to_uppercase().chain(letters).collect()
+        }
+        _ => choice.label.clone(),
+    }
 }
 
 fn country_options(typed: &[&str]) -> Vec<OptionView> {

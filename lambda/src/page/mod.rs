@@ -114,14 +114,14 @@ struct MessagePage<'a> {
     link: Option<(&'a str, &'a str)>,
 }
 
-/// What follows a sign-up, the same whether the address was new or known.
+/// What follows a sign-up, the same whether the address was new or known, and true of both.
 pub fn sent(site: &Site<'_>) -> String {
     render(&MessagePage {
         site,
         sign: Sign::Mail,
         title: "Check your mail",
         paragraphs: &[
-            "We have sent a message to the address you gave. Open it and press the button in it to complete your sign-up.",
+            "A message is on its way to the address you gave, unless that is signed up already. Open it and press the button in it to complete your sign-up.",
             "Nothing there after a few minutes? Look in the spam folder, or sign up once more.",
         ],
         link: Some(("./", "Back to the form")),

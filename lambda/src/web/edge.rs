@@ -75,7 +75,8 @@ pub(super) async fn cors(State(app): State<AppState>, request: Request, next: Ne
         return next.run(request).await;
     }
     let allowed = &app.config.security.allowed_origins;
-    let origin = request.headers().get(ORIGIN).filter(|origin| allowed.iter().any(|it| it.as_bytes() == origin.as_bytes()));
+    let origin =
+        request.headers().get(ORIGIN).filter(|origin| allowed.iter().any(|it| it.as_bytes() == origin.as_bytes()));
     let origin = origin.cloned();
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::NO_CONTENT.into_response()
@@ -103,7 +104,8 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
         // A method can be any text a caller likes.
         _ => "other".to_owned(),
     };
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let id = request_id(&request).unwrap_or_default();
     let response = next.run(request).await;
     let latency_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::DynamoStore;
 use super::item::{Item, n, s};
+use crate::aws::describe;
 use crate::store::StoreError;
 
 /// How often a transaction is tried while others hold one of its items. With the pauses below this is
@@ -118,12 +119,12 @@ async fn pause(tried: u32, token: &str) {
     tokio::time::sleep(Duration::from_millis(base + spread % base)).await;
 }
 
-/// An error of the SDK as the store's.
+/// An error of the SDK as the store's, without anything of the request.
 pub(super) fn failed<E>(operation: &'static str, error: SdkError<E>) -> StoreError
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    StoreError::new(operation, error)
+    StoreError::new(operation, describe(&error))
 }
 
 /// An update under construction; every name in the expressions is escaped, since many are reserved words.

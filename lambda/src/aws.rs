@@ -1,0 +1,159 @@
+//! The function's way to AWS: one HTTP client, a configuration made by hand, and the keys from SSM.
+//!
+//! The SDK's own loader of settings is left out, since the function needs none of its sources: region and
+//! credentials are in the environment. It would cost half a megabyte and a part of every cold start.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use crate::env::Environment;
+use crate::keys::{AddressKey, Key};
+use crate::token::TokenKey;
+
+/// The roots behind every endpoint of AWS in the standard and the GovCloud partition: Amazon's four and
+/// Starfield's, from the Mozilla list. Reading a system's 140 instead takes 4 ms of every cold start.
+const AMAZON_ROOTS: &str = include_str!("../roots/amazon.pem");
+
+/// A call to AWS from within its network takes some milliseconds; one that takes seconds is lost.
+const CONNECT: Duration = Duration::from_secs(2);
+const ATTEMPT: Duration = Duration::from_secs(4);
+const OPERATION: Duration = Duration::from_secs(9);
+
+/// The environment lacks what AWS puts into every function's.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    #[error("the environment variable `{0}` is not set")]
+    Credentials(&'static str),
+    #[error("the TLS roots cannot be used: {0}")]
+    Roots(String),
+    #[error("the keys could not be read from SSM: {0}")]
+    Ssm(String),
+    #[error("SSM has no parameter `{0}`; `signupctl deploy` makes it")]
+    NoKey(String),
+    #[error("the SSM parameter `{0}` is not 32 bytes in base64")]
+    BadKey(String),
+}
+
+/// What every client of the SDK is made from.
+pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
+    let need = |name| std::env::var(name).map_err(|_| AwsError::Credentials(name));
+    let credentials = Credentials::new(
+        need("AWS_ACCESS_KEY_ID")?,
+        need("AWS_SECRET_ACCESS_KEY")?,
+        std::env::var("AWS_SESSION_TOKEN").ok(),
+        None,
+        "function",
+    );
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build();
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(environment.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client(environment)?)
+        .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)))
+        .timeout_config(timeouts);
+    Ok(match &environment.endpoint {
+        Some(endpoint) => config.endpoint_url(endpoint),
+        None => config,
+    }
+    .build())
+}
+
+/// One client, and with it one pool of connections, for all services.
+fn http_client(environment: &Environment) -> Result<SharedHttpClient, AwsError> {
+    let other_endpoint = environment.endpoint.as_ref().is_some_and(|url| url.starts_with("https:"));
+    let amazon_signs = !["cn-", "us-iso", "eu-iso"].iter().any(|prefix| environment.region.starts_with(prefix));
+    let trust = if amazon_signs && !other_endpoint { amazon_roots() } else { TrustStore::default() };
+    let tls = TlsContext::builder().with_trust_store(trust).build().map_err(|error| AwsError::Roots(chain(&error)))?;
+    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    Ok(builder.tls_context(tls).build_https())
+}
+
+fn amazon_roots() -> TrustStore {
+    const END: &str = "-----END CERTIFICATE-----";
+    AMAZON_ROOTS
+        .split_inclusive(END)
+        .filter(|pem| pem.contains(END))
+        .fold(TrustStore::empty(), |store, pem| store.with_pem_certificate(pem))
+}
+
+/// Both of the service's keys.
+pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, TokenKey), AwsError> {
+    let [address, token] = read_keys(config, [format!("{prefix}/address-key"), format!("{prefix}/token-key")]).await?;
+    Ok((AddressKey(address), TokenKey(token)))
+}
+
+/// The key for tokens alone, which is all the worker may read.
+pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, AwsError> {
+    let [token] = read_keys(config, [format!("{prefix}/token-key")]).await?;
+    Ok(TokenKey(token))
+}
+
+async fn read_keys<const N: usize>(config: &SdkConfig, names: [String; N]) -> Result<[Key; N], AwsError> {
+    let client = aws_sdk_ssm::Client::new(config);
+    let request = client.get_parameters().set_names(Some(names.to_vec())).with_decryption(true);
+    let found = request.send().await.map_err(|error| AwsError::Ssm(describe(&error)))?;
+    let read = |name: &String| {
+        let parameter = found.parameters().iter().find(|parameter| parameter.name() == Some(name));
+        let value = parameter.and_then(|parameter| parameter.value()).ok_or_else(|| AwsError::NoKey(name.clone()))?;
+        Key::from_base64(value).ok_or_else(|| AwsError::BadKey(name.clone()))
+    };
+    let keys = names.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(<[Key; N]>::try_from(keys).expect("one key for each name"))
+}
+
+/// What AWS said, in one line: the code, the message and the request's id. Nothing of the request or
+/// the answer's body, either of which can hold what a person typed.
+pub fn describe<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error.as_service_error() {
+        Some(service) => {
+            let meta = service.meta();
+            let code = meta.code().unwrap_or("unknown error");
+            let message = meta.message().map(|message| format!(": {message}")).unwrap_or_default();
+            let id = meta.extra("aws_request_id").map(|id| format!(" (request {id})")).unwrap_or_default();
+            format!("{code}{message}{id}")
+        }
+        None => chain(error),
+    }
+}
+
+/// An error and everything behind it, in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_roots_are_trusted() {
+        assert_eq!(AMAZON_ROOTS.matches("-----BEGIN CERTIFICATE-----").count(), 5);
+        assert_eq!(format!("{:?}", amazon_roots()).matches("CertificatePEM").count(), 5);
+    }
+}

@@ -1,0 +1,78 @@
+//! A table of the contract's schema on the emulator, under a name of its own.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, StreamSpecification, StreamViewType,
+};
+
+/// Where the emulator answers.
+///
+/// # Panics
+/// When `SIGNUPCTL_TEST_ENDPOINT` is not set: a suite that skips itself proves nothing.
+pub fn endpoint() -> String {
+    std::env::var("SIGNUPCTL_TEST_ENDPOINT").expect(
+        "SIGNUPCTL_TEST_ENDPOINT names no emulator; run `make test`, or start one and set it, such as http://127.0.0.1:4566",
+    )
+}
+
+pub fn client() -> Client {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(endpoint())
+        .http_client(http)
+        .build();
+    Client::from_conf(config)
+}
+
+/// Creates an empty table and gives its name.
+pub async fn create(client: &Client) -> String {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).expect("random bytes");
+    let name = format!("test-{:016x}", u64::from_be_bytes(random));
+    let attribute = |name: &str, kind| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().expect("complete")
+    };
+    let key =
+        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("complete");
+    let index = |name: &str, hash: &str, range: &str, projection: Projection| {
+        GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .key_schema(key(hash, KeyType::Hash))
+            .key_schema(key(range, KeyType::Range))
+            .projection(projection)
+            .build()
+            .expect("complete")
+    };
+    let listed = ["id", "state", "email", "fields", "created_at", "confirmed_at"].map(str::to_owned);
+    let included = Projection::builder()
+        .projection_type(ProjectionType::Include)
+        .set_non_key_attributes(Some(listed.into()))
+        .build();
+    let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let stream =
+        StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build();
+    client
+        .create_table()
+        .table_name(&name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
+        .attribute_definitions(attribute("sk", ScalarAttributeType::S))
+        .attribute_definitions(attribute("day", ScalarAttributeType::S))
+        .attribute_definitions(attribute("at", ScalarAttributeType::S))
+        .attribute_definitions(attribute("due", ScalarAttributeType::S))
+        .attribute_definitions(attribute("due_at", ScalarAttributeType::N))
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("sk", KeyType::Range))
+        .global_secondary_indexes(index("by-day", "day", "at", included))
+        .global_secondary_indexes(index("due", "due", "due_at", keys_only))
+        .stream_specification(stream.expect("complete"))
+        .send()
+        .await
+        .expect("the emulator makes a table");
+    name
+}

@@ -1,0 +1,239 @@
+//! Every mistake gets a clear error and the exit code of the interface, and changes nothing.
+
+mod support;
+
+use std::fmt::Write;
+
+use insta::assert_snapshot;
+use support::Sandbox;
+
+const MINIMAL: &str = "service: demo\nemail: {from: hello@example.com}\nform:\n  title: Demo\n  fields:\n    - {name: email, type: email}\n";
+
+fn validate(text: &str) -> String {
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", text);
+    sandbox.refusal(&["validate"])
+}
+
+#[test]
+fn the_examples_are_valid() {
+    for example in ["registration.yaml", "waitlist.yaml", "full.yaml"] {
+        let sandbox = Sandbox::new().with_example(example);
+        let report = sandbox.json(&["validate"]);
+        assert_eq!(report["valid"], true, "{example}");
+    }
+    let sandbox = Sandbox::new().with_example("full.yaml");
+    assert_eq!(sandbox.json(&["validate"])["environments"], serde_json::json!(["staging"]));
+}
+
+#[test]
+fn a_missing_file_says_which() {
+    assert_snapshot!(Sandbox::new().refusal(&["validate"]));
+}
+
+#[test]
+fn a_folder_is_no_spec() {
+    let sandbox = Sandbox::new();
+    assert_snapshot!(sandbox.refusal(&["validate", "-f", "."]));
+}
+
+#[test]
+fn an_empty_file_is_no_spec() {
+    assert_snapshot!("empty", validate(""));
+    assert_snapshot!("only_a_comment", validate("# nothing yet\n"));
+}
+
+#[test]
+fn text_that_is_no_yaml_is_shown_where_it_breaks() {
+    assert_snapshot!("unclosed", validate("service: demo\nform: {title: [\n"));
+    assert_snapshot!("tab", validate("service: demo\nform:\n\ttitle: x\n"));
+    assert_snapshot!("list", validate("- a\n- b\n"));
+    assert_snapshot!("two_documents", validate(&format!("{MINIMAL}---\n{MINIMAL}")));
+    assert_snapshot!("not_utf_8", {
+        let sandbox = Sandbox::new();
+        sandbox.write("signup.yaml", b"service: caf\xe9\n");
+        sandbox.refusal(&["validate"])
+    });
+}
+
+#[test]
+fn a_yaml_bomb_is_refused_at_once() {
+    let mut bomb = String::from("a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
+    for (this, last) in ('b'..='i').zip('a'..='h') {
+        let aliases = vec![format!("*{last}"); 9].join(", ");
+        writeln!(bomb, "{this}: &{this} [{aliases}]").unwrap();
+    }
+    assert_snapshot!("billion_laughs", validate(&bomb));
+    let deep = format!("service: {}{}\n", "[".repeat(5_000), "]".repeat(5_000));
+    assert!(validate(&deep).starts_with("exit 2"), "nesting is bounded");
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", "#".repeat(2 * 1024 * 1024));
+    assert_snapshot!("too_large", sandbox.refusal(&["validate"]));
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_line_and_the_fix() {
+    let with = |from: &str, to: &str| {
+        assert!(MINIMAL.contains(from));
+        validate(&MINIMAL.replace(from, to))
+    };
+    assert_snapshot!("unknown_key", with("title: Demo", "title: Demo\n  tilte: x"));
+    assert_snapshot!("unknown_section", with("service: demo", "service: demo\nwebhooks: []"));
+    assert_snapshot!("duplicate_key", with("service: demo", "service: demo\nservice: again"));
+    assert_snapshot!("missing_key", with("  title: Demo\n", ""));
+    assert_snapshot!("wrong_type", with("title: Demo", "title: 2026"));
+    assert_snapshot!("bad_address", with("hello@example.com", "hello at example.com"));
+    assert_snapshot!("bad_name", with("service: demo", "service: My Demo"));
+    assert_snapshot!("unknown_topology", with("service: demo", "service: demo\ntopology: kubernetes"));
+    assert_snapshot!("no_email_field", with("type: email}", "type: text}"));
+    assert_snapshot!(
+        "two_email_fields",
+        with("    - {name: email", "    - {name: other, type: email}\n    - {name: email")
+    );
+    assert_snapshot!(
+        "same_name_twice",
+        with("    - {name: email", "    - {name: email, type: text}\n    - {name: email")
+    );
+    assert_snapshot!("unknown_field_type", with("type: email}", "type: emial}"));
+    assert_snapshot!(
+        "bad_pattern",
+        with("    - {name: email", "    - {name: code, type: text, pattern: '[a-'}\n    - {name: email")
+    );
+    assert_snapshot!(
+        "rule_of_another_type",
+        with("    - {name: email", "    - {name: age, type: integer, max_length: 3}\n    - {name: email")
+    );
+    assert_snapshot!(
+        "crossed_bounds",
+        with("    - {name: email", "    - {name: age, type: integer, min: 9, max: 3}\n    - {name: email")
+    );
+    assert_snapshot!(
+        "crossed_lengths",
+        with("    - {name: email", "    - {name: nick, type: text, min_length: 9, max_length: 3}\n    - {name: email")
+    );
+    assert_snapshot!(
+        "bad_date",
+        with("    - {name: email", "    - {name: day, type: date, min: 2026-02-30}\n    - {name: email")
+    );
+    assert_snapshot!("no_options", with("    - {name: email", "    - {name: meal, type: choice}\n    - {name: email"));
+    assert_snapshot!("bad_duration", with("service: demo", "service: demo\ndata: {retention: soon}"));
+    assert_snapshot!(
+        "link_outlives_the_sign_up",
+        with("service: demo", "service: demo\ndata: {retention: 1d}\nconfirmation: {expires: 7d}")
+    );
+    assert_snapshot!(
+        "burst_below_rate",
+        with("service: demo", "service: demo\nsecurity: {budgets: {requests_per_second: 9, burst: 3}}")
+    );
+    assert_snapshot!("bad_retention", with("service: demo", "service: demo\nmonitoring: {log_retention_days: 100}"));
+    assert_snapshot!("bad_origin", with("service: demo", "service: demo\nsecurity: {allowed_origins: [example.com]}"));
+    assert_snapshot!("reserved_tag", with("service: demo", "service: demo\ntags: {aws:x: y}"));
+    assert_snapshot!(
+        "certificate_elsewhere",
+        with(
+            "service: demo",
+            "service: demo\nregion: eu-west-1\ndomain: {name: a.example.com, certificate_arn: 'arn:aws:acm:us-east-1:111122223333:certificate/x'}"
+        )
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    assert_snapshot!(validate(
+        "service: Demo\nemail: {from: nobody}\nform:\n  title: ''\n  fields: [{name: X, type: email}]\ndata: {pitr_days: 90}\n"
+    ));
+}
+
+#[test]
+fn three_hundred_fields_are_too_many() {
+    let mut spec = MINIMAL.to_owned();
+    for number in 0..300 {
+        writeln!(spec, "    - {{name: field_{number}, type: text}}").unwrap();
+    }
+    assert_snapshot!(validate(&spec));
+}
+
+#[test]
+fn an_environment_that_is_not_there_is_named() {
+    let sandbox = Sandbox::new().with_example("full.yaml");
+    assert_snapshot!("unknown_environment", sandbox.refusal(&["validate", "--env", "production"]));
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    assert_snapshot!("no_environments", sandbox.refusal(&["validate", "--env", "production"]));
+}
+
+#[test]
+fn an_environment_gets_a_service_of_its_own() {
+    let sandbox = Sandbox::new().with_example("full.yaml");
+    assert_eq!(sandbox.json(&["validate", "--env", "staging"])["service"], "conference-staging");
+}
+
+#[test]
+fn a_failure_is_one_object_under_json() {
+    let output = Sandbox::new().run(&["validate", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["error"]["code"], "spec_unreadable");
+    assert!(value["error"]["hint"].is_string());
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    for arguments in [&["deplyo"][..], &["deploy", "--fast"], &["users"], &["users", "list", "--limit", "0"]] {
+        assert_eq!(Sandbox::new().run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_credentials_nothing_is_tried() {
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", format!("{MINIMAL}region: eu-central-1\n"));
+    for command in [&["deploy", "--yes"][..], &["plan"], &["status"], &["destroy", "--yes"]] {
+        assert_snapshot!("no_credentials", sandbox.refusal(command));
+    }
+}
+
+#[test]
+fn without_a_region_it_says_where_to_put_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", MINIMAL);
+    assert_snapshot!(sandbox.refusal(&["status"]));
+}
+
+#[test]
+fn a_region_that_does_not_exist_is_suspected() {
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", format!("{MINIMAL}region: eu-nowhere-9\n"));
+    let mut command = sandbox.command(&["status"]);
+    let output = command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x").output().unwrap();
+    let stderr = support::text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("AWS does not answer") && stderr.contains("Region's name"), "{stderr}");
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", format!("{MINIMAL}region: eu-central-1\n"));
+    let mut command = sandbox.command(&["status"]);
+    // Port 9 of the loopback interface: nobody listens there.
+    command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x");
+    let output = command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_snapshot!(support::text(&output.stderr).trim_end());
+}
+
+#[test]
+fn commands_that_read_do_not_start_the_emulator() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    assert_snapshot!(sandbox.refusal(&["status", "--local"]));
+    assert_eq!(sandbox.json(&["local", "status"])["running"], false);
+}
+
+#[test]
+fn a_handler_that_is_none_is_refused_before_anything_is_made() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.write("handler.zip", "no zip");
+    let refusal = sandbox.refusal(&["plan", "--local", "--handler", "handler.zip"]);
+    assert!(refusal.starts_with("exit 2"), "{refusal}");
+    assert!(refusal.contains("a handler is a zip with a Linux executable named `bootstrap`"), "{refusal}");
+}

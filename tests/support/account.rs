@@ -1,0 +1,111 @@
+//! What an account on the emulator holds, read by the services' own list calls rather than by signupctl.
+
+use serde_json::Value;
+
+use super::http::{self, Answer};
+
+/// One account on one emulator.
+pub struct Account {
+    pub endpoint: String,
+    pub region: &'static str,
+}
+
+impl Account {
+    pub fn new(endpoint: impl Into<String>) -> Self {
+        Self { endpoint: endpoint.into(), region: "us-east-1" }
+    }
+
+    /// The emulator finds the service by the signature's scope, and does not check the signature.
+    fn authorization(&self, service: &str) -> String {
+        format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/{}/{service}/aws4_request, SignedHeaders=host, Signature=0",
+            self.region
+        )
+    }
+
+    /// A call of the JSON protocols.
+    pub fn json(&self, service: &str, target: &str, body: Value) -> Value {
+        let headers = [
+            ("authorization", &*self.authorization(service)),
+            ("x-amz-target", target),
+            ("content-type", "application/x-amz-json-1.0"),
+        ];
+        http::request("POST", &format!("{}/", self.endpoint), &headers, &body.to_string()).json()
+    }
+
+    /// A call of the query protocol; the answer is XML.
+    pub fn query(&self, service: &str, parameters: &str) -> String {
+        let headers =
+            [("authorization", &*self.authorization(service)), ("content-type", "application/x-www-form-urlencoded")];
+        http::request("POST", &format!("{}/", self.endpoint), &headers, parameters).body
+    }
+
+    /// A call of a REST protocol.
+    pub fn rest(&self, service: &str, path: &str) -> Answer {
+        let authorization = self.authorization(service);
+        http::request("GET", &format!("{}{path}", self.endpoint), &[("authorization", &authorization)], "")
+    }
+
+    /// Every resource of the kinds that signupctl makes, each as `kind name`.
+    pub fn resources(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut add =
+            |kind: &str, names: Vec<String>| found.extend(names.into_iter().map(|name| format!("{kind} {name}")));
+        let strings = |list: &Value, key: &str| -> Vec<String> {
+            let items = list.as_array().cloned().unwrap_or_default();
+            items
+                .iter()
+                .map(|item| if key.is_empty() { item } else { &item[key] })
+                .map(|name| name.as_str().map_or_else(|| name.to_string(), str::to_owned))
+                .collect()
+        };
+        let empty = || serde_json::json!({});
+        add("table", strings(&self.json("dynamodb", "DynamoDB_20120810.ListTables", empty())["TableNames"], ""));
+        add("key", strings(&self.json("ssm", "AmazonSSM.DescribeParameters", empty())["Parameters"], "Name"));
+        add("queue", strings(&self.json("sqs", "AmazonSQS.ListQueues", empty())["QueueUrls"], ""));
+        add(
+            "log group",
+            strings(&self.json("logs", "Logs_20140328.DescribeLogGroups", empty())["logGroups"], "logGroupName"),
+        );
+        add("function", strings(&self.rest("lambda", "/2015-03-31/functions").json()["Functions"], "FunctionName"));
+        add(
+            "mapping",
+            strings(&self.rest("lambda", "/2015-03-31/event-source-mappings").json()["EventSourceMappings"], "UUID"),
+        );
+        add("api", strings(&self.rest("apigateway", "/v2/apis").json()["items"], "name"));
+        add("schedule", strings(&self.rest("scheduler", "/schedules").json()["Schedules"], "Name"));
+        add("identity", strings(&self.rest("ses", "/v2/email/identities").json()["EmailIdentities"], "IdentityName"));
+        add(
+            "configuration set",
+            strings(&self.rest("ses", "/v2/email/configuration-sets").json()["ConfigurationSets"], ""),
+        );
+        add("bucket", elements(&self.rest("s3", "/").body, "Name"));
+        add("topic", elements(&self.query("sns", "Action=ListTopics&Version=2010-03-31"), "TopicArn"));
+        add("role", elements(&self.query("iam", "Action=ListRoles&Version=2010-05-08"), "RoleName"));
+        add("alarm", elements(&self.query("monitoring", "Action=DescribeAlarms&Version=2010-08-01"), "AlarmName"));
+        add(
+            "dashboard",
+            elements(&self.query("monitoring", "Action=ListDashboards&Version=2010-08-01"), "DashboardName"),
+        );
+        add("stack", self.stacks());
+        found.sort();
+        found
+    }
+
+    /// Names of the stacks that are not deleted.
+    pub fn stacks(&self) -> Vec<String> {
+        elements(&self.query("cloudformation", "Action=DescribeStacks&Version=2010-05-15"), "StackName")
+    }
+
+    /// How many change sets a stack has had executed or pending.
+    pub fn change_sets(&self, stack: &str) -> usize {
+        let parameters = format!("Action=ListChangeSets&Version=2010-05-15&StackName={stack}");
+        elements(&self.query("cloudformation", &parameters), "ChangeSetId").len()
+    }
+}
+
+/// The texts of all elements of this name.
+fn elements(xml: &str, name: &str) -> Vec<String> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    xml.split(&open).skip(1).filter_map(|rest| rest.split(&close).next()).map(str::to_owned).collect()
+}

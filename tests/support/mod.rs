@@ -1,0 +1,116 @@
+//! Runs the real `signupctl` in a sandbox of its own: its own state, its own emulator, no credentials.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+pub mod account;
+pub mod http;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder for specs and state. The installed emulator is shared by all sandboxes, in the target
+/// folder, so that it is downloaded once.
+pub struct Sandbox {
+    folder: TempDir,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the sandbox, where commands run.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Copies an example to `signup.yaml`.
+    pub fn with_example(self, name: &str) -> Self {
+        let text = std::fs::read(root().join("examples").join(name)).unwrap();
+        self.write("signup.yaml", text);
+        self
+    }
+
+    /// `signupctl` with these words, in this sandbox, and nothing of the developer's AWS settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signupctl"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env("XDG_CACHE_HOME", cache())
+            .env("XDG_STATE_HOME", self.path().join("state"))
+            .env("AWS_CONFIG_FILE", self.path().join("no-config"))
+            .env("AWS_SHARED_CREDENTIALS_FILE", self.path().join("no-credentials"))
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end, whatever that is.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs it; panics with what it said unless it succeeds.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "signupctl {arguments:?} failed: {}\n{stdout}\n{stderr}", output.status);
+        stdout
+    }
+
+    /// Runs it with `--json`; panics unless it succeeds and prints one object.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let stdout = self.ok(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {stdout}"))
+    }
+
+    /// Exit code and stderr, with what differs from run to run replaced, for a snapshot.
+    pub fn refusal(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let code = output.status.code().unwrap_or(-1);
+        assert_eq!(text(&output.stdout), "", "a failure prints nothing on stdout");
+        let stderr = text(&output.stderr).replace(&self.path().display().to_string(), "[SANDBOX]");
+        format!("exit {code}\n{}", stderr.trim_end())
+    }
+
+    /// The address of this sandbox's emulator, which must run.
+    pub fn emulator(&self) -> String {
+        self.json(&["local", "status"])["endpoint"].as_str().expect("the emulator runs").to_owned()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        _ = self.run(&["local", "down"]);
+    }
+}
+
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

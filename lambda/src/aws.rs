@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
@@ -95,27 +96,29 @@ fn amazon_roots() -> TrustStore {
 
 /// Both of the service's keys.
 pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, TokenKey), AwsError> {
-    let [address, token] = read_keys(config, [format!("{prefix}/address-key"), format!("{prefix}/token-key")]).await?;
+    let client = aws_sdk_ssm::Client::new(config);
+    let address = read_key(&client, format!("{prefix}/address-key"));
+    let (address, token) = tokio::try_join!(address, read_key(&client, format!("{prefix}/token-key")))?;
     Ok((AddressKey(address), TokenKey(token)))
 }
 
 /// The key for tokens alone, which is all the worker may read.
 pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, AwsError> {
-    let [token] = read_keys(config, [format!("{prefix}/token-key")]).await?;
-    Ok(TokenKey(token))
+    read_key(&aws_sdk_ssm::Client::new(config), format!("{prefix}/token-key")).await.map(TokenKey)
 }
 
-async fn read_keys<const N: usize>(config: &SdkConfig, names: [String; N]) -> Result<[Key; N], AwsError> {
-    let client = aws_sdk_ssm::Client::new(config);
-    let request = client.get_parameters().set_names(Some(names.to_vec())).with_decryption(true);
-    let found = request.send().await.map_err(|error| AwsError::Ssm(describe(&error)))?;
-    let read = |name: &String| {
-        let parameter = found.parameters().iter().find(|parameter| parameter.name() == Some(name));
-        let value = parameter.and_then(|parameter| parameter.value()).ok_or_else(|| AwsError::NoKey(name.clone()))?;
-        Key::from_base64(value).ok_or_else(|| AwsError::BadKey(name.clone()))
+/// One key. Each by a call of its own: a call for several is refused whole when one is not allowed,
+/// without saying which.
+async fn read_key(client: &aws_sdk_ssm::Client, name: String) -> Result<Key, AwsError> {
+    let found = match client.get_parameter().name(&name).with_decryption(true).send().await {
+        Ok(found) => found,
+        Err(error) if error.as_service_error().is_some_and(GetParameterError::is_parameter_not_found) => {
+            return Err(AwsError::NoKey(name));
+        }
+        Err(error) => return Err(AwsError::Ssm(describe(&error))),
     };
-    let keys = names.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    Ok(<[Key; N]>::try_from(keys).expect("one key for each name"))
+    let value = found.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
+    Key::from_base64(value).ok_or(AwsError::BadKey(name))
 }
 
 /// What AWS said, in one line: the code, the message and the request's id. Nothing of the request or

@@ -43,7 +43,7 @@ fn every_value_that_other_stacks_and_commands_read_is_an_output() {
         (data(), "TableName TableArn TableStreamArn ArtifactBucket ConfigurationSet FeedbackTopicArn AlarmTopicArn"),
         (
             workers(),
-            "WorkerFunction SweeperFunction DeadLetterQueueUrl ActivityTopicArn WorkerLogGroup SweeperLogGroup",
+            "WorkerFunction SweeperFunction DeadLetterQueueUrl WorkerLogGroup SweeperLogGroup",
         ),
         (serverless(), "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AccessLogGroup DomainTarget"),
     ];

@@ -3,6 +3,7 @@
 //! Nothing is decided here but which of the three handlers runs.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
@@ -21,7 +22,7 @@ use signup_service::worker::Worker;
 type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Failure> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -31,11 +32,13 @@ async fn main() -> Result<(), Failure> {
         .with_ansi(false)
         .with_max_level(tracing::Level::INFO)
         .init();
-    let result = run().await;
-    if let Err(error) = &result {
-        tracing::error!(cause = aws::chain(error.as_ref()), "the function could not start");
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(cause = aws::chain(error.as_ref()), "the function could not start");
+            ExitCode::FAILURE
+        }
     }
-    result
 }
 
 async fn run() -> Result<(), Failure> {

@@ -121,11 +121,7 @@ pub enum Users {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Local {
     /// Start it, installing it first if need be
-    Up {
-        /// Refuse what a function's role does not allow, as AWS does
-        #[arg(long)]
-        enforce_roles: bool,
-    },
+    Up,
     /// Stop it; what it holds is gone
     Down,
     /// Tell whether it runs, and where

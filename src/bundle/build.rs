@@ -84,12 +84,23 @@ struct Target {
     name: String,
 }
 
+/// What `cargo run` and `cargo test` tell the program they start about its own package. Build scripts that
+/// watch these (ring's does) would run again each time the function is built from within cargo.
+fn is_of_outer_cargo(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix))
+        || ["CARGO_PRIMARY_PACKAGE", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR", "OUT_DIR"].contains(&name)
+}
+
 /// Runs cargo on the function's binary and returns the file it made.
 async fn cargo(arguments: &[&str], progress: &Progress) -> Outcome<Vec<u8>> {
     let workspace = workspace()?;
     let step = progress.step("building the function");
     let failed = |cause: String| Failure::new("build_failed", "the function cannot be built").cause(cause);
-    let mut child = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_outer_cargo(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(arguments)
         .args(["--bin", "bootstrap", "--message-format", "json-render-diagnostics", "--color", "never", "--locked"])
         .current_dir(workspace)

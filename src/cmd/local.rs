@@ -13,9 +13,9 @@ use crate::local::{self, inbox};
 pub async fn run(context: &Context, command: Local) -> Outcome<Exit> {
     let output = &context.output;
     match command {
-        Local::Up { enforce_roles } => {
+        Local::Up => {
             let progress = Progress::new(*output);
-            let running = local::up(&context.folders, enforce_roles.then_some(true), &progress).await?;
+            let running = local::up(&context.folders, &progress).await?;
             output.text(describe(&running));
             output.object(&running);
         }

@@ -26,9 +26,6 @@ pub struct Running {
     pub endpoint: String,
     pub pid: i32,
     pub version: String,
-    /// It refuses what a function's role does not allow, as AWS does.
-    #[serde(default)]
-    pub enforce_roles: bool,
 }
 
 /// What `local status` tells.
@@ -51,19 +48,9 @@ pub async fn status(folders: &Folders) -> Status {
 }
 
 /// Finds the running emulator, or installs and starts one.
-///
-/// One that runs with other settings than asked for is kept, since it may hold data; that is an error.
-pub async fn up(folders: &Folders, enforce_roles: Option<bool>, progress: &Progress) -> Outcome<Running> {
+pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
     let _lock = folders.lock_state()?;
     if let Some(running) = alive(folders).await {
-        if enforce_roles.is_some_and(|wanted| wanted != running.enforce_roles) {
-            return Err(Failure::new("emulator_differs", "the local AWS runs with other settings")
-                .cause(format!(
-                    "it was started {} enforcing roles",
-                    if running.enforce_roles { "while" } else { "without" }
-                ))
-                .hint("stop it with `signupctl local down`; what it holds is lost then"));
-        }
         return Ok(running);
     }
     let installed = install::ensure(folders, progress).await?;
@@ -77,7 +64,6 @@ pub async fn up(folders: &Folders, enforce_roles: Option<bool>, progress: &Progr
     };
     let output = fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
     let errors = output.try_clone().map_err(|error| failed(error.to_string()))?;
-    let enforce_roles = enforce_roles.unwrap_or(false);
     let mut command = Command::new(&installed.program);
     // The functions inherit this environment: nothing of the user's own, least of all credentials.
     command.env_clear();
@@ -91,7 +77,8 @@ pub async fn up(folders: &Folders, enforce_roles: Option<bool>, progress: &Progr
         .env("BIND_HOST", Ipv4Addr::LOCALHOST.to_string())
         .env("AWS_ENDPOINT_URL", &endpoint)
         .env("PYTHONPATH", &installed.site)
-        .env("AUTH", enforce_roles.to_string())
+        // As in AWS, a function may do what its role allows and nothing else.
+        .env("AUTH", "true")
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
@@ -100,7 +87,7 @@ pub async fn up(folders: &Folders, enforce_roles: Option<bool>, progress: &Progr
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
     let pid = i32::try_from(child.id()).map_err(|error| failed(error.to_string()))?;
-    let running = Running { endpoint, pid, version: VERSION.to_owned(), enforce_roles };
+    let running = Running { endpoint, pid, version: VERSION.to_owned() };
     let text = serde_json::to_vec(&running).map_err(|error| failed(error.to_string()))?;
     write_whole(&remembered(folders), &text)?;
     wait_until_healthy(&running, child, failed).await?;

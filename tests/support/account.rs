@@ -46,6 +46,45 @@ impl Account {
         http::request("GET", &format!("{}{path}", self.endpoint), &[("authorization", &authorization)], "")
     }
 
+    /// A PUT of a REST protocol.
+    pub fn put(&self, service: &str, path: &str, body: &Value) -> Answer {
+        let authorization = self.authorization(service);
+        let headers = [("authorization", &*authorization), ("content-type", "application/json")];
+        http::request("PUT", &format!("{}{path}", self.endpoint), &headers, &body.to_string())
+    }
+
+    /// Invokes a function and waits; returns what it answered.
+    pub fn invoke(&self, function: &str, event: &Value) -> String {
+        let authorization = self.authorization("lambda");
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.endpoint);
+        http::request("POST", &url, &[("authorization", &authorization)], &event.to_string()).body
+    }
+
+    /// The role that a stack made under this logical ID.
+    pub fn role(&self, logical_id: &str) -> String {
+        let roles = elements(&self.query("iam", "Action=ListRoles&Version=2010-05-08"), "RoleName");
+        let part = format!("-{logical_id}-");
+        roles.into_iter().find(|role| role.contains(&part)).unwrap_or_else(|| panic!("no role {logical_id}"))
+    }
+
+    /// Name and document of a role's only inline policy.
+    pub fn role_policy(&self, role: &str) -> (String, Value) {
+        let names = self.query("iam", &format!("Action=ListRolePolicies&Version=2010-05-08&RoleName={role}"));
+        let name = elements(&names, "member").pop().expect("an inline policy");
+        let parameters = format!("Action=GetRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName={name}");
+        let document = elements(&self.query("iam", &parameters), "PolicyDocument").pop().expect("a document");
+        (name, serde_json::from_str(&http::decode(&document)).expect("a policy"))
+    }
+
+    pub fn put_role_policy(&self, role: &str, name: &str, policy: &Value) {
+        let document = http::encode(&policy.to_string());
+        let parameters = format!(
+            "Action=PutRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName={name}&PolicyDocument={document}"
+        );
+        let answer = self.query("iam", &parameters);
+        assert!(answer.contains("PutRolePolicyResponse"), "{answer}");
+    }
+
     /// Every resource of the kinds that signupctl makes, each as `kind name`.
     pub fn resources(&self) -> Vec<String> {
         let mut found = Vec::new();

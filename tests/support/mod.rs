@@ -95,6 +95,20 @@ impl Sandbox {
         format!("exit {code}\n{}", stderr.trim_end())
     }
 
+    /// Ends every running instance of a function, so that the next call starts one that reads its keys anew.
+    pub fn end_functions(&self) {
+        let emulator = self.json(&["local", "status"])["pid"].as_i64().expect("the emulator runs");
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // `pid (name) state parent …`
+            let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse::<i64>().ok());
+            if parent == Some(emulator) && stat.contains("(bootstrap)") {
+                let pid = entry.file_name().to_string_lossy().into_owned();
+                Command::new("kill").args(["-9", &pid]).status().unwrap();
+            }
+        }
+    }
+
     /// The address of this sandbox's emulator, which must run.
     pub fn emulator(&self) -> String {
         self.json(&["local", "status"])["endpoint"].as_str().expect("the emulator runs").to_owned()

@@ -1,0 +1,137 @@
+//! signupctl can be killed at any moment: the next run finds what is there and finishes.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use support::account::Account;
+use support::{Sandbox, http};
+
+/// Moments at which each operation is killed, spread over the time it takes.
+const MOMENTS: u32 = 20;
+
+/// How many resources of each kind an account holds; names differ from run to run.
+fn census(account: &Account) -> BTreeMap<String, usize> {
+    let mut census = BTreeMap::new();
+    for resource in account.resources() {
+        let kind = resource.rsplit_once(' ').map_or("", |(kind, _)| kind).to_owned();
+        *census.entry(kind).or_default() += 1;
+    }
+    census
+}
+
+/// Starts signupctl, and kills it after `moment` unless it has ended by then. Tells whether it was killed.
+fn kill_after(sandbox: &Sandbox, arguments: &[&str], moment: Duration) -> bool {
+    let mut child = sandbox
+        .command(arguments)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(moment);
+    let ended = child.try_wait().unwrap().is_some();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    !ended
+}
+
+/// How long a command takes when nobody interrupts it.
+fn duration_of(sandbox: &Sandbox, arguments: &[&str]) -> Duration {
+    let started = Instant::now();
+    sandbox.ok(arguments);
+    started.elapsed()
+}
+
+fn assert_serves(sandbox: &Sandbox, account: &Account, whole: &BTreeMap<String, usize>, what: &str) {
+    let report = sandbox.json(&["deploy", "--local", "--yes"]);
+    assert_eq!(report["changed"], false, "{what}: a second run has nothing left to do");
+    let endpoint = report["endpoint"].as_str().expect("an address");
+    assert_eq!(http::get(&format!("{endpoint}/")).status, 200, "{what}");
+    assert_eq!(&census(account), whole, "{what}: nothing is made twice, nothing is left over");
+}
+
+const DEPLOY: [&str; 3] = ["deploy", "--local", "--yes"];
+const DESTROY: [&str; 4] = ["destroy", "--delete-data", "--local", "--yes"];
+
+#[test]
+fn the_next_run_finishes_what_a_kill_interrupted() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    // Builds the function and fills the cache, so that what is measured is the deploy.
+    sandbox.ok(&DEPLOY);
+    let account = Account::new(sandbox.emulator());
+    let whole = census(&account);
+    sandbox.ok(&DESTROY);
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).unwrap();
+
+    let long = duration_of(&sandbox, &DEPLOY);
+    sandbox.ok(&DESTROY);
+    let mut killed = 0;
+    for moment in 0..MOMENTS {
+        let what = format!("first deploy, moment {moment}");
+        killed += u32::from(kill_after(&sandbox, &DEPLOY, long * moment / MOMENTS));
+        sandbox.ok(&DEPLOY);
+        assert_serves(&sandbox, &account, &whole, &what);
+        sandbox.ok(&DESTROY);
+        assert_eq!(account.resources(), Vec::<String>::new(), "{what}");
+    }
+    assert!(killed > MOMENTS / 2, "only {killed} first deploys were killed");
+
+    sandbox.ok(&DEPLOY);
+    let edit = |number: u32| {
+        sandbox.write("signup.yaml", spec.replace("Join the waiting list", &format!("Join waiting list {number}")));
+    };
+    edit(1_000);
+    let long = duration_of(&sandbox, &DEPLOY);
+    killed = 0;
+    for moment in 0..MOMENTS {
+        edit(moment);
+        let what = format!("update, moment {moment}");
+        killed += u32::from(kill_after(&sandbox, &DEPLOY, long * moment / MOMENTS));
+        sandbox.ok(&DEPLOY);
+        assert_serves(&sandbox, &account, &whole, &what);
+        let endpoint = sandbox.json(&["outputs", "--local"])["Endpoint"].as_str().expect("an address").to_owned();
+        assert!(http::get(&format!("{endpoint}/")).body.contains(&format!("Join waiting list {moment}")), "{what}");
+    }
+    assert!(killed > MOMENTS / 2, "only {killed} updates were killed");
+
+    let long = duration_of(&sandbox, &DESTROY);
+    killed = 0;
+    for moment in 0..MOMENTS {
+        let what = format!("destroy, moment {moment}");
+        sandbox.ok(&DEPLOY);
+        killed += u32::from(kill_after(&sandbox, &DESTROY, long * moment / MOMENTS));
+        sandbox.ok(&DESTROY);
+        assert_eq!(account.resources(), Vec::<String>::new(), "{what}");
+    }
+    assert!(killed > MOMENTS / 2, "only {killed} destroys were killed");
+}
+
+#[test]
+fn a_deploy_after_a_killed_destroy_serves_again() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.ok(&DEPLOY);
+    let account = Account::new(sandbox.emulator());
+    let whole = census(&account);
+    let long = duration_of(&sandbox, &DESTROY);
+    for moment in 0..6 {
+        sandbox.ok(&DEPLOY);
+        kill_after(&sandbox, &DESTROY, long * moment / 6);
+        sandbox.ok(&DEPLOY);
+        let endpoint = sandbox.json(&["outputs", "--local"])["Endpoint"].as_str().expect("an address").to_owned();
+        let answer =
+            http::post_json(&format!("{endpoint}/api/v1/sign-ups"), &serde_json::json!({"email": "eve@example.org"}));
+        assert_eq!(answer.status, 202, "moment {moment}: {answer:?}");
+        // The worker has to come to rest: the emulator gives a log line that comes after its group a new one.
+        let started = Instant::now();
+        while sandbox.json(&["status", "--local"])["sign_ups"]["received"] != 1 {
+            assert!(started.elapsed() < Duration::from_secs(30), "moment {moment}: nobody was counted");
+        }
+        // What the killed run had noted for deletion goes with the next one.
+        sandbox.ok(&DESTROY);
+        assert_eq!(account.resources(), Vec::<String>::new(), "moment {moment}");
+        sandbox.ok(&DEPLOY);
+        assert_eq!(census(&account), whole);
+        sandbox.ok(&DESTROY);
+    }
+}

@@ -1,0 +1,193 @@
+//! Each function's role allows what the service needs, and nothing more: with all its permissions the
+//! whole flow works; with any one taken away, a part of it fails.
+//!
+//! What the emulator does without asking the role cannot be proven here, and is listed in [`UNPROVEN`].
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::account::Account;
+use support::{Sandbox, http};
+
+/// Actions that Lambda and the Scheduler take on the role's behalf; the emulator takes them on its own.
+const UNPROVEN: [&str; 8] = [
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+    "sqs:SendMessage",
+    "lambda:InvokeFunction",
+];
+
+/// A deployed service and its account.
+struct Service {
+    sandbox: Sandbox,
+    account: Account,
+    endpoint: String,
+    table: String,
+    people: std::cell::Cell<u32>,
+}
+
+impl Service {
+    fn deploy() -> Self {
+        let sandbox = Sandbox::new().with_example("waitlist.yaml");
+        let endpoint =
+            sandbox.json(&["deploy", "--local", "--yes"])["endpoint"].as_str().expect("an address").to_owned();
+        let account = Account::new(sandbox.emulator());
+        let table = sandbox.json(&["outputs", "--local"])["TableName"].as_str().expect("a table").to_owned();
+        Self { sandbox, account, endpoint, table, people: 0.into() }
+    }
+
+    /// Signs a new person up by the API. Fails with the status.
+    fn sign_up(&self) -> Result<String, String> {
+        self.people.set(self.people.get() + 1);
+        let address = format!("person-{}@example.org", self.people.get());
+        let answer = http::post_json(&format!("{}/api/v1/sign-ups", self.endpoint), &json!({"email": address}));
+        if answer.status == 202 { Ok(address) } else { Err(format!("the sign-up was answered with {}", answer.status)) }
+    }
+
+    fn mail(&self, address: &str) -> Option<Value> {
+        let inbox = self.sandbox.json(&["local", "inbox"]);
+        let mails = inbox["mails"].as_array().cloned().unwrap_or_default();
+        mails.into_iter().find(|mail| mail["to"].as_array().is_some_and(|to| to.contains(&address.into())))
+    }
+
+    fn received(&self) -> u64 {
+        self.sandbox.json(&["status", "--local"])["sign_ups"]["received"].as_u64().unwrap_or(0)
+    }
+
+    /// Everything that the web function does: sign up, sign up again, confirm.
+    fn web(&self, patience: Duration) -> Result<(), String> {
+        let address = self.sign_up()?;
+        let mail = until(patience, || self.mail(&address)).ok_or("no mail came")?;
+        let again = http::post_json(&format!("{}/api/v1/sign-ups", self.endpoint), &json!({"email": address}));
+        if again.status != 202 {
+            return Err(format!("the second sign-up was answered with {}", again.status));
+        }
+        let text = mail["text"].as_str().unwrap_or_default();
+        let token = text.split_whitespace().find_map(|word| word.split_once("/confirm?t=")).map(|(_, token)| token);
+        let confirmed = http::post_form(&format!("{}/confirm", self.endpoint), &[("t", token.unwrap_or_default())]);
+        if confirmed.status == 303 {
+            Ok(())
+        } else {
+            Err(format!("the confirmation was answered with {}", confirmed.status))
+        }
+    }
+
+    /// Everything that the worker does: mail and count.
+    fn worker(&self, patience: Duration) -> Result<(), String> {
+        let before = self.received();
+        let address = self.sign_up()?;
+        until(patience, || self.mail(&address)).ok_or("no mail came")?;
+        until(patience, || (self.received() > before).then_some(())).ok_or("nobody was counted".to_owned())
+    }
+
+    /// Everything that the sweeper does: a mail that was overdue is sent.
+    fn sweeper(&self, patience: Duration) -> Result<(), String> {
+        let id = format!("{:032x}", 1 + u128::from(self.people.get()) + (1 << 100));
+        self.people.set(self.people.get() + 1);
+        let address = format!("overdue-{}@example.org", self.people.get());
+        // A mail as the stream lost it: due long ago, and without a lease.
+        let item = json!({
+            "pk": {"S": format!("MAIL#{id}")}, "sk": {"S": "MAIL"}, "id": {"S": id}, "user": {"S": id},
+            "kind": {"S": "confirmation"}, "to": {"S": address}, "base_url": {"S": self.endpoint},
+            "state": {"S": "pending"}, "attempts": {"N": "0"}, "due": {"S": "0"}, "due_at": {"N": "1000"},
+            "created_at": {"S": "2026-01-01T00:00:00.000000Z"},
+        });
+        self.quiet_worker(true);
+        let put = json!({"TableName": self.table, "Item": item});
+        self.account.json("dynamodb", "DynamoDB_20120810.PutItem", put);
+        let invoked = self.account.invoke("waitlist-sweeper", &json!({}));
+        let sent = until(patience, || self.mail(&address)).ok_or(format!("no mail came: {invoked}"));
+        self.quiet_worker(false);
+        sent.map(drop)
+    }
+
+    /// Stops the stream from delivering, so that what is sent was the sweeper's doing.
+    fn quiet_worker(&self, quiet: bool) {
+        let mappings = self.account.rest("lambda", "/2015-03-31/event-source-mappings").json();
+        let id = mappings["EventSourceMappings"][0]["UUID"].as_str().expect("a mapping").to_owned();
+        self.account.put("lambda", &format!("/2015-03-31/event-source-mappings/{id}"), &json!({"Enabled": !quiet}));
+    }
+}
+
+fn until<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if started.elapsed() > patience {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The policy without one action of one statement; a statement without actions goes too.
+fn without(policy: &Value, statement: usize, action: &str) -> Value {
+    let mut policy = policy.clone();
+    let statements = policy["Statement"].as_array_mut().expect("statements");
+    let left: Vec<Value> =
+        actions(&statements[statement]).into_iter().filter(|other| other != action).map(Into::into).collect();
+    if left.is_empty() {
+        statements.remove(statement);
+    } else {
+        statements[statement]["Action"] = left.into();
+    }
+    policy
+}
+
+fn actions(statement: &Value) -> Vec<String> {
+    match &statement["Action"] {
+        Value::String(action) => vec![action.clone()],
+        Value::Array(list) => list.iter().filter_map(|action| action.as_str().map(str::to_owned)).collect(),
+        other => panic!("no action: {other}"),
+    }
+}
+
+#[test]
+fn every_permission_is_needed_and_together_they_are_enough() {
+    let service = Service::deploy();
+    let long = Duration::from_secs(20);
+    // A flow that lacks a permission never gets better; what it is given is far more than it takes with one.
+    let short = Duration::from_secs(3);
+    type Flow = fn(&Service, Duration) -> Result<(), String>;
+    let flows: [(&str, &str, Flow); 3] = [
+        ("web", "WebRole", Service::web),
+        ("worker", "WorkerRole", Service::worker),
+        ("sweeper", "SweeperRole", Service::sweeper),
+    ];
+    for (name, _, flow) in flows {
+        flow(&service, long).unwrap_or_else(|failure| panic!("with all its permissions the {name} fails: {failure}"));
+    }
+    let (mut proven, mut seen) = (Vec::new(), Vec::new());
+    for (name, logical_id, flow) in flows {
+        let role = service.account.role(logical_id);
+        let (policy_name, policy) = service.account.role_policy(&role);
+        for (index, statement) in policy["Statement"].as_array().expect("statements").iter().enumerate() {
+            for action in actions(statement) {
+                seen.push(action.clone());
+                if UNPROVEN.contains(&action.as_str()) {
+                    continue;
+                }
+                service.account.put_role_policy(&role, &policy_name, &without(&policy, index, &action));
+                service.sandbox.end_functions();
+                let outcome = flow(&service, short);
+                service.account.put_role_policy(&role, &policy_name, &policy);
+                service.sandbox.end_functions();
+                assert!(outcome.is_err(), "the {name} works without {action}: its role holds more than it needs");
+                proven.push(format!("{name} {action}"));
+            }
+        }
+        flow(&service, long).unwrap_or_else(|failure| panic!("with its permissions back the {name} fails: {failure}"));
+    }
+    for action in UNPROVEN.iter().filter(|action| **action != "lambda:InvokeFunction") {
+        assert!(seen.iter().any(|other| other == action), "{action} is in no role: it need not be excused");
+    }
+    insta::assert_snapshot!(proven.join("\n"));
+}

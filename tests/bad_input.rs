@@ -1,5 +1,7 @@
 //! Every mistake gets a clear error and the exit code of the interface, and changes nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 mod support;
 
 use std::fmt::Write;

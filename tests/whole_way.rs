@@ -1,6 +1,8 @@
 //! The main job on the local AWS, with the real templates and the real function: deploy, sign up, confirm,
 //! deploy again, change the form, destroy, come back, delete.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -14,7 +14,7 @@ use crate::engine::progress::Progress;
 use crate::engine::sender::{self, Sender};
 use crate::engine::stack::DeployedStacks;
 use crate::engine::template::Role;
-use crate::engine::{deploy, settle, stage};
+use crate::engine::{data, deploy, settle, stage};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -60,6 +60,10 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     let staged = stage::stage(&aws, &spec, &stacks, &bundle.artifact).await?;
     let plan = staged.plan.clone();
     if !plan.changes_anything() {
+        if let Some(stack) = stacks.get(&Role::Data) {
+            // An earlier run may have been interrupted just before this.
+            data::protect(&aws, stack, spec.data.deletion_protection).await?;
+        }
         return finish(context, &spec, &aws, &stacks, &plan, bundle.artifact.release(), None, None);
     }
     if let Err(refusal) = consent(context, &aws, &plan, arguments.allow_data_loss).await {
@@ -79,7 +83,8 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
 /// Shows the plan and asks. What would take data away is refused unless asked for on the command line.
 async fn consent(context: &Context, aws: &Aws, plan: &Plan, allow_data_loss: bool) -> Outcome<()> {
     let output = &context.output;
-    if !output.yes || output.terminal {
+    // With consent given beforehand, the events that follow tell the same once more.
+    if !output.yes {
         output.note(plan.render(output));
     }
     if let Some(change) = plan.stacks.iter().flat_map(|stack| stack.data_at_risk()).next()
@@ -89,8 +94,7 @@ async fn consent(context: &Context, aws: &Aws, plan: &Plan, allow_data_loss: boo
             .cause(format!("`{}` ({}) would be replaced or removed", change.logical_id, change.resource_type))
             .hint("nothing was changed; export the users first, then pass `--allow-data-loss`"));
     }
-    let place = aws.describe().await?;
-    if output.confirm(&format!("Deploy this to {place}?"))? {
+    if output.yes || output.confirm(&format!("Deploy this to {}?", aws.describe().await?))? {
         return Ok(());
     }
     Err(Failure::new("declined", "nothing was changed").cause("you declined"))
@@ -201,7 +205,7 @@ fn render(context: &Context, spec: &Spec, report: &Report, endpoint: Option<&str
         ));
     }
     if context.global.local {
-        lines.push(format!("\nNext: open the form, sign up, and run `signupctl local inbox`. `signupctl destroy{arguments}` takes it down."));
+        lines.push(format!("\nNext: open the form and sign up; the mail is in the inbox.\n`signupctl destroy{arguments}` takes it down."));
     }
     lines.join("\n")
 }

@@ -22,6 +22,10 @@ const STACK_POLICY: &str = r#"{"Statement":[
   {"Effect":"Deny","Action":["Update:Replace","Update:Delete"],"Principal":"*","Resource":["LogicalResourceId/Table","LogicalResourceId/ArtifactBucket"]}
 ]}"#;
 
+/// For the one update that the operator allowed to take data away.
+const NO_STACK_POLICY: &str =
+    r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}"#;
+
 /// DynamoDB deletes and updates a table within a minute or two.
 const DEADLINE: Duration = Duration::from_secs(600);
 
@@ -32,8 +36,7 @@ pub async fn protect(aws: &Aws, stack: &Deployed, wanted: bool) -> Outcome<()> {
     }
     let client = aws.cloudformation();
     if wanted {
-        let set = client.set_stack_policy().stack_name(&stack.name).stack_policy_body(STACK_POLICY).send().await;
-        set.map_err(|error| explain(format!("the stack policy of `{}` cannot be set", stack.name), error))?;
+        set_stack_policy(aws, &stack.name, STACK_POLICY).await?;
     }
     let set = client
         .update_termination_protection()
@@ -43,6 +46,19 @@ pub async fn protect(aws: &Aws, stack: &Deployed, wanted: bool) -> Outcome<()> {
         .await;
     set.map(drop)
         .map_err(|error| explain(format!("the termination protection of `{}` cannot be changed", stack.name), error))
+}
+
+/// Lets the next update replace what holds data. Termination protection goes off until [`protect`] has
+/// put both back, so that an interruption is noticed by the next run.
+pub async fn allow_replacement(aws: &Aws, stack: &mut Deployed) -> Outcome<()> {
+    protect(aws, stack, false).await?;
+    stack.termination_protection = false;
+    set_stack_policy(aws, &stack.name, NO_STACK_POLICY).await
+}
+
+async fn set_stack_policy(aws: &Aws, stack: &str, policy: &str) -> Outcome<()> {
+    let set = aws.cloudformation().set_stack_policy().stack_name(stack).stack_policy_body(policy).send().await;
+    set.map(drop).map_err(|error| explain(format!("the stack policy of `{stack}` cannot be set"), error))
 }
 
 /// What outlives the data stack.

@@ -27,6 +27,11 @@ pub async fn execute(
     bundle: &Bundle,
     progress: &Progress,
 ) -> Outcome<DeployedStacks> {
+    if staged.plan.stacks.iter().any(|stack| stack.data_at_risk().next().is_some())
+        && let Some(stack) = stacks.get_mut(&Role::Data)
+    {
+        data::allow_replacement(aws, stack).await?;
+    }
     if let Some(desired) = staged.desired.get(&Role::Data) {
         let set = staged.sets.remove(&Role::Data);
         if let Some(stack) = apply(aws, desired, staged.action(Role::Data), set, progress).await? {

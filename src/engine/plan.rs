@@ -135,3 +135,93 @@ impl Plan {
 fn resources(count: usize) -> String {
     if count == 1 { "1 resource".into() } else { format!("{count} resources") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::desired;
+    use aws_sdk_cloudformation::types::StackStatus;
+
+    fn spec() -> crate::spec::Spec {
+        crate::spec::load(
+            std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/waitlist.yaml")),
+            None,
+            false,
+        )
+        .expect("valid")
+    }
+
+    fn change(verb: Verb, logical_id: &str, resource_type: &str, properties: &[&str]) -> Change {
+        Change {
+            verb,
+            logical_id: logical_id.into(),
+            resource_type: resource_type.into(),
+            properties: properties.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_stack_is_created_kept_or_updated_by_what_is_there() {
+        let desired = desired::data(&spec());
+        let mut deployed = Deployed::of(&desired);
+        assert_eq!(action(&desired, None), Action::Create);
+        assert_eq!(action(&desired, Some(&deployed)), Action::Keep);
+        deployed.parameters.insert("PointInTimeRecoveryDays".into(), "7".into());
+        assert_eq!(action(&desired, Some(&deployed)), Action::Update);
+        deployed.state = State::of(&StackStatus::ReviewInProgress);
+        assert_eq!(action(&desired, Some(&deployed)), Action::Create);
+    }
+
+    #[test]
+    fn a_first_plan_lists_what_the_conditions_let_through() {
+        let without = creation(Role::Data, "demo-data", |_| false).changes;
+        let with = creation(Role::Data, "demo-data", |_| true).changes;
+        let more: Vec<&str> =
+            with.iter().filter(|one| !without.contains(one)).map(|one| one.logical_id.as_str()).collect();
+        assert_eq!(more, ["AlarmSubscription"]);
+        assert!(without.iter().any(|change| change.logical_id == "Table"));
+    }
+
+    #[test]
+    fn only_a_table_that_goes_puts_data_at_risk() {
+        let plan = |verb, kind: &str| StackPlan {
+            role: Role::Data,
+            stack: "demo-data".into(),
+            action: Action::Update,
+            changes: vec![change(verb, "X", kind, &[])],
+        };
+        assert_eq!(plan(Verb::Replace, "AWS::DynamoDB::Table").data_at_risk().count(), 1);
+        assert_eq!(plan(Verb::Remove, "AWS::DynamoDB::Table").data_at_risk().count(), 1);
+        assert_eq!(plan(Verb::Modify, "AWS::DynamoDB::Table").data_at_risk().count(), 0);
+        assert_eq!(plan(Verb::Replace, "AWS::Lambda::Version").data_at_risk().count(), 0);
+    }
+
+    #[test]
+    fn a_plan_reads_as_a_line_per_resource() {
+        let plan = Plan {
+            stacks: vec![
+                StackPlan { role: Role::Data, stack: "demo-data".into(), action: Action::Keep, changes: vec![] },
+                StackPlan {
+                    role: Role::Web,
+                    stack: "demo-web".into(),
+                    action: Action::Update,
+                    changes: vec![
+                        change(Verb::Add, "Domain", "AWS::ApiGatewayV2::DomainName", &[]),
+                        change(Verb::Modify, "Web", "AWS::Lambda::Function", &["Code", "Environment"]),
+                        change(Verb::Replace, "WebVersion", "AWS::Lambda::Version", &["CodeSha256"]),
+                        change(Verb::Remove, "Old", "AWS::SQS::Queue", &[]),
+                    ],
+                },
+            ],
+        };
+        let output = Output::new(false, crate::output::ColorChoice::Never, false);
+        insta::assert_snapshot!(plan.render(&output), @r"
+        demo-data unchanged
+        demo-web update, 4 resources
+          + Domain      ApiGatewayV2::DomainName
+          ~ Web         Lambda::Function (Code, Environment)
+          ! WebVersion  Lambda::Version replaced (CodeSha256)
+          - Old         SQS::Queue
+        ");
+    }
+}

@@ -231,6 +231,33 @@ fn commands_that_read_do_not_start_the_emulator() {
     assert_eq!(sandbox.json(&["local", "status"])["running"], false);
 }
 
+/// A sandbox whose cache is empty and whose `PATH` holds only these scripts.
+fn with_programs(sandbox: &Sandbox, programs: &[(&str, &str)]) -> std::process::Command {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = sandbox.path().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, script) in programs {
+        let path = folder.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = sandbox.command(&["local", "up"]);
+    command.env("PATH", &folder).env("XDG_CACHE_HOME", sandbox.path().join("cache"));
+    command
+}
+
+#[test]
+fn without_python_or_its_venv_module_it_says_what_to_install() {
+    let sandbox = Sandbox::new();
+    let output = with_programs(&sandbox, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_snapshot!("no_python", support::text(&output.stderr).trim_end());
+    let script = "case \"$1\" in -c) exit 0;; *) echo 'No module named venv' >&2; exit 1;; esac";
+    let output = with_programs(&sandbox, &[("python3", script)]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_snapshot!("no_venv", support::text(&output.stderr).trim_end());
+}
+
 #[test]
 fn a_handler_that_is_none_is_refused_before_anything_is_made() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");

@@ -110,6 +110,25 @@ fn the_next_run_finishes_what_a_kill_interrupted() {
 }
 
 #[test]
+fn ctrl_c_detaches_and_the_next_run_goes_on() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.ok(&["local", "up"]);
+    let child = sandbox
+        .command(&DEPLOY)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(150));
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let stderr = support::text(&output.stderr);
+    assert!(stderr.contains("run the same command again"), "{stderr}");
+    assert_eq!(sandbox.json(&DEPLOY)["proof"]["ok"], true);
+}
+
+#[test]
 fn a_deploy_after_a_killed_destroy_serves_again() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     sandbox.ok(&DEPLOY);

@@ -86,6 +86,7 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
             // The sum is written last and so tells that the zip is whole.
             write_whole(&path, &zip)?;
             write_whole(&sum, sha256.as_bytes())?;
+            prune(&cache.join("bundles"));
             sha256
         }
     };
@@ -93,6 +94,21 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
         (0..sha256.len() / 2).filter_map(|at| u8::from_str_radix(&sha256[2 * at..2 * at + 2], 16).ok()).collect();
     let artifact = ArtifactRef { code_sha256: BASE64_STANDARD.encode(bytes), sha256 };
     Ok(Bundle { artifact, path })
+}
+
+/// Bundles kept in the cache: a few services, and the way back of each.
+const KEPT_BUNDLES: usize = 16;
+
+/// Removes all but the newest bundles. One that cannot be removed only takes room.
+fn prune(bundles: &Path) {
+    let entries = fs::read_dir(bundles).into_iter().flatten().flatten();
+    let mut entries: Vec<_> =
+        entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+    entries.sort();
+    let surplus = entries.len().saturating_sub(KEPT_BUNDLES);
+    for (_, path) in entries.into_iter().take(surplus) {
+        _ = fs::remove_dir_all(path);
+    }
 }
 
 /// A release ships the function as `signup-service-<architecture>.zip` beside the program.

@@ -104,6 +104,9 @@ async fn apply(
         None => change_set::create(&client, desired, kind, pace).await?,
     };
     if let Some(set) = set {
+        if action == Action::Update {
+            progress.expect(&desired.stack, &set.changes);
+        }
         let newest = events::newest(&client, &set.stack_id).await?;
         change_set::execute(&client, &set).await?;
         let ending = events::follow(&client, &desired.stack, &set.stack_id, newest.as_deref(), progress, pace).await?;

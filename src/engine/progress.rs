@@ -1,13 +1,14 @@
 //! Progress as the operator sees it: on a terminal a moving line for each resource at work, elsewhere
 //! a plain line for each that is done. Always on stderr.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::events::Event;
+use super::plan::Change;
 use crate::output::Output;
 
 /// Draws what is under way. Shared by stacks that are deployed side by side.
@@ -16,6 +17,7 @@ pub struct Progress {
     output: Output,
     bars: MultiProgress,
     running: Mutex<HashMap<(String, String), Running>>,
+    planned: Mutex<HashMap<String, HashSet<String>>>,
 }
 
 #[derive(Debug)]
@@ -26,7 +28,7 @@ struct Running {
 
 impl Progress {
     pub fn new(output: Output) -> Self {
-        Self { output, bars: MultiProgress::new(), running: Mutex::default() }
+        Self { output, bars: MultiProgress::new(), running: Mutex::default(), planned: Mutex::default() }
     }
 
     /// Begins a step of signupctl's own, such as building the function; it ends when dropped.
@@ -36,6 +38,18 @@ impl Progress {
         Step { bar, label, output: self.output, bars: self.bars.clone(), since: Instant::now() }
     }
 
+    /// Shows of an update only what was planned, and whatever fails or goes: the emulator reports every
+    /// resource of the stack, changed or not.
+    pub fn expect(&self, stack: &str, changes: &[Change]) {
+        let planned = changes.iter().map(|change| change.logical_id.clone()).collect();
+        lock(&self.planned).insert(stack.to_owned(), planned);
+    }
+
+    fn is_expected(&self, stack: &str, event: &Event) -> bool {
+        let quiet = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "CREATE_COMPLETE"].contains(&event.status.as_str());
+        !quiet || lock(&self.planned).get(stack).is_none_or(|planned| planned.contains(&event.logical_id))
+    }
+
     /// A line that stays, above whatever moves.
     pub fn line(&self, line: impl AsRef<str>) {
         print_line(&self.bars, &self.output, line.as_ref());
@@ -43,10 +57,10 @@ impl Progress {
 
     /// Shows an event of `stack`. Those of the stack itself only end what is shown of its resources.
     pub fn event(&self, stack: &str, event: &Event) {
-        let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if event.of_stack {
+        if event.of_stack || !self.is_expected(stack, event) {
             return;
         }
+        let mut running = lock(&self.running);
         let key = (stack.to_owned(), event.logical_id.clone());
         let kind = event.resource_type.trim_start_matches("AWS::");
         if event.status.ends_with("_IN_PROGRESS") {
@@ -94,8 +108,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         // What still moves belongs to work that goes on elsewhere; nothing may be left on the screen.
-        let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (_, shown) in running.drain() {
+        for (_, shown) in lock(&self.running).drain() {
             shown.bar.finish_and_clear();
         }
     }
@@ -130,6 +143,11 @@ impl Drop for Step {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// What is shown stays right even if a thread that showed something panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn print_line(bars: &MultiProgress, output: &Output, line: &str) {

@@ -147,10 +147,12 @@ fn a_stack_of_somebody_else_is_refused_and_untouched() {
     sandbox.ok(&["local", "up"]);
     let account = Account::new(sandbox.emulator());
     let template = "Resources:\n  Mine:\n    Type: AWS::SNS::Topic\n";
-    let encoded: String = template.bytes().map(|byte| format!("%{byte:02X}")).collect();
     account.query(
         "cloudformation",
-        &format!("Action=CreateStack&Version=2010-05-15&StackName=waitlist-web&TemplateBody={encoded}"),
+        &format!(
+            "Action=CreateStack&Version=2010-05-15&StackName=waitlist-web&TemplateBody={}",
+            http::encode(template)
+        ),
     );
     let before = wait_for("the stack", || Some(account.resources()).filter(|found| found.len() == 2));
     for command in
@@ -159,6 +161,28 @@ fn a_stack_of_somebody_else_is_refused_and_untouched() {
         insta::assert_snapshot!("not_ours", sandbox.refusal(command));
         assert_eq!(account.resources(), before);
     }
+}
+
+#[test]
+fn a_stack_whose_creation_was_rolled_back_is_replaced() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.ok(&["local", "up"]);
+    let account = Account::new(sandbox.emulator());
+    // As an earlier deploy leaves it that failed half-way.
+    let template = "Resources:\n  Handle: {Type: 'AWS::CloudFormation::WaitConditionHandle'}\n  Broken:\n    \
+                    Type: AWS::CloudFormation::WaitCondition\n    Properties: {Handle: !Ref Handle, Timeout: '1'}\n";
+    account.query(
+        "cloudformation",
+        &format!(
+            "Action=CreateStack&Version=2010-05-15&StackName=waitlist-web&TemplateBody={}\
+             &Tags.member.1.Key=signupctl%3Aservice&Tags.member.1.Value=waitlist",
+            http::encode(template)
+        ),
+    );
+    wait_for("the rollback", || (account.stack_status("waitlist-web") == "ROLLBACK_COMPLETE").then_some(()));
+    let refusal = sandbox.refusal(&["deploy", "--local"]);
+    insta::assert_snapshot!("rolled_back", refusal);
+    assert_eq!(sandbox.json(&["deploy", "--local", "--yes"])["proof"]["ok"], true);
 }
 
 #[test]

@@ -136,6 +136,12 @@ impl Account {
         elements(&self.query("cloudformation", "Action=DescribeStacks&Version=2010-05-15"), "StackName")
     }
 
+    /// The status of a stack, such as `CREATE_COMPLETE`.
+    pub fn stack_status(&self, stack: &str) -> String {
+        let parameters = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
+        elements(&self.query("cloudformation", &parameters), "StackStatus").pop().unwrap_or_default()
+    }
+
     /// How many change sets a stack has had executed or pending.
     pub fn change_sets(&self, stack: &str) -> usize {
         let parameters = format!("Action=ListChangeSets&Version=2010-05-15&StackName={stack}");

@@ -32,6 +32,7 @@ unit:
 	$(CARGO) build --locked
 	tests/with-local-aws $(CARGO) test --workspace --locked
 
-# Advisories, licences and sources of the dependencies (`cargo install cargo-deny`).
+# Licences, sources and bans of the dependencies (`cargo install cargo-deny`). Advisories need the network beyond
+# the registry: `cargo deny check` asks for them too.
 deny:
 	$(CARGO) deny check bans licenses sources

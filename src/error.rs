@@ -48,6 +48,11 @@ impl Failure {
         Self::new(code, message).exit(Exit::Usage)
     }
 
+    /// Whether the same request may well be answered a little later.
+    pub fn is_transient(&self) -> bool {
+        ["throttled", "unavailable", "timed_out", "endpoint_unreachable"].contains(&self.code)
+    }
+
     pub fn cause(mut self: Box<Self>, cause: impl Into<String>) -> Box<Self> {
         self.cause = Some(cause.into());
         self

@@ -43,6 +43,8 @@ fn main() -> ExitCode {
                 .exit(Exit::Interrupted)),
         }
     });
+    // A thread that still waits for an answer must not keep the program.
+    runtime.shutdown_background();
     match exit {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {

@@ -1,7 +1,5 @@
 //! The one owner of the streams: stdout is the result, stderr the progress.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "everything that is printed is printed here")]
-
 use std::io::{BufRead, IsTerminal, Write};
 use std::time::Instant;
 
@@ -46,7 +44,8 @@ impl Output {
     /// The result as text, unless JSON was asked for.
     pub fn text(&self, text: impl AsRef<str>) {
         if !self.json {
-            println!("{}", text.as_ref().trim_end());
+            // A reader that has gone (`| head`) needs no error.
+            _ = writeln!(std::io::stdout(), "{}", text.as_ref().trim_end());
         }
     }
 
@@ -54,43 +53,44 @@ impl Output {
     pub fn object(&self, value: &impl Serialize) {
         if self.json {
             match serde_json::to_string_pretty(value) {
-                Ok(text) => println!("{text}"),
-                Err(error) => eprintln!("error: the result cannot be written as JSON: {error}"),
+                Ok(text) => _ = writeln!(std::io::stdout(), "{text}"),
+                Err(error) => self.note(format!("error: the result cannot be written as JSON: {error}")),
             }
         }
     }
 
     /// A line of progress.
     pub fn note(&self, line: impl AsRef<str>) {
-        eprintln!("{}", line.as_ref());
+        _ = writeln!(std::io::stderr(), "{}", line.as_ref());
     }
 
     /// A failure: as JSON on stdout if asked for, and always as text on stderr.
     pub fn failure(&self, failure: &Failure) {
         if self.json {
-            let Failure { code, message, cause, hint, .. } = failure;
+            let Failure { code, message, cause, hint, report, .. } = failure;
+            let cause = cause.as_ref().or(report.as_ref());
             self.object(&serde_json::json!({
                 "error": {"code": code, "message": message, "cause": cause, "hint": hint}
             }));
         }
         let text = failure.to_string();
         match text.find("error: ").filter(|_| self.color && failure.report.is_none()) {
-            Some(0) => eprintln!("{}{}", self.red("error"), &text["error".len()..]),
-            _ => eprintln!("{text}"),
+            Some(0) => self.note(format!("{}{}", self.red("error"), &text["error".len()..])),
+            _ => self.note(text),
         }
     }
 
     /// Asks for consent. Without a terminal and without `--yes` nothing is assumed: it fails.
-    pub fn confirm(&self, question: &str) -> Outcome<bool> {
+    pub async fn confirm(&self, question: &str) -> Outcome<bool> {
         if self.yes {
             return Ok(true);
         }
-        let answer = self.ask(&format!("{question} [y/N] "))?;
+        let answer = self.ask(&format!("{question} [y/N] ")).await?;
         Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 
     /// Asks for a line of text.
-    pub fn ask(&self, question: &str) -> Outcome<String> {
+    pub async fn ask(&self, question: &str) -> Outcome<String> {
         if !self.terminal || !std::io::stdin().is_terminal() {
             return Err(Failure::usage(
                 "consent_needed",
@@ -99,10 +99,16 @@ impl Output {
             .cause(question.trim_end().trim_end_matches("[y/N]").trim_end())
             .hint("pass `--yes` if you mean it"));
         }
-        eprint!("{question}");
-        let mut line = String::new();
-        let read = std::io::stderr().flush().and_then(|()| std::io::stdin().lock().read_line(&mut line));
-        read.map_err(|error| Failure::new("consent_needed", "the answer cannot be read").cause(error.to_string()))?;
+        _ = write!(std::io::stderr(), "{question}");
+        _ = std::io::stderr().flush();
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let read = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map(|_| line)
+        });
+        let line =
+            read.await.map_err(|error| error.to_string()).and_then(|line| line.map_err(|error| error.to_string()));
+        let line = line.map_err(|cause| Failure::new("consent_needed", "the answer cannot be read").cause(cause))?;
         Ok(line.trim().to_owned())
     }
 

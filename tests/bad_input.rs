@@ -164,6 +164,46 @@ fn an_environment_that_is_not_there_is_named() {
 }
 
 #[test]
+fn environments_are_maps_whether_asked_for_or_not() {
+    assert_snapshot!("environments_list", validate(&format!("{MINIMAL}environments: [a, b]\n")));
+    assert_snapshot!("environment_list", validate(&format!("{MINIMAL}environments:\n  staging: [1, 2]\n")));
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", format!("{MINIMAL}environments:\n  staging:\n"));
+    assert_eq!(sandbox.json(&["validate"])["environments"], serde_json::json!(["staging"]));
+}
+
+#[test]
+fn texts_that_no_request_could_carry_are_refused() {
+    let mut spec = MINIMAL.to_owned();
+    for number in 0..3 {
+        writeln!(spec, "    - {{name: text_{number}, type: textarea, max_length: 10000}}").unwrap();
+    }
+    assert_snapshot!(validate(&spec));
+}
+
+#[test]
+fn a_profile_named_on_the_command_line_wins_over_the_environment() {
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", format!("{MINIMAL}region: eu-central-1\n"));
+    let mut command = sandbox.command(&["status", "--json", "--profile", "production"]);
+    command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x");
+    let output = command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").output().unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        value["error"]["code"], "no_credentials",
+        "the environment's credentials are of another account: {value}"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_early_is_no_error() {
+    let sandbox = Sandbox::new();
+    let mut child = sandbox.command(&["template", "workers"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn an_environment_gets_a_service_of_its_own() {
     let sandbox = Sandbox::new().with_example("full.yaml");
     assert_eq!(sandbox.json(&["validate", "--env", "staging"])["service"], "conference-staging");

@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
 use support::account::Account;
@@ -110,20 +111,37 @@ fn the_next_run_finishes_what_a_kill_interrupted() {
 }
 
 #[test]
+fn a_destroy_after_a_killed_deploy_leaves_nothing() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.ok(&DEPLOY);
+    let account = Account::new(sandbox.emulator());
+    sandbox.ok(&DESTROY);
+    let long = duration_of(&sandbox, &DEPLOY);
+    sandbox.ok(&DESTROY);
+    for moment in 0..8 {
+        kill_after(&sandbox, &DEPLOY, long * moment / 8);
+        sandbox.ok(&DESTROY);
+        assert_eq!(account.resources(), Vec::<String>::new(), "moment {moment}");
+    }
+}
+
+#[test]
 fn ctrl_c_detaches_and_the_next_run_goes_on() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     sandbox.ok(&["local", "up"]);
-    let child = sandbox
+    let mut child = sandbox
         .command(&DEPLOY)
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(150));
+    // Its first line tells that it listens, and that CloudFormation is at work.
+    let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = String::new();
+    lines.read_line(&mut stderr).unwrap();
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let stderr = support::text(&output.stderr);
+    lines.read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
     assert!(stderr.contains("run the same command again"), "{stderr}");
     assert_eq!(sandbox.json(&DEPLOY)["proof"]["ok"], true);
 }

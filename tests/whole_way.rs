@@ -186,6 +186,39 @@ fn a_stack_whose_creation_was_rolled_back_is_replaced() {
 }
 
 #[test]
+fn a_service_that_does_not_answer_stays_a_failure() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    // A Linux program that ends at once is a bootstrap that never serves.
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(sandbox.path().join("broken.zip")).unwrap());
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut zip, &std::fs::read("/bin/false").unwrap()).unwrap();
+    zip.finish().unwrap();
+    for _ in 0..2 {
+        let output = sandbox.run(&["deploy", "--local", "--yes", "--handler", "broken.zip"]);
+        let stderr = support::text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("does not answer as it should"), "{stderr}");
+    }
+    assert_eq!(sandbox.json(&["deploy", "--local", "--yes"])["proof"]["ok"], true);
+}
+
+#[test]
+fn a_sender_that_was_begun_goes_with_the_service() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.ok(&["local", "up"]);
+    let account = Account::new(sandbox.emulator());
+    // This one was there before, and is nobody's to delete.
+    account.put_identity("before@example.com");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).unwrap();
+    for sender in ["hello@example.com", "before@example.com", "other@example.com"] {
+        sandbox.write("signup.yaml", spec.replace("hello@example.com", sender));
+        sandbox.ok(&["deploy", "--local", "--yes"]);
+    }
+    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
+    assert_eq!(account.resources(), ["identity before@example.com"]);
+}
+
+#[test]
 fn the_inbox_shows_a_mail_with_its_links() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     sandbox.ok(&["deploy", "--local", "--yes"]);

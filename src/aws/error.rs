@@ -33,6 +33,7 @@ where
             "credentials_rejected" => {
                 failure.hint("renew the credentials, for instance with `aws sso login`, and run it again")
             }
+            "unavailable" => failure.hint("AWS has trouble of its own: run it again in a minute; nothing is lost"),
             "throttled" => failure.hint("AWS asks to slow down: run it again in a minute; nothing is lost"),
             _ => failure,
         };
@@ -65,8 +66,13 @@ fn kind_of(code: &str) -> &'static str {
         | "UnrecognizedClientException"
         | "SignatureDoesNotMatch"
         | "InvalidSignatureException"
-        | "AuthFailure" => "credentials_rejected",
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "SlowDown" => "throttled",
+        | "AuthFailure"
+        | "InvalidAccessKeyId"
+        | "RequestExpired" => "credentials_rejected",
+        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown" => {
+            "throttled"
+        }
+        "InternalFailure" | "InternalError" | "InternalServerError" | "ServiceUnavailable" => "unavailable",
         _ => "aws_refused",
     }
 }

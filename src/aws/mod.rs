@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::error::{Failure, Outcome};
 pub use error::{explain, service_code, service_message};
@@ -45,9 +48,9 @@ impl Aws {
     pub async fn connect(target: &Target) -> Outcome<Self> {
         let calls = Arc::new(AtomicU64::new(0));
         let client = http::counting_client(Arc::clone(&calls), target.emulator.is_some());
-        // Five attempts with adaptive-free standard backoff ride out throttling that lasts seconds.
+        // Five attempts with growing pauses ride out throttling that lasts seconds.
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(client)
+            .http_client(client.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(5))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -68,7 +71,14 @@ impl Aws {
                 .credentials_provider(Credentials::new("test", "test", None, None, "emulator"))
                 .region(Region::new(target.region.clone().unwrap_or_else(|| LOCAL_REGION.into())));
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let (Some(profile), None) = (&target.profile, &target.emulator) {
+            // Named on the command line, it wins over credentials in the environment, as with the AWS CLI.
+            let settings =
+                ProviderConfig::without_region().with_http_client(client).with_region(config.region().cloned());
+            let provider = ProfileFileCredentialsProvider::builder().configure(&settings).profile_name(profile).build();
+            config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        }
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
             Failure::new("no_region", "no AWS Region is given")
                 .hint("add `region:` to the spec, pass `--region`, or set one in the AWS profile")

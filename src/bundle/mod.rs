@@ -7,6 +7,7 @@ mod pack;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -78,7 +79,11 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
     let (path, sum) = (entry.join("bundle.zip"), entry.join("sha256"));
     let known = fs::read_to_string(&sum).ok().filter(|text| text.len() == 64 && path.is_file());
     let sha256 = match known {
-        Some(sha256) => sha256,
+        Some(sha256) => {
+            // Used just now, so not the first to go.
+            _ = fs::File::open(&entry).and_then(|folder| folder.set_modified(SystemTime::now()));
+            sha256
+        }
         None => {
             let zip = pack::zip(&[("bootstrap", 0o755, &binary), ("service.json", 0o644, &config)], level)?;
             let sha256 = hex(&Sha256::digest(&zip));
@@ -99,6 +104,9 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
 /// Bundles kept in the cache: a few services, and the way back of each.
 const KEPT_BUNDLES: usize = 16;
 
+/// A bundle this young may be on its way to AWS in another process.
+const TOO_YOUNG: Duration = Duration::from_secs(3_600);
+
 /// Removes all but the newest bundles. One that cannot be removed only takes room.
 fn prune(bundles: &Path) {
     let entries = fs::read_dir(bundles).into_iter().flatten().flatten();
@@ -106,8 +114,10 @@ fn prune(bundles: &Path) {
         entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
     entries.sort();
     let surplus = entries.len().saturating_sub(KEPT_BUNDLES);
-    for (_, path) in entries.into_iter().take(surplus) {
-        _ = fs::remove_dir_all(path);
+    for (modified, path) in entries.into_iter().take(surplus) {
+        if modified.elapsed().is_ok_and(|age| age > TOO_YOUNG) {
+            _ = fs::remove_dir_all(path);
+        }
     }
 }
 

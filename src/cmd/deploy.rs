@@ -19,7 +19,7 @@ use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
 /// A new version answers within seconds; a cold start under load takes a few more.
-const PROOF_DEADLINE: Duration = Duration::from_secs(60);
+const PROOF_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -64,18 +64,31 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
             // An earlier run may have been interrupted just before this.
             data::protect(&aws, stack, spec.data.deletion_protection).await?;
         }
-        return finish(context, &spec, &aws, &stacks, &plan, bundle.artifact.release(), None, None);
+        let proof = match (arguments.no_proof, stacks.get(&Role::Web)) {
+            (false, Some(web)) => prove(&aws, &spec, &web.outputs, bundle.artifact.release(), &progress).await?,
+            _ => None,
+        };
+        return finish(context, &spec, &aws, &stacks, &plan, bundle.artifact.release(), None, proof);
     }
     if let Err(refusal) = consent(context, &aws, &plan, arguments.allow_data_loss).await {
         staged.discard(&aws).await?;
         return Err(refusal);
     }
-    let sender = sender::ensure(&aws, &spec.service, &spec.email.from).await?;
+    let sender = match sender::ensure(&aws, &spec.service, &spec.key_prefix(), &spec.email.from).await {
+        Ok(sender) => sender,
+        Err(failure) => {
+            staged.discard(&aws).await?;
+            return Err(failure);
+        }
+    };
     let stacks = deploy::execute(&aws, &spec, staged, stacks, &bundle, &progress).await?;
     let proof = match arguments.no_proof {
         true => None,
         false => prove(&aws, &spec, &stacks[&Role::Web].outputs, bundle.artifact.release(), &progress).await?,
     };
+    if proof.is_some_and(|proof| proof.ok) {
+        progress.line(format!("  {} the service answers", output.green("✓")));
+    }
     drop(progress);
     finish(context, &spec, &aws, &stacks, &plan, bundle.artifact.release(), Some(sender), proof)
 }
@@ -94,7 +107,7 @@ async fn consent(context: &Context, aws: &Aws, plan: &Plan, allow_data_loss: boo
             .cause(format!("`{}` ({}) would be replaced or removed", change.logical_id, change.resource_type))
             .hint("nothing was changed; export the users first, then pass `--allow-data-loss`"));
     }
-    if output.yes || output.confirm(&format!("Deploy this to {}?", aws.describe().await?))? {
+    if output.yes || output.confirm(&format!("Deploy this to {}?", aws.describe().await?)).await? {
         return Ok(());
     }
     Err(Failure::new("declined", "nothing was changed").cause("you declined"))
@@ -115,19 +128,19 @@ async fn prove(
     let started = Instant::now();
     loop {
         let answer = fetcher.get(&url).await;
+        if spec.domain.is_some() && answer.is_err() {
+            // Its owner points the name at the API by hand, and a first deploy comes before that.
+            return Ok(Some(Proof { ok: false, ms: started.elapsed().as_millis() }));
+        }
         let seen = match &answer {
             Ok(answer) => format!("status {}: {}", answer.status, String::from_utf8_lossy(&answer.body)),
             Err(failure) => failure.cause.clone().unwrap_or_default(),
         };
         if answer.is_ok_and(|answer| answer.status == 200) && seen.contains(release) {
-            step.done("the service answers");
+            drop(step);
             return Ok(Some(Proof { ok: true, ms: started.elapsed().as_millis() }));
         }
         if started.elapsed() > PROOF_DEADLINE {
-            if spec.domain.is_some() {
-                // Its owner points the name at the API by hand, which a first deploy must come before.
-                return Ok(Some(Proof { ok: false, ms: started.elapsed().as_millis() }));
-            }
             return Err(Failure::new("proof_failed", "the service was deployed but does not answer as it should")
                 .cause(format!("`{url}`: {}", seen.trim()))
                 .hint("look at the web function's log group, mend the cause and deploy again"));

@@ -32,9 +32,7 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
     let progress = Progress::new(*output);
     let stacks = stack::read_all(&aws, &spec.service).await?;
     consent(context, &spec, &aws, &stacks, arguments.delete_data).await?;
-    // Consent to delete the stacks is consent to delete the broken ones.
-    let settling = crate::output::Output { yes: true, ..*output };
-    let mut stacks = settle::settle(&aws, stacks, &progress, &settling).await?;
+    let mut stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
 
     let mut receipt = Receipt { service: spec.service.clone(), region: aws.region.clone(), ..Receipt::default() };
     let (workers, web) = (stacks.remove(&Role::Workers), stacks.remove(&Role::Web));
@@ -70,7 +68,7 @@ async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedSta
         false => "the service; its sign-ups stay".to_owned(),
     };
     output.note(format!("This deletes {what}: `{}` in {}.", spec.service, aws.describe().await?));
-    if output.ask("Type the service's name to go on: ")? == spec.service {
+    if output.ask("Type the service's name to go on: ").await? == spec.service {
         return Ok(());
     }
     Err(Failure::new("declined", "nothing was deleted").cause("that is not the service's name"))
@@ -84,7 +82,7 @@ async fn delete(aws: &Aws, stack: Option<&Deployed>, progress: &Progress) -> Out
     stack::delete(&client, stack).await?;
     let pace = Pace::of(aws.is_local());
     let ending = events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, pace).await?;
-    if ending.is_success() {
+    if ending.is_deleted() {
         return Ok(Some(format!("stack `{}`", stack.name)));
     }
     Err(ending.failure(&stack.name, "delete"))
@@ -103,15 +101,13 @@ async fn delete_data(
         data::unlock(aws, &key_prefix, stack, &retained).await?;
         receipt.deleted.extend(delete(aws, Some(stack), progress).await?);
     }
-    if !retained.is_empty() {
-        data::delete(aws, &key_prefix, &retained, progress).await?;
-    }
-    receipt.deleted.extend(retained.tables.iter().map(|table| format!("table `{table}` with all sign-ups")));
-    receipt.deleted.extend(retained.buckets.iter().map(|bucket| format!("bucket `{bucket}`")));
+    data::delete(aws, &key_prefix, &retained, progress).await?;
+    receipt.deleted.extend(retained.iter().map(ToString::to_string));
     receipt.deleted.extend(keys::delete(aws, &key_prefix).await?.into_iter().map(|key| format!("key `{key}`")));
-    if sender::release(aws, &spec.service, &spec.email.from).await? {
-        receipt.deleted.push("the sender's identity in SES, which this service had begun".into());
-    }
+    let released = sender::release(aws, &spec.service, &key_prefix).await?;
+    receipt
+        .deleted
+        .extend(released.into_iter().map(|address| format!("identity `{address}` in SES, begun by this service")));
     Ok(())
 }
 

@@ -14,7 +14,9 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
     let stacks = stack::read_all(&aws, &spec.service).await?;
-    let data = data_outputs(context, &stacks, &spec)?;
+    if stacks.is_empty() {
+        data_outputs(context, &stacks, &spec)?;
+    }
     let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(&aws, &stack.outputs));
     let health = async {
         let url = format!("{}/healthz", endpoint.as_deref()?.trim_end_matches('/'));
@@ -22,9 +24,12 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         let health: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
         health.get("version")?.as_str().map(str::to_owned)
     };
-    let store = DynamoStore::new(aws.dynamodb(), data.get("TableName").cloned().unwrap_or_default());
-    let (version, counters) = tokio::join!(health, store.counters());
-    let total = counters.map_err(|error| super::users::store_failure(&error))?.total;
+    let counters = async {
+        let table = stacks.get(&Role::Data)?.outputs.get("TableName")?.clone();
+        Some(DynamoStore::new(aws.dynamodb(), table).counters().await)
+    };
+    let (version, counters) = tokio::join!(health, counters);
+    let total = counters.as_ref().map(|counters| counters.as_ref().map(|counters| counters.total));
 
     let mut lines = vec![format!(
         "{} in {}",
@@ -41,12 +46,16 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         (Some(endpoint), None) => output.red(&format!("  {endpoint}/ does not answer")),
         (None, _) => "  no endpoint: the web stack is not deployed".to_owned(),
     });
-    lines.push(format!("  {} signed up, {} confirmed", total.received, total.confirmed));
+    match &total {
+        Some(Ok(total)) => lines.push(format!("  {} signed up, {} confirmed", total.received, total.confirmed)),
+        Some(Err(error)) => lines.push(output.red(&format!("  {}", super::users::store_failure(error).message))),
+        None => {}
+    }
     output.text(lines.join("\n"));
     output.object(&json!({
         "service": spec.service, "region": aws.region, "topology": spec.topology.name(),
         "stacks": stacks.values().map(|stack| json!({"name": stack.name, "status": stack.status.as_str()})).collect::<Vec<_>>(),
-        "endpoint": endpoint, "version": version, "sign_ups": total,
+        "endpoint": endpoint, "version": version, "sign_ups": total.and_then(Result::ok),
     }));
     Ok(Exit::Done)
 }

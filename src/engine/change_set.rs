@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, OnStackFailure, Parameter, Replacement, ResourceChange,
-    Tag,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, EventFilter, OnStackFailure, OperationEvent, Parameter,
+    Replacement, ResourceChange, Tag,
 };
 
-use super::desired::Desired;
+use super::desired::{Desired, hex};
 use super::events::Pace;
-use super::plan::{Change, Verb};
-use crate::aws::{explain, service_code};
+use super::plan::{Change, TABLE, Verb};
+use crate::aws::{explain, service_code, service_message};
 use crate::error::{Failure, Outcome};
 
 /// CloudFormation computes a change set in seconds; after this it is stuck.
@@ -22,85 +22,102 @@ const DEADLINE: Duration = Duration::from_secs(300);
 pub struct ChangeSet {
     pub id: String,
     pub stack_id: String,
+    /// Names the request too, so that one sent twice is carried out once.
+    token: String,
     pub changes: Vec<Change>,
 }
 
+/// All change sets of signupctl begin so; what follows is different in every run.
+pub const NAME_PREFIX: &str = "signupctl-";
+
 /// Makes the change set that turns the stack into `desired`; `None` when nothing would change.
 ///
-/// Repeating is safe: an earlier one of the same name, left by an interrupted run, is replaced.
+/// Each has a name of its own, so that two runs never take each other's away. Those that an interrupted run
+/// left behind cost nothing, and CloudFormation deletes them when another one is executed.
 pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pace: Pace) -> Outcome<Option<ChangeSet>> {
-    let name = "signupctl";
-    let failed = |error| explain(format!("the change set for `{}` cannot be made", desired.stack), error);
-    let request = || {
-        client
-            .create_change_set()
-            .stack_name(&desired.stack)
-            .change_set_name(name)
-            .change_set_type(kind.clone())
-            .template_body(desired.role.template())
-            .set_parameters(Some(
-                desired
-                    .parameters
-                    .iter()
-                    .map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(value).build())
-                    .collect(),
-            ))
-            .set_tags(Some(
-                desired.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
-            ))
-            .capabilities(Capability::CapabilityIam)
-            .on_stack_failure(OnStackFailure::Rollback)
-            .send()
-    };
-    let created = match request().await {
-        Err(error) if service_code(&error) == Some("AlreadyExistsException") => {
-            delete(client, &desired.stack, name).await?;
-            request().await.map_err(failed)?
+    let parameter =
+        |(key, value): (&&str, &String)| Parameter::builder().parameter_key(*key).parameter_value(value).build();
+    let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+    let token = unique_name()?;
+    let created = client
+        .create_change_set()
+        .stack_name(&desired.stack)
+        .change_set_name(&token)
+        .client_token(&token)
+        .change_set_type(kind)
+        .template_body(desired.role.template())
+        .set_parameters(Some(desired.parameters.iter().map(parameter).collect()))
+        .set_tags(Some(desired.tags.iter().map(tag).collect()))
+        .capabilities(Capability::CapabilityIam)
+        .on_stack_failure(OnStackFailure::Rollback)
+        .send()
+        .await;
+    let created = created.map_err(|error| {
+        if service_message(&error).contains("_IN_PROGRESS") {
+            return overtaken(&desired.stack);
         }
-        other => other.map_err(failed)?,
-    };
+        explain(format!("the change set for `{}` cannot be made", desired.stack), error)
+    })?;
     let (Some(id), Some(stack_id)) = (created.id, created.stack_id) else {
         return Err(Failure::new("unexpected_answer", "CloudFormation named no change set"));
     };
-    let set = wait(client, desired, id, stack_id, pace).await?;
-    Ok(set)
+    let set = ChangeSet { id, stack_id, token, changes: Vec::new() };
+    wait(client, desired, set, pace).await
 }
 
-async fn wait(
-    client: &Client,
-    desired: &Desired,
-    id: String,
-    stack_id: String,
-    mut pace: Pace,
-) -> Outcome<Option<ChangeSet>> {
+fn unique_name() -> Outcome<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::new("no_randomness", "the system gives no random bytes").cause(error.to_string()))?;
+    Ok(format!("{NAME_PREFIX}{}", hex(&bytes)))
+}
+
+/// Somebody else, or an interrupted run, is at work on the stack.
+fn overtaken(stack: &str) -> Box<Failure> {
+    Failure::new("stack_busy", format!("`{stack}` is being changed by another run"))
+        .hint("run it again: it follows the other to its end, and goes on from there")
+}
+
+async fn wait(client: &Client, desired: &Desired, mut set: ChangeSet, mut pace: Pace) -> Outcome<Option<ChangeSet>> {
     let started = Instant::now();
-    let mut changes = Vec::new();
     let mut page = None;
     loop {
-        let answer = client.describe_change_set().change_set_name(&id).set_next_token(page.clone()).send().await;
-        let answer =
-            answer.map_err(|error| explain(format!("the change set for `{}` cannot be read", desired.stack), error))?;
+        let answer = client.describe_change_set().change_set_name(&set.id).set_next_token(page.clone()).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let failure = explain(format!("the change set for `{}` cannot be read", desired.stack), error);
+                if !failure.is_transient() || started.elapsed() > DEADLINE {
+                    return Err(failure);
+                }
+                pace.pause(false).await;
+                continue;
+            }
+        };
         match answer.status {
             Some(ChangeSetStatus::CreateComplete) => {
                 let resources =
                     answer.changes.unwrap_or_default().into_iter().filter_map(|change| change.resource_change);
-                changes.extend(resources.filter_map(read_change));
+                set.changes.extend(resources.filter_map(read_change));
                 page = answer.next_token;
                 if page.is_none() {
-                    return Ok(Some(ChangeSet { id, stack_id, changes }));
+                    return Ok(Some(set));
                 }
             }
             Some(ChangeSetStatus::Failed) => {
                 let reason = answer.status_reason.unwrap_or_default();
-                delete(client, &desired.stack, &id).await?;
-                if is_empty(&reason) {
+                let nothing = is_empty(&reason);
+                let reasons = if nothing { Vec::new() } else { validation_failures(client, &set.id).await };
+                delete(client, &desired.stack, &set.id).await?;
+                if nothing {
                     return Ok(None);
                 }
+                let cause = if reasons.is_empty() { reason } else { reasons.join("; ") };
                 return Err(Failure::new(
                     "change_set_failed",
                     format!("CloudFormation refuses the change of `{}`", desired.stack),
                 )
-                .cause(reason.trim_end_matches('.'))
+                .cause(cause.trim_end_matches('.'))
                 .hint("nothing was changed"));
             }
             _ if started.elapsed() > DEADLINE => {
@@ -113,16 +130,36 @@ async fn wait(
     }
 }
 
+/// What CloudFormation's validation before the deployment found; the change set's own reason only says that
+/// it found something. Nothing when it cannot be read.
+async fn validation_failures(client: &Client, id: &str) -> Vec<String> {
+    let failed = EventFilter::builder().failed_events(true).build();
+    let Ok(answer) = client.describe_events().change_set_name(id).filters(failed).send().await else {
+        return Vec::new();
+    };
+    let reason = |event: OperationEvent| {
+        let reason = event.validation_status_reason.or(event.hook_status_reason).or(event.resource_status_reason)?;
+        Some(match event.logical_resource_id {
+            Some(resource) => format!("{resource}: {reason}"),
+            None => reason,
+        })
+    };
+    answer.operation_events.unwrap_or_default().into_iter().filter_map(reason).collect()
+}
+
 /// CloudFormation fails an empty change set with one of two sentences and no code.
 fn is_empty(reason: &str) -> bool {
     reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
 }
 
 fn read_change(change: ResourceChange) -> Option<Change> {
+    let is_table = change.resource_type.as_deref() == Some(TABLE);
     let verb = match (change.action?, change.replacement) {
         (ChangeAction::Add | ChangeAction::Import, _) => Verb::Add,
         (ChangeAction::Remove, _) => Verb::Remove,
         (_, Some(Replacement::True)) => Verb::Replace,
+        // CloudFormation does not know before it tries; where users' data is at stake that is too late.
+        (_, Some(Replacement::Conditional)) if is_table => Verb::Replace,
         _ => Verb::Modify,
     };
     let mut properties: Vec<String> = change
@@ -138,9 +175,17 @@ fn read_change(change: ResourceChange) -> Option<Change> {
 }
 
 /// Starts the change set; what follows is told by the stack's events.
-pub async fn execute(client: &Client, set: &ChangeSet) -> Outcome<()> {
-    let executed = client.execute_change_set().change_set_name(&set.id).send().await;
-    executed.map(drop).map_err(|error| explain("the change set cannot be executed", error))
+pub async fn execute(client: &Client, stack: &str, set: &ChangeSet) -> Outcome<()> {
+    let request = client.execute_change_set().change_set_name(&set.id).client_request_token(&set.token);
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error)
+            if ["ChangeSetNotFound", "InvalidChangeSetStatus"].contains(&service_code(&error).unwrap_or_default()) =>
+        {
+            Err(overtaken(stack))
+        }
+        Err(error) => Err(explain(format!("the change set of `{stack}` cannot be executed"), error)),
+    }
 }
 
 /// Throws a change set away; one that is gone already is no error.

@@ -6,11 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::TableStatus;
-use serde::{Deserialize, Serialize};
+use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, TableStatus};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::artifacts;
 use super::events::Pace;
+use super::notes::Note;
 use super::progress::Progress;
 use super::stack::Deployed;
 use crate::aws::{Aws, explain, service_code};
@@ -22,7 +24,7 @@ const STACK_POLICY: &str = r#"{"Statement":[
   {"Effect":"Deny","Action":["Update:Replace","Update:Delete"],"Principal":"*","Resource":["LogicalResourceId/Table","LogicalResourceId/ArtifactBucket"]}
 ]}"#;
 
-/// For the one update that the operator allowed to take data away.
+/// Where nothing is protected, and for the one update that the operator allowed to take data away.
 const NO_STACK_POLICY: &str =
     r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}"#;
 
@@ -35,9 +37,7 @@ pub async fn protect(aws: &Aws, stack: &Deployed, wanted: bool) -> Outcome<()> {
         return Ok(());
     }
     let client = aws.cloudformation();
-    if wanted {
-        set_stack_policy(aws, &stack.name, STACK_POLICY).await?;
-    }
+    set_stack_policy(aws, &stack.name, if wanted { STACK_POLICY } else { NO_STACK_POLICY }).await?;
     let set = client
         .update_termination_protection()
         .stack_name(&stack.name)
@@ -53,7 +53,7 @@ pub async fn protect(aws: &Aws, stack: &Deployed, wanted: bool) -> Outcome<()> {
 pub async fn allow_replacement(aws: &Aws, stack: &mut Deployed) -> Outcome<()> {
     protect(aws, stack, false).await?;
     stack.termination_protection = false;
-    set_stack_policy(aws, &stack.name, NO_STACK_POLICY).await
+    Ok(())
 }
 
 async fn set_stack_policy(aws: &Aws, stack: &str, policy: &str) -> Outcome<()> {
@@ -62,83 +62,78 @@ async fn set_stack_policy(aws: &Aws, stack: &str, policy: &str) -> Outcome<()> {
 }
 
 /// What outlives the data stack.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retained {
-    pub tables: Vec<String>,
-    pub buckets: Vec<String>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retained {
+    Table(String),
+    Bucket(String),
 }
 
 impl Retained {
-    /// What the stack's outputs name, added to what an interrupted deletion left.
-    fn with(mut self, stack: Option<&Deployed>) -> Self {
-        let output = |key: &str| stack.and_then(|stack| stack.outputs.get(key)).cloned();
-        self.tables.extend(output("TableName"));
-        self.buckets.extend(output("ArtifactBucket"));
-        for names in [&mut self.tables, &mut self.buckets] {
-            names.sort();
-            names.dedup();
+    fn parse(item: &str) -> Option<Self> {
+        let (kind, name) = item.split_once(':')?;
+        match kind {
+            "table" => Some(Self::Table(name.to_owned())),
+            "bucket" => Some(Self::Bucket(name.to_owned())),
+            _ => None,
         }
-        self
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.tables.is_empty() && self.buckets.is_empty()
+    fn item(&self) -> String {
+        match self {
+            Self::Table(name) => format!("table:{name}"),
+            Self::Bucket(name) => format!("bucket:{name}"),
+        }
     }
 }
 
-fn journal(key_prefix: &str) -> String {
-    format!("{key_prefix}/deletion")
+impl std::fmt::Display for Retained {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Table(name) => write!(f, "table `{name}` with all sign-ups"),
+            Self::Bucket(name) => write!(f, "bucket `{name}`"),
+        }
+    }
 }
 
 /// What is to be deleted: of the stack, and of an earlier deletion that was interrupted.
-pub async fn retained(aws: &Aws, key_prefix: &str, stack: Option<&Deployed>) -> Outcome<Retained> {
-    let noted = match aws.ssm().get_parameter().name(journal(key_prefix)).send().await {
-        Ok(answer) => answer.parameter.and_then(|parameter| parameter.value),
-        Err(error) if service_code(&error) == Some("ParameterNotFound") => None,
-        Err(error) => return Err(explain("the note of an earlier deletion cannot be read", error)),
-    };
-    let noted = noted.and_then(|text| serde_json::from_str::<Retained>(&text).ok()).unwrap_or_default();
-    Ok(noted.with(stack))
+pub async fn retained(aws: &Aws, key_prefix: &str, stack: Option<&Deployed>) -> Outcome<Vec<Retained>> {
+    let noted = Note::deletion(key_prefix).read(aws).await?;
+    let mut retained: Vec<Retained> = noted.iter().filter_map(|item| Retained::parse(item)).collect();
+    let output = |key: &str| stack.and_then(|stack| stack.outputs.get(key)).cloned();
+    for found in [output("TableName").map(Retained::Table), output("ArtifactBucket").map(Retained::Bucket)] {
+        retained.extend(found.filter(|found| !retained.contains(found)));
+    }
+    Ok(retained)
 }
 
 /// Notes what is to be deleted, and lifts the protections that would stop it.
-pub async fn unlock(aws: &Aws, key_prefix: &str, stack: &Deployed, retained: &Retained) -> Outcome<()> {
-    let text = serde_json::to_string(retained).map_err(|error| {
-        Failure::new("unexpected_answer", "what is to be deleted cannot be noted").cause(error.to_string())
-    })?;
-    let noted = aws
-        .ssm()
-        .put_parameter()
-        .name(journal(key_prefix))
-        .description("What `signupctl destroy --delete-data` is deleting")
-        .value(text)
-        .r#type(aws_sdk_ssm::types::ParameterType::String)
-        .overwrite(true)
-        .send()
-        .await;
-    noted.map_err(|error| explain("what is to be deleted cannot be noted", error))?;
+pub async fn unlock(aws: &Aws, key_prefix: &str, stack: &Deployed, retained: &[Retained]) -> Outcome<()> {
+    let items: Vec<String> = retained.iter().map(Retained::item).collect();
+    if !items.is_empty() {
+        Note::deletion(key_prefix).write(aws, &items).await?;
+    }
     protect(aws, stack, false).await
 }
 
 /// Deletes tables and buckets, waits until they are gone, and forgets the note. Safe to repeat.
-pub async fn delete(aws: &Aws, key_prefix: &str, retained: &Retained, progress: &Progress) -> Outcome<()> {
-    for table in &retained.tables {
-        let step = progress.step(format!("deleting the table {table}"));
-        delete_table(aws, table).await?;
-        step.done(&format!("deleted the table {table}"));
-    }
-    for bucket in &retained.buckets {
-        artifacts::empty(aws, bucket).await?;
-        match aws.s3().delete_bucket().bucket(bucket).send().await {
-            Ok(_) => progress.line(format!("  - deleted the bucket {bucket}")),
-            Err(error) if service_code(&error) == Some("NoSuchBucket") => {}
-            Err(error) => return Err(explain(format!("the artifact bucket `{bucket}` cannot be deleted"), error)),
+pub async fn delete(aws: &Aws, key_prefix: &str, retained: &[Retained], progress: &Progress) -> Outcome<()> {
+    for retained in retained {
+        let step = progress.step(format!("deleting the {retained}"));
+        match retained {
+            Retained::Table(table) => delete_table(aws, table).await?,
+            Retained::Bucket(bucket) => delete_bucket(aws, bucket).await?,
         }
+        step.done(&format!("deleted the {retained}"));
     }
-    match aws.ssm().delete_parameter().name(journal(key_prefix)).send().await {
+    Note::deletion(key_prefix).delete(aws).await
+}
+
+async fn delete_bucket(aws: &Aws, bucket: &str) -> Outcome<()> {
+    artifacts::empty(aws, bucket).await?;
+    match aws.s3().delete_bucket().bucket(bucket).send().await {
         Ok(_) => Ok(()),
-        Err(error) if service_code(&error) == Some("ParameterNotFound") => Ok(()),
-        Err(error) => Err(explain("the note of the deletion cannot be removed", error)),
+        Err(error) if service_code(&error) == Some("NoSuchBucket") => Ok(()),
+        Err(error) => Err(explain(format!("the artifact bucket `{bucket}` cannot be deleted"), error)),
     }
 }
 
@@ -146,33 +141,61 @@ async fn delete_table(aws: &Aws, table: &str) -> Outcome<()> {
     let client = aws.dynamodb();
     let started = Instant::now();
     let mut pace = Pace::of(aws.is_local());
+    // DynamoDB keeps a copy of a table with point-in-time recovery for 35 days after its deletion, unless
+    // recovery is turned off before.
+    let mut has_recovery = true;
     loop {
         let found = match client.describe_table().table_name(table).send().await {
             Ok(answer) => answer.table,
             Err(error) if service_code(&error) == Some("ResourceNotFoundException") => return Ok(()),
             Err(error) => return Err(explain(format!("the table `{table}` cannot be read"), error)),
         };
-        // A table that is being updated refuses both calls: look again until it is active.
-        if let Some(found) = found.filter(|table| table.table_status == Some(TableStatus::Active)) {
-            if found.deletion_protection_enabled == Some(true) {
-                let lifted = client.update_table().table_name(table).deletion_protection_enabled(false).send().await;
-                lifted.map_err(|error| {
-                    explain(format!("the deletion protection of `{table}` cannot be lifted"), error)
-                })?;
-            } else {
-                match client.delete_table().table_name(table).send().await {
-                    Ok(_) => {}
-                    Err(error) if service_code(&error) == Some("ResourceInUseException") => {}
-                    Err(error) if service_code(&error) == Some("ResourceNotFoundException") => return Ok(()),
-                    Err(error) => return Err(explain(format!("the table `{table}` cannot be deleted"), error)),
-                }
+        let active = found.filter(|table| table.table_status == Some(TableStatus::Active));
+        let step = match active {
+            // A table that is being updated refuses everything: look again until it is active.
+            None => Ok(()),
+            Some(found) if found.deletion_protection_enabled == Some(true) => {
+                let request = client.update_table().table_name(table).deletion_protection_enabled(false);
+                request.send().await.map(drop).or_else(|error| passing(table, error))
             }
-        }
+            Some(_) if has_recovery => {
+                let off = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(false).build();
+                let off =
+                    off.map_err(|error| Failure::new("unexpected_answer", "no recovery").cause(error.to_string()))?;
+                let request =
+                    client.update_continuous_backups().table_name(table).point_in_time_recovery_specification(off);
+                let turned_off = request.send().await;
+                has_recovery = turned_off.is_err();
+                turned_off.map(drop).or_else(|error| passing(table, error))
+            }
+            Some(_) => {
+                client.delete_table().table_name(table).send().await.map(drop).or_else(|error| passing(table, error))
+            }
+        };
+        step?;
         if started.elapsed() > DEADLINE {
             return Err(Failure::new("timed_out", format!("the table `{table}` is still there"))
                 .cause(format!("DynamoDB has worked on it for more than {} minutes", DEADLINE.as_secs() / 60))
                 .hint("run it again; it goes on where it stopped"));
         }
         pace.pause(true).await;
+    }
+}
+
+/// Lets pass what a later look will settle: the table is busy, or gone.
+fn passing<E, R>(table: &str, error: SdkError<E, R>) -> Outcome<()>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    const PASSING: [&str; 4] = [
+        "ResourceInUseException",
+        "ContinuousBackupsUnavailableException",
+        "ResourceNotFoundException",
+        "TableNotFoundException",
+    ];
+    match service_code(&error) {
+        Some(code) if PASSING.contains(&code) => Ok(()),
+        _ => Err(explain(format!("the table `{table}` cannot be deleted"), error)),
     }
 }

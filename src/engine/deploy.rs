@@ -108,9 +108,9 @@ async fn apply(
             progress.expect(&desired.stack, &set.changes);
         }
         let newest = events::newest(&client, &set.stack_id).await?;
-        change_set::execute(&client, &set).await?;
+        change_set::execute(&client, &desired.stack, &set).await?;
         let ending = events::follow(&client, &desired.stack, &set.stack_id, newest.as_deref(), progress, pace).await?;
-        if !ending.is_success() {
+        if !ending.is_deployed() {
             return Err(ending.failure(&desired.stack, what));
         }
     }

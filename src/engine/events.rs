@@ -6,11 +6,14 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{StackEvent, StackStatus};
 
 use super::progress::Progress;
-use crate::aws::{explain, service_code};
+use crate::aws::{explain, service_message};
 use crate::error::{Failure, Outcome};
 
 /// The longest operation of these stacks takes minutes; a wait that exceeds this is told to the user.
 const DEADLINE: Duration = Duration::from_secs(90 * 60);
+
+/// How long no look at all may succeed before that is told.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// How long to wait between looks: short after news, longer while nothing happens.
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +103,14 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Whether the stack got to where it was to go, or is gone as it was to be.
-    pub fn is_success(&self) -> bool {
-        matches!(self.status, StackStatus::CreateComplete | StackStatus::UpdateComplete | StackStatus::DeleteComplete)
+    /// Whether the stack got to where a deploy was to bring it.
+    pub fn is_deployed(&self) -> bool {
+        matches!(self.status, StackStatus::CreateComplete | StackStatus::UpdateComplete)
+    }
+
+    /// Whether the stack is gone.
+    pub fn is_deleted(&self) -> bool {
+        self.status == StackStatus::DeleteComplete
     }
 
     /// The earliest failure that is not merely the echo of another.
@@ -163,10 +171,20 @@ pub async fn follow(
     let mut pace = pace;
     let mut last = after.map(str::to_owned);
     let mut failures = Vec::new();
+    let mut silent_since = None;
     loop {
         let fresh = match fresh_events(client, stack_id, last.as_deref()).await {
-            Ok(events) => events,
-            Err(failure) if failure.code == "throttled" || failure.code == "timed_out" => Vec::new(),
+            Ok(events) => {
+                silent_since = None;
+                events
+            }
+            Err(failure) if failure.is_transient() => {
+                // AWS goes on meanwhile: a failed look is not a failed operation.
+                if silent_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                    return Err(failure.hint("AWS goes on; run the same command again to go on watching"));
+                }
+                Vec::new()
+            }
             Err(failure) => return Err(failure),
         };
         let news = !fresh.is_empty();
@@ -198,13 +216,15 @@ async fn fresh_events(client: &Client, stack_id: &str, after: Option<&str>) -> O
         let answer = match answer {
             Ok(answer) => answer,
             // A deleted stack can vanish from the list before its last event is seen.
-            Err(error) if service_code(&error) == Some("ValidationError") && after.is_some() => {
+            Err(error) if service_message(&error).contains("does not exist") && after.is_some() => {
                 return Ok(vec![gone(stack_id)]);
             }
             Err(error) => return Err(explain("the stack's events cannot be read", error)),
         };
         for event in answer.stack_events.unwrap_or_default().into_iter().filter_map(Event::new) {
-            if after == Some(event.id.as_str()) {
+            // What came before the end of an earlier operation is not of this one.
+            let earlier = after.is_none() && event.ends() && !events.is_empty();
+            if after == Some(event.id.as_str()) || earlier {
                 break 'pages;
             }
             let starts = event.starts();
@@ -259,6 +279,6 @@ mod tests {
         let failure = ending.failure("demo-data", "create");
         assert_eq!(failure.cause.as_deref(), Some("Queue (AWS::SQS::Queue): Access denied to sqs:CreateQueue"));
         assert!(failure.hint.is_some());
-        assert!(!ending.is_success());
+        assert!(!ending.is_deployed() && !ending.is_deleted());
     }
 }

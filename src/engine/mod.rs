@@ -10,6 +10,7 @@ pub mod deploy;
 pub mod desired;
 pub mod events;
 pub mod keys;
+pub mod notes;
 pub mod plan;
 pub mod progress;
 pub mod sender;

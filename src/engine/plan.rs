@@ -10,6 +10,9 @@ use super::stack::{Deployed, State};
 use super::template::{self, Role};
 use crate::output::Output;
 
+/// The type of resource that holds users' data.
+pub const TABLE: &str = "AWS::DynamoDB::Table";
+
 /// What happens to one stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,9 +89,9 @@ pub fn creation(role: Role, stack: &str, holds: impl Fn(&str) -> bool) -> StackP
 impl StackPlan {
     /// Changes that would take users' data away with the resource that holds it.
     pub fn data_at_risk(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(|change| {
-            matches!(change.verb, Verb::Replace | Verb::Remove) && change.resource_type == "AWS::DynamoDB::Table"
-        })
+        self.changes
+            .iter()
+            .filter(|change| matches!(change.verb, Verb::Replace | Verb::Remove) && change.resource_type == TABLE)
     }
 }
 

@@ -5,6 +5,7 @@ use aws_sdk_sesv2::types::Tag;
 use serde::Serialize;
 
 use super::desired::SERVICE_TAG;
+use super::notes::Note;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 
@@ -25,7 +26,7 @@ struct Identity {
 }
 
 /// Finds the identity of the address or of its domain, or begins one for the address. Never waits.
-pub async fn ensure(aws: &Aws, service: &str, address: &str) -> Outcome<Sender> {
+pub async fn ensure(aws: &Aws, service: &str, key_prefix: &str, address: &str) -> Outcome<Sender> {
     let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
     let (of_address, of_domain) = tokio::try_join!(find(aws, address), find(aws, domain))?;
     let found: Vec<Identity> = [of_address, of_domain].into_iter().flatten().collect();
@@ -38,6 +39,13 @@ pub async fn ensure(aws: &Aws, service: &str, address: &str) -> Outcome<Sender> 
     let tag = Tag::builder().key(SERVICE_TAG).value(service).build();
     let tag = tag
         .map_err(|error| Failure::new("unexpected_answer", "the identity cannot be tagged").cause(error.to_string()))?;
+    // Noted first: an identity that is begun and not noted would never be deleted.
+    let note = Note::identities(key_prefix);
+    let mut begun = note.read(aws).await?;
+    if !begun.contains(&address.to_owned()) {
+        begun.push(address.to_owned());
+        note.write(aws, &begun).await?;
+    }
     match aws.sesv2().create_email_identity().email_identity(address).tags(tag).send().await {
         Ok(answer) if answer.verified_for_sending_status => Ok(Sender::Verified),
         Ok(_) => Ok(Sender::Pending),
@@ -46,18 +54,24 @@ pub async fn ensure(aws: &Aws, service: &str, address: &str) -> Outcome<Sender> 
     }
 }
 
-/// Deletes the identity if this service began it and no other service of signupctl sends from it.
-/// Returns whether it did.
-pub async fn release(aws: &Aws, service: &str, address: &str) -> Outcome<bool> {
-    let ours = find(aws, address).await?.is_some_and(|identity| identity.owner.as_deref() == Some(service));
-    if !ours || is_used_elsewhere(aws, service, address).await? {
-        return Ok(false);
+/// Deletes the identities that this service began and that no other service of signupctl sends from.
+/// Returns their addresses.
+pub async fn release(aws: &Aws, service: &str, key_prefix: &str) -> Outcome<Vec<String>> {
+    let note = Note::identities(key_prefix);
+    let mut released = Vec::new();
+    for address in note.read(aws).await? {
+        let ours = find(aws, &address).await?.is_some_and(|identity| identity.owner.as_deref() == Some(service));
+        if !ours || is_used_elsewhere(aws, service, &address).await? {
+            continue;
+        }
+        match aws.sesv2().delete_email_identity().email_identity(&address).send().await {
+            Ok(_) => released.push(address),
+            Err(error) if service_code(&error) == Some("NotFoundException") => {}
+            Err(error) => return Err(explain("the sender's identity cannot be deleted", error)),
+        }
     }
-    match aws.sesv2().delete_email_identity().email_identity(address).send().await {
-        Ok(_) => Ok(true),
-        Err(error) if service_code(&error) == Some("NotFoundException") => Ok(false),
-        Err(error) => Err(explain("the sender's identity cannot be deleted", error)),
-    }
+    note.delete(aws).await?;
+    Ok(released)
 }
 
 async fn find(aws: &Aws, identity: &str) -> Outcome<Option<Identity>> {

@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
 
+use super::change_set::NAME_PREFIX;
 use super::desired::{Outputs, SERVICE_TAG};
 use super::template::Role;
 use crate::aws::{Aws, explain, service_code, service_message};
@@ -97,6 +98,14 @@ impl Deployed {
     }
 }
 
+async fn has_only_our_change_sets(client: &aws_sdk_cloudformation::Client, stack: &Deployed) -> Outcome<bool> {
+    let answer = client.list_change_sets().stack_name(&stack.id).send().await;
+    let answer =
+        answer.map_err(|error| explain(format!("the change sets of `{}` cannot be read", stack.name), error))?;
+    let sets = answer.summaries.unwrap_or_default();
+    Ok(sets.iter().all(|set| set.change_set_name().is_some_and(|name| name.starts_with(NAME_PREFIX))))
+}
+
 #[cfg(test)]
 impl Deployed {
     /// A stack that is just what is desired.
@@ -136,7 +145,7 @@ pub async fn read_all(aws: &Aws, service: &str) -> Outcome<DeployedStacks> {
     let stacks: DeployedStacks =
         [data?, workers?, web?].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
     for stack in stacks.values() {
-        ensure_ours(stack, service)?;
+        ensure_ours(&client, stack, service).await?;
     }
     Ok(stacks)
 }
@@ -167,11 +176,11 @@ fn is_absent<R>(error: &SdkError<DescribeStacksError, R>) -> bool {
     service_code(error) == Some("ValidationError") && service_message(error).contains("does not exist")
 }
 
-fn ensure_ours(stack: &Deployed, service: &str) -> Outcome<()> {
+async fn ensure_ours(client: &aws_sdk_cloudformation::Client, stack: &Deployed, service: &str) -> Outcome<()> {
     match stack.tags.get(SERVICE_TAG) {
         Some(owner) if owner == service => Ok(()),
-        // An empty stack may not show its tags yet; it holds nothing that could be harmed.
-        None if stack.state == State::Empty => Ok(()),
+        // A stack that holds nothing may not show its tags; then its change sets tell who made it.
+        None if stack.state == State::Empty && has_only_our_change_sets(client, stack).await? => Ok(()),
         owner => {
             let cause = match owner {
                 Some(owner) => format!("it belongs to the service `{owner}`"),

@@ -50,15 +50,26 @@ pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &Artif
 pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<Staged> {
     let data = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
     let one = |role| stage_one(aws, spec, stacks, role, desired(role, spec, data, artifact));
-    let (data, workers, web) = tokio::try_join!(one(Role::Data), one(Role::Workers), one(Role::Web))?;
-    let mut staged = Staged::default();
-    for (plan, desired, set) in [data, workers, web] {
-        let role = plan.role;
-        staged.plan.stacks.push(plan);
-        staged.desired.extend(desired.map(|desired| (role, desired)));
-        staged.sets.extend(set.map(|set| (role, set)));
+    let all: [Outcome<StagedOne>; 3] = tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web)).into();
+    let (mut staged, mut failure) = (Staged::default(), None);
+    for outcome in all {
+        match outcome {
+            Ok((plan, desired, set)) => {
+                let role = plan.role;
+                staged.plan.stacks.push(plan);
+                staged.desired.extend(desired.map(|desired| (role, desired)));
+                staged.sets.extend(set.map(|set| (role, set)));
+            }
+            Err(error) => failure = failure.or(Some(error)),
+        }
     }
-    Ok(staged)
+    match failure {
+        None => Ok(staged),
+        Some(failure) => {
+            staged.discard(aws).await?;
+            Err(failure)
+        }
+    }
 }
 
 type StagedOne = (StackPlan, Option<Desired>, Option<ChangeSet>);

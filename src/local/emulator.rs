@@ -49,7 +49,7 @@ pub async fn status(folders: &Folders) -> Status {
 
 /// Finds the running emulator, or installs and starts one.
 pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
-    let _lock = folders.lock_state()?;
+    let _lock = folders.lock_state().await?;
     if let Some(running) = alive(folders).await {
         return Ok(running);
     }
@@ -115,7 +115,7 @@ async fn wait_until_healthy(
 
 /// Stops the emulator; returns what was running.
 pub async fn down(folders: &Folders) -> Outcome<Option<Running>> {
-    let _lock = folders.lock_state()?;
+    let _lock = folders.lock_state().await?;
     let running = alive(folders).await;
     if let Some(pid) = running.as_ref().and_then(|running| Pid::from_raw(running.pid)) {
         let started = Instant::now();
@@ -132,12 +132,18 @@ pub async fn down(folders: &Folders) -> Outcome<Option<Running>> {
 }
 
 /// The remembered emulator, if that very process still runs and answers. A process that only has
-/// inherited its number is never taken for it.
+/// inherited its number is never taken for it; one that is merely slow is given time, since it holds state.
 async fn alive(folders: &Folders) -> Option<Running> {
     let running: Running = serde_json::from_slice(&fs::read(remembered(folders)).ok()?).ok()?;
     let pid = Pid::from_raw(running.pid)?;
-    let answers = test_kill_process(pid).is_ok() && is_emulator(pid) && is_healthy(&running).await;
-    answers.then_some(running)
+    let started = Instant::now();
+    while test_kill_process(pid).is_ok() && is_emulator(pid) && !is_zombie(pid) && started.elapsed() < START_DEADLINE {
+        if is_healthy(&running).await {
+            return Some(running);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    None
 }
 
 /// Told by its command line where the system shows one; elsewhere its answer has to do.

@@ -29,7 +29,7 @@ pub struct Installed {
 ///
 /// A marker written last tells that an installation is whole; one that was interrupted is made anew.
 pub async fn ensure(folders: &Folders, progress: &Progress) -> Outcome<Installed> {
-    let _lock = folders.lock_cache()?;
+    let _lock = folders.lock_cache().await?;
     let folder = folders.cache.join(format!("ministack-{VERSION}"));
     let (environment, site, marker) = (folder.join("venv"), folder.join("site"), folder.join("complete"));
     let installed = Installed { program: environment.join("bin/ministack"), site: site.clone() };

@@ -11,8 +11,9 @@ mod emulator;
 pub mod inbox;
 mod install;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
@@ -41,25 +42,32 @@ impl Folders {
     }
 
     /// Lets only one process start or stop the emulator at a time. Released when dropped.
-    fn lock_state(&self) -> Outcome<File> {
-        lock(&self.state)
+    async fn lock_state(&self) -> Outcome<File> {
+        lock(&self.state).await
     }
 
     /// Lets only one process install into the cache at a time. Released when dropped.
-    fn lock_cache(&self) -> Outcome<File> {
-        lock(&self.cache)
+    async fn lock_cache(&self) -> Outcome<File> {
+        lock(&self.cache).await
     }
 }
 
-fn lock(folder: &Path) -> Outcome<File> {
+/// Waits without blocking, so that Ctrl-C is heard while another process installs.
+async fn lock(folder: &Path) -> Outcome<File> {
     let path = folder.join("lock");
-    let locked =
-        fs::create_dir_all(folder).and_then(|()| File::create(&path)).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|error| {
+    let failed = |error: std::io::Error| {
         Failure::new("cache_unusable", format!("`{}` cannot be used", path.display()))
             .cause(error.to_string())
             .hint("mend the permissions; `XDG_CACHE_HOME` and `XDG_STATE_HOME` move the folders")
-    })
+    };
+    let file = fs::create_dir_all(folder).and_then(|()| File::create(&path)).map_err(failed)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
 }
 
 /// The address under which the emulator serves an API, needing no name resolution.

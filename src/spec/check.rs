@@ -10,9 +10,11 @@ use signup_service::form::compile_pattern;
 use super::tree::Path;
 use super::{Domain, Spec};
 
-/// The most fields a form may have: a page that a person will still fill in, and an item far below
-/// DynamoDB's 400 KB.
+/// The most fields a form may have: a page that a person will still fill in.
 const MAX_FIELDS: usize = 50;
+/// The most characters that all texts of a form may have together. Each takes up to nine bytes in a browser's
+/// encoding, which must fit the service's limit for a body, and four in the table, whose items hold 400 KB.
+const MAX_CHARACTERS: u32 = 20_000;
 /// The most options of one choice.
 const MAX_OPTIONS: usize = 250;
 /// CloudFormation takes 50 tags a stack; signupctl adds its own.
@@ -145,6 +147,19 @@ fn check_form(spec: &Spec, problems: &mut Problems) {
             "ask for less: every field costs sign-ups",
         );
         return;
+    }
+    let texts = form.fields.iter().filter(|field| {
+        matches!(field.kind, FieldType::Text | FieldType::Textarea | FieldType::Url | FieldType::Phone)
+    });
+    let characters: u32 = texts.map(Field::length_limit).fold(0, u32::saturating_add);
+    if characters > MAX_CHARACTERS {
+        problems.add_key(
+            &fields,
+            format!(
+                "the texts of the form may have {characters} characters together; at most {MAX_CHARACTERS} are possible"
+            ),
+            "lower `max_length` where less will do; without it a textarea or a url has 2000, a text 200",
+        );
     }
     let emails: Vec<usize> = (0..form.fields.len()).filter(|at| form.fields[*at].kind == FieldType::Email).collect();
     match emails.as_slice() {
@@ -367,16 +382,26 @@ fn check_tags(spec: &Spec, problems: &mut Problems) {
             let hint = "use 1 to 128 characters, not starting with `aws:` or `signupctl:`";
             problems.add_key(&path.key(key), format!("`{key}` is no key for a tag"), hint);
         }
-        if value.chars().count() > 256 {
-            problems.add(&path.key(key), "a tag's value has at most 256 characters", "");
+        let allowed = |text: &str| text.chars().all(|letter| letter.is_alphanumeric() || " _.:/=+-@".contains(letter));
+        if value.is_empty() || value.chars().count() > 256 || !allowed(value) || !allowed(key) {
+            let hint = "use 1 to 256 letters, digits, spaces and `_.:/=+-@`";
+            problems.add(&path.key(key), format!("the tag `{key}` is none that AWS takes"), hint);
+        }
+        // IAM tells keys apart regardless of case, and roles carry the stack's tags.
+        if spec.tags.keys().any(|other| other < key && other.to_lowercase() == key.to_lowercase()) {
+            problems.add_key(&path.key(key), format!("there is another tag `{key}` in other letters"), "keep one");
         }
     }
 }
 
 fn check_domain(domain: &Domain, region: Option<&str>, problems: &mut Problems) {
     let path = Path::default().key("domain");
-    let label = |label: &str| is_name(&format!("a{label}a"), 65, b'-') && !label.is_empty();
-    if !domain.name.contains('.') || domain.name.len() > 253 || !domain.name.split('.').all(label) {
+    let label = |label: &str| {
+        let letters = label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        letters && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    // The template takes 80 characters: the name goes into a version's description, which holds 256.
+    if !domain.name.contains('.') || domain.name.len() > 80 || !domain.name.split('.').all(label) {
         problems.add(&path.key("name"), format!("`{}` is no domain name", domain.name), "write `signup.example.com`");
     }
     let arn: Vec<&str> = domain.certificate_arn.split(':').collect();
@@ -408,11 +433,11 @@ fn is_name(name: &str, max: usize, joint: u8) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == joint)
 }
 
-/// `eu-central-1`, `us-gov-west-1`: the shape alone, since new Regions open every year.
+/// `eu-central-1`, `us-gov-west-1`, `eusc-de-east-1`: the shape alone, since new Regions open every year.
 fn is_region(region: &str) -> bool {
     let parts: Vec<&str> = region.split('-').collect();
     (3..=4).contains(&parts.len())
-        && parts[0].len() == 2
+        && (2..=4).contains(&parts[0].len())
         && parts[..parts.len() - 1]
             .iter()
             .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path as FilePath;
 
 use serde_path_to_error::Segment;
+use signup_service::address::Address;
 
 use super::check::{self, Problem};
 use super::report::{self, Mistake};
@@ -67,6 +68,9 @@ pub fn parse(name: &str, text: &str, environment: Option<&str>, color: bool) -> 
             .hint("start from one in `examples/`"));
     }
     let environments = root.remove("environments");
+    if let Some(environments) = &environments {
+        check_environments(environments).map_err(|mistake| invalid(vec![mistake]))?;
+    }
     if let Some(environment) = environment {
         let Some(environments) = environments else {
             return Err(Failure::usage("spec_invalid", format!("the spec `{name}` has no environments"))
@@ -74,12 +78,43 @@ pub fn parse(name: &str, text: &str, environment: Option<&str>, color: bool) -> 
         };
         overlay(&mut root, environments, environment).map_err(|mistake| invalid(vec![mistake]))?;
     }
-    let spec = typed(&root).map_err(|mistake| invalid(vec![mistake]))?;
+    let mut spec = typed(&root).map_err(|mistake| invalid(vec![mistake]))?;
     let problems = check::check(&spec);
     if !problems.is_empty() {
         return Err(invalid(problems.into_iter().map(|problem| place(&root, problem)).collect()));
     }
+    mailable(&mut spec.email.from);
+    spec.email.reply_to.as_mut().map(mailable);
+    spec.monitoring.alarm_address.as_mut().map(mailable);
     Ok(spec)
+}
+
+/// Writes an address as it is mailed, the domain in ASCII and lower case: SES compares the sender with the
+/// identity and with the functions' policies letter by letter.
+fn mailable(address: &mut String) {
+    if let Ok(parsed) = Address::parse(address) {
+        *address = parsed.mailable();
+    }
+}
+
+/// Environments are a map of maps, whether one of them is asked for or not.
+fn check_environments(environments: &Node) -> Result<(), Mistake> {
+    let is_map = |node: &Node| match &node.value {
+        Tree::Map(_) => true,
+        Tree::Scalar(value) => value.is_null(),
+        Tree::List(_) => false,
+    };
+    let wrong = match &environments.value {
+        Tree::Map(entries) => entries.iter().map(|(_, _, node)| node).find(|node| !is_map(node)),
+        _ => Some(environments).filter(|node| !is_map(node)),
+    };
+    wrong.map_or(Ok(()), |node| {
+        Err(Mistake {
+            message: "`environments` holds something that is no map of keys to change".into(),
+            span: node.locate(&Path::default()),
+            hint: Some("write a name, and below it the keys that differ".into()),
+        })
+    })
 }
 
 /// Lays `environments.NAME` over the base and gives the service a name of its own, so that two
@@ -92,15 +127,6 @@ fn overlay(root: &mut Node, mut environments: Node, name: &str) -> Result<(), Mi
         span,
         hint: Some(format!("the spec has `{known}`")),
     })?;
-    if let Tree::Scalar(value) = &overlay.value
-        && !value.is_null()
-    {
-        return Err(Mistake {
-            message: format!("the environment `{name}` is no map of keys to change"),
-            span: overlay.span,
-            hint: None,
-        });
-    }
     let renames = overlay.get("service").is_some();
     if matches!(overlay.value, Tree::Map(_)) {
         root.merge(overlay);
@@ -213,4 +239,17 @@ fn offset(text: &str, line: u64, column: u64) -> usize {
 fn place(root: &Node, problem: Problem) -> Mistake {
     let span = if problem.at_key { root.locate_key(&problem.path) } else { root.locate(&problem.path) };
     Mistake { message: problem.message, span, hint: problem.hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_is_written_as_ses_compares_it() {
+        let text = "service: demo\nemail: {from: Hello@BÜCHER.Example}\n\
+                    form: {title: Demo, fields: [{name: email, type: email}]}\n";
+        let spec = parse("signup.yaml", text, None, false).expect("valid");
+        assert_eq!(spec.email.from, "Hello@xn--bcher-kva.example");
+    }
 }

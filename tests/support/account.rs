@@ -53,6 +53,15 @@ impl Account {
         http::request("PUT", &format!("{}{path}", self.endpoint), &headers, &body.to_string())
     }
 
+    /// Makes an identity in SES.
+    pub fn put_identity(&self, address: &str) {
+        let authorization = self.authorization("ses");
+        let headers = [("authorization", &*authorization), ("content-type", "application/json")];
+        let body = serde_json::json!({"EmailIdentity": address}).to_string();
+        let answer = http::request("POST", &format!("{}/v2/email/identities", self.endpoint), &headers, &body);
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
     /// Invokes a function and waits; returns what it answered.
     pub fn invoke(&self, function: &str, event: &Value) -> String {
         let authorization = self.authorization("lambda");
@@ -100,6 +109,10 @@ impl Account {
         };
         let empty = || serde_json::json!({});
         add("table", strings(&self.json("dynamodb", "DynamoDB_20120810.ListTables", empty())["TableNames"], ""));
+        add(
+            "backup",
+            strings(&self.json("dynamodb", "DynamoDB_20120810.ListBackups", empty())["BackupSummaries"], "BackupName"),
+        );
         add("key", strings(&self.json("ssm", "AmazonSSM.DescribeParameters", empty())["Parameters"], "Name"));
         add("queue", strings(&self.json("sqs", "AmazonSQS.ListQueues", empty())["QueueUrls"], ""));
         add(

@@ -48,6 +48,10 @@ fn main() -> ExitCode {
     match exit {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) => {
+            if failure.exit == Exit::Interrupted && output.terminal {
+                // The terminal has echoed `^C`.
+                output.note("");
+            }
             output.failure(&failure);
             ExitCode::from(failure.exit as u8)
         }

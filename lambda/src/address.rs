@@ -7,6 +7,8 @@ use std::fmt;
 use email_address::{EmailAddress, Options};
 use url::Host;
 
+use crate::text::is_ignorable;
+
 /// The longest address that SMTP carries, in characters.
 pub const MAX_LENGTH: usize = 254;
 
@@ -27,6 +29,8 @@ pub enum AddressError {
     TooLong,
     #[error("an address holds no control character")]
     ControlCharacter,
+    #[error("an address holds no character that cannot be seen")]
+    Invisible,
     #[error("the part before the `@` is ASCII only")]
     NotAscii,
     #[error("an address looks like `name@example.com`")]
@@ -46,6 +50,10 @@ impl Address {
         let (local, domain) = typed.rsplit_once('@').ok_or(AddressError::Malformed)?;
         if !local.is_ascii() {
             return Err(AddressError::NotAscii);
+        }
+        // IDNA drops them without a word, so that two addresses that look alike would be one.
+        if domain.chars().any(|letter| is_ignorable(letter) && !matches!(letter, '\u{200C}' | '\u{200D}')) {
+            return Err(AddressError::Invisible);
         }
         let domain = ascii_domain(domain).ok_or(AddressError::Malformed)?;
         let address = Self { typed: typed.to_owned(), local: local.len(), domain };
@@ -159,6 +167,9 @@ mod tests {
             ("ädä@example.com", AddressError::NotAscii),
             ("ada@example.com\r\nBcc: bob@example.com", AddressError::ControlCharacter),
             ("ada\0@example.com", AddressError::ControlCharacter),
+            ("ada@exam\u{ad}ple.com", AddressError::Invisible),
+            ("ada@exam\u{200b}ple.com", AddressError::Invisible),
+            ("ada@\u{202e}moc.elpmaxe", AddressError::Invisible),
         ];
         for (text, error) in cases {
             assert_eq!(Address::parse(text).err(), Some(error), "{text}");

@@ -32,6 +32,17 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(4);
 const OPERATION: Duration = Duration::from_secs(9);
 
+/// How long SES has for one mail, once and for all: a repeated call could deliver twice.
+const MAIL: Duration = Duration::from_secs(20);
+
+/// How long the keys may take in all: Lambda gives the whole of init 10 seconds. Parameter Store takes 40
+/// calls a second unless more is paid for, so that many cold starts at once have to wait for each other.
+const KEYS: Duration = Duration::from_secs(8);
+const KEY_ATTEMPT: Duration = Duration::from_secs(2);
+const KEY_ATTEMPTS: u32 = 10;
+const KEY_FIRST_PAUSE: Duration = Duration::from_millis(200);
+const KEY_LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
 /// The environment lacks what AWS puts into every function's.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
@@ -76,6 +87,32 @@ pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
     .build())
 }
 
+/// A client of SES that asks once and waits for the answer; what to repeat is the worker's to decide.
+pub fn mail_client(config: &SdkConfig) -> aws_sdk_ses::Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(MAIL)
+        .operation_timeout(MAIL)
+        .build();
+    let config = aws_sdk_ses::config::Builder::from(config);
+    aws_sdk_ses::Client::from_conf(config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build())
+}
+
+/// A client of SSM that outlasts other functions' cold starts.
+fn key_client(config: &SdkConfig) -> aws_sdk_ssm::Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(KEY_ATTEMPT)
+        .operation_timeout(KEYS)
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(KEY_ATTEMPTS)
+        .with_initial_backoff(KEY_FIRST_PAUSE)
+        .with_max_backoff(KEY_LONGEST_PAUSE);
+    let config = aws_sdk_ssm::config::Builder::from(config);
+    aws_sdk_ssm::Client::from_conf(config.retry_config(retries).timeout_config(timeouts).build())
+}
+
 /// One client, and with it one pool of connections, for all services.
 fn http_client(environment: &Environment) -> Result<SharedHttpClient, AwsError> {
     let other_endpoint = environment.endpoint.as_ref().is_some_and(|url| url.starts_with("https:"));
@@ -96,7 +133,7 @@ fn amazon_roots() -> TrustStore {
 
 /// Both of the service's keys.
 pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, TokenKey), AwsError> {
-    let client = aws_sdk_ssm::Client::new(config);
+    let client = key_client(config);
     let address = read_key(&client, format!("{prefix}/address-key"));
     let (address, token) = tokio::try_join!(address, read_key(&client, format!("{prefix}/token-key")))?;
     Ok((AddressKey(address), TokenKey(token)))
@@ -104,7 +141,7 @@ pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, Token
 
 /// The key for tokens alone, which is all the worker may read.
 pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, AwsError> {
-    read_key(&aws_sdk_ssm::Client::new(config), format!("{prefix}/token-key")).await.map(TokenKey)
+    read_key(&key_client(config), format!("{prefix}/token-key")).await.map(TokenKey)
 }
 
 /// One key. Each by a call of its own: a call for several is refused whole when one is not allowed,
@@ -153,6 +190,30 @@ pub fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn config() -> SdkConfig {
+        let retries = RetryConfig::standard().with_max_attempts(4);
+        SdkConfig::builder().behavior_version(BehaviorVersion::latest()).retry_config(retries).build()
+    }
+
+    #[test]
+    fn a_mail_is_asked_for_once() {
+        let client = mail_client(&config());
+        assert_eq!(client.config().retry_config().map(RetryConfig::max_attempts), Some(1));
+        let timeouts = client.config().timeout_config().expect("set");
+        assert_eq!((timeouts.operation_timeout(), timeouts.operation_attempt_timeout()), (Some(MAIL), Some(MAIL)));
+        assert!(MAIL.as_secs() < u64::from(crate::store::LEASE), "a lease outlasts its mail");
+    }
+
+    #[test]
+    fn keys_are_asked_for_as_long_as_init_allows() {
+        let client = key_client(&config());
+        let retries = client.config().retry_config().expect("set");
+        assert_eq!((retries.max_attempts(), retries.initial_backoff()), (10, Duration::from_millis(200)));
+        assert_eq!(retries.max_backoff(), Duration::from_secs(2));
+        let whole = client.config().timeout_config().and_then(TimeoutConfig::operation_timeout);
+        assert!(whole.is_some_and(|whole| whole < Duration::from_secs(10)), "{whole:?}");
+    }
 
     #[test]
     fn five_roots_are_trusted() {

@@ -27,13 +27,37 @@ pub struct ServiceConfig {
     pub retention: Duration,
 }
 
+impl ServiceConfig {
+    /// The name a person knows the operator by: as declared, or the sender's, or the service's in words.
+    pub fn brand(&self) -> String {
+        let declared = self.branding.name.as_ref().or(self.email.from_name.as_ref());
+        declared.cloned().unwrap_or_else(|| {
+            let word = |word: &str| {
+                let mut letters = word.chars();
+                letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+            };
+            self.service.split('-').filter(|part| !part.is_empty()).map(word).collect::<Vec<_>>().join(" ")
+        })
+    }
+
+    /// What a person reads in the end. The words that stand for none speak of a confirmation only where
+    /// there was one.
+    pub fn success_message(&self) -> &str {
+        let message = self.form.success.message.as_str();
+        match self.confirmation.mode {
+            ConfirmationMode::None if message == CONFIRMED => "Thank you for signing up.",
+            _ => message,
+        }
+    }
+}
+
 /// Who the mail comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Email {
     /// The sender's address. Its identity must be verified in SES before mail is delivered.
     pub from: String,
-    /// The name shown beside the address; the branding's name when absent.
+    /// The name shown beside the address; when absent, the one that pages and mails show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_name: Option<String>,
     /// Where answers go; the sender when absent.
@@ -87,7 +111,7 @@ fn default_consent_version() -> String {
     "1".into()
 }
 
-/// What a person reads once they have confirmed.
+/// What a person reads once they have confirmed, or signed up where nothing is to be confirmed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Success {
@@ -107,8 +131,11 @@ fn default_success_title() -> String {
     "Welcome".into()
 }
 
+/// What stands for a message that is not declared; see [`ServiceConfig::success_message`].
+const CONFIRMED: &str = "Your address is confirmed. Thank you for signing up.";
+
 fn default_success_message() -> String {
-    "Your address is confirmed. Thank you for signing up.".into()
+    CONFIRMED.into()
 }
 
 /// One field of the form. Which rules a type takes is said by [`FieldType::rules`].
@@ -295,7 +322,7 @@ impl<'de> Deserialize<'de> for Choice {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Branding {
-    /// The name a person knows you by; the form's title when absent.
+    /// The name a person knows you by; when absent, the sender's name or the service's in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Accent colour as `#rrggbb`.
@@ -464,6 +491,34 @@ mod tests {
     fn a_label_is_derived_from_the_name() {
         let field: Field = serde_json::from_str(r#"{"name":"full_name","type":"text"}"#).expect("a field");
         assert_eq!(field.label(), "Full name");
+    }
+
+    #[test]
+    fn a_brand_is_declared_or_the_senders_or_the_services_but_never_the_forms_title() {
+        let mut config: ServiceConfig = serde_json::from_value(serde_json::json!({
+            "service": "garden-club-2", "email": { "from": "a@example.com", "from_name": "Ada" }, "retention": "7d",
+            "branding": { "name": "The Garden Club" }, "form": { "title": "Join us", "fields": [] },
+        }))
+        .expect("a configuration");
+        assert_eq!(config.brand(), "The Garden Club");
+        config.branding.name = None;
+        assert_eq!(config.brand(), "Ada");
+        config.email.from_name = None;
+        assert_eq!(config.brand(), "Garden Club 2");
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_confirmation_that_was_not_asked_for() {
+        let mut config: ServiceConfig = serde_json::from_value(serde_json::json!({
+            "service": "x", "email": { "from": "a@example.com" }, "retention": "7d",
+            "form": { "title": "Join us", "fields": [] },
+        }))
+        .expect("a configuration");
+        assert!(config.success_message().contains("confirmed"));
+        config.confirmation.mode = ConfirmationMode::None;
+        assert_eq!(config.success_message(), "Thank you for signing up.");
+        config.form.success.message = "You are in.".into();
+        assert_eq!(config.success_message(), "You are in.");
     }
 
     #[test]

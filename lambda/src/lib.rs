@@ -10,6 +10,8 @@
 //!               Mailer                 Store::record_events
 //! ```
 //!
+//! Before all that, [`event`] makes what API Gateway sends fit for a request.
+//!
 //! Left of the store everything is pure: values in, values out, the time and the random bits passed in.
 //! One binary, `bootstrap`, holds three handlers: `web` answers requests, `worker` follows the stream,
 //! `sweeper` sends what the stream lost. `signupctl` uses [`config`] for its spec, [`form::compile_pattern`]
@@ -20,6 +22,7 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod env;
+pub mod event;
 pub mod form;
 pub mod keys;
 pub mod mail;
@@ -28,6 +31,7 @@ pub mod page;
 pub mod sign_up;
 pub mod store;
 pub mod stream;
+mod text;
 pub mod token;
 pub mod web;
 pub mod worker;

@@ -47,11 +47,13 @@ struct Html<'a> {
 
 /// The mail of an outbox item.
 pub fn compose(config: &ServiceConfig, key: &TokenKey, mail: &LeasedMail, now: Timestamp) -> Mail {
-    let brand = config.branding.name.as_deref().unwrap_or(&config.form.title);
+    let brand = config.brand();
     match mail.kind {
         MailKind::Confirmation => {
             let link = format!("{}/confirm?t={}", mail.base_url, key.issue(Purpose::Confirm, mail.user));
-            let works = length(config.confirmation.expires.seconds);
+            let left = mail.expires_at.map(|until| until.as_second() - now.as_second());
+            let left = left.map_or(config.confirmation.expires.seconds, |left| u32::try_from(left).unwrap_or(0));
+            let works = remaining(left);
             build(
                 config,
                 mail,
@@ -78,7 +80,7 @@ pub fn compose(config: &ServiceConfig, key: &TokenKey, mail: &LeasedMail, now: T
                 paragraphs: vec![
                     format!("This address was just signed up for {brand}."),
                     // The operator's words, which the page showed too.
-                    config.form.success.message.clone(),
+                    config.success_message().to_owned(),
                 ],
                 button: None,
                 closing: "If it was not you, answer this message to let us know.".to_owned(),
@@ -95,10 +97,10 @@ struct Words<'a> {
 }
 
 fn build(config: &ServiceConfig, mail: &LeasedMail, now: Timestamp, words: Words<'_>) -> Mail {
-    let brand = config.branding.name.as_deref().unwrap_or(&config.form.title);
+    let brand = config.brand();
     let accent = Accent::new(config.branding.color.as_deref());
     let html = Html {
-        brand,
+        brand: &brand,
         color: accent.color(),
         on: accent.on(),
         subject: &words.subject,
@@ -114,7 +116,7 @@ fn build(config: &ServiceConfig, mail: &LeasedMail, now: Timestamp, words: Words
     Mail {
         id: mail.id,
         from: bare(&config.email.from),
-        from_name: config.email.from_name.clone().unwrap_or_else(|| brand.to_owned()),
+        from_name: config.email.from_name.clone().unwrap_or(brand),
         reply_to: config.email.reply_to.as_ref().map(bare),
         to: mail.to.clone(),
         subject: words.subject,
@@ -124,13 +126,18 @@ fn build(config: &ServiceConfig, mail: &LeasedMail, now: Timestamp, words: Words
     }
 }
 
-/// A length of time in words: `24 hours`, `7 days`.
-fn length(seconds: u32) -> String {
-    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
-    // Up to two days people count in hours.
-    let fits = |(name, unit): &(&str, u32)| seconds.is_multiple_of(*unit) && (*name != "day" || seconds > 2 * unit);
-    let (name, unit) = units.into_iter().find(fits).unwrap_or(("second", 1));
-    let count = seconds / unit;
+/// What is left of a time, in words and in whole units: `24 hours`, `7 days`, `45 minutes`.
+///
+/// The minute that a mail takes on its way through the service is forgiven, so that a link which lives for
+/// 24 hours is not announced as living for 23; otherwise it never promises more than there is.
+fn remaining(seconds: u32) -> String {
+    let minutes = seconds.saturating_add(59) / 60;
+    // Up to two days people count in hours, and up to two hours in minutes, unless the hour is full.
+    let (count, name) = match minutes {
+        minutes if minutes > 2 * 24 * 60 => (minutes / (24 * 60), "day"),
+        minutes if minutes >= 2 * 60 || minutes == 60 => (minutes / 60, "hour"),
+        minutes => (minutes, "minute"),
+    };
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -161,10 +168,8 @@ mod tests {
     use crate::keys::Key;
     use crate::sign_up::UserId;
 
-    fn mail(kind: MailKind) -> Mail {
-        let config: ServiceConfig =
-            serde_json::from_str(include_str!("../tests/every_field.json")).expect("a configuration");
-        let leased = LeasedMail {
+    fn leased(kind: MailKind) -> LeasedMail {
+        LeasedMail {
             id: MailId([1; 16]),
             user: UserId([2; 16]),
             kind,
@@ -172,9 +177,16 @@ mod tests {
             base_url: "https://join.example.com".into(),
             attempts: 1,
             created_at: Timestamp::UNIX_EPOCH,
+            expires_at: Some(crate::clock::after(Timestamp::UNIX_EPOCH, 86_400)),
+            unanswered: 0,
             lease: Timestamp::UNIX_EPOCH,
-        };
-        compose(&config, &TokenKey(Key::new([7; 32])), &leased, Timestamp::UNIX_EPOCH)
+        }
+    }
+
+    fn mail(kind: MailKind) -> Mail {
+        let config: ServiceConfig =
+            serde_json::from_str(include_str!("../tests/every_field.json")).expect("a configuration");
+        compose(&config, &TokenKey(Key::new([7; 32])), &leased(kind), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -200,8 +212,31 @@ mod tests {
     }
 
     #[test]
-    fn a_length_of_time_is_in_words() {
-        let words: Vec<String> = [86_400, 604_800, 172_800, 3_600, 5_400, 61].map(length).into();
-        assert_eq!(words, ["24 hours", "7 days", "48 hours", "1 hour", "90 minutes", "61 seconds"]);
+    fn what_is_left_is_in_words() {
+        let words: Vec<String> =
+            [86_400, 86_391, 86_341, 86_340, 604_795, 172_800, 3_600, 5_400, 11_000, 61].map(remaining).into();
+        let expected = [
+            "24 hours",
+            "24 hours",
+            "24 hours",
+            "23 hours",
+            "7 days",
+            "48 hours",
+            "1 hour",
+            "90 minutes",
+            "3 hours",
+            "2 minutes",
+        ];
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn a_late_mail_says_what_is_left_of_its_link() {
+        let config: ServiceConfig =
+            serde_json::from_str(include_str!("../tests/every_field.json")).expect("a configuration");
+        let leased = leased(MailKind::Confirmation);
+        let late = crate::clock::after(Timestamp::UNIX_EPOCH, 86_400 - 1_800);
+        let mail = compose(&config, &TokenKey(Key::new([7; 32])), &leased, late);
+        assert!(mail.text.contains("The link works for 30 minutes."), "{}", mail.text);
     }
 }

@@ -26,9 +26,12 @@ pub enum SendError {
     /// Too many at once or today; this mail is as good as any other.
     #[error("throttled: {0}")]
     Throttled(String),
-    /// May work later: SES did not answer, or the account is not set up to send yet.
+    /// May work later: SES could not be reached, or the account is not set up to send yet. Nothing was sent.
     #[error("not now: {0}")]
     Later(String),
+    /// SES was asked and its answer was lost: the mail may have been sent.
+    #[error("no answer: {0}")]
+    Unknown(String),
     /// Never will: SES refuses this mail.
     #[error("refused: {0}")]
     Never(String),
@@ -65,7 +68,7 @@ impl Mailer for SesMailer {
 
 /// What an error of SES means for the mail. SES's messages are not repeated: they quote addresses.
 fn judge(error: &SdkError<SendRawEmailError>) -> SendError {
-    let Some(service) = error.as_service_error() else { return SendError::Later(chain(error)) };
+    let Some(service) = error.as_service_error() else { return unanswered(error) };
     let message = service.message().unwrap_or_default();
     match service.code().unwrap_or_default() {
         "Throttling" | "ThrottlingException" | "LimitExceededException" if is_daily_quota(message) => {
@@ -80,6 +83,24 @@ fn judge(error: &SdkError<SendRawEmailError>) -> SendError {
         code @ ("MessageRejected" | "InvalidParameterValue") => SendError::Never(format!("SES answered `{code}`")),
         code => SendError::Later(format!("SES answered `{code}`")),
     }
+}
+
+/// What no answer means: before the request left, the mail can be sent again; after that, nobody knows.
+fn unanswered(error: &SdkError<SendRawEmailError>) -> SendError {
+    let cause = chain(error);
+    match error {
+        SdkError::ConstructionFailure(_) => SendError::Later(cause),
+        // The one time-out of the connector that is set is the one for connecting.
+        SdkError::DispatchFailure(failure) if failure.is_timeout() || never_connected(&cause) => {
+            SendError::Later(cause)
+        }
+        _ => SendError::Unknown(cause),
+    }
+}
+
+/// The HTTP client tells a refused connection from one that broke off by its wording alone.
+fn never_connected(cause: &str) -> bool {
+    cause.contains("client error (Connect)")
 }
 
 /// SES tells the day's quota from the rate by its wording alone.
@@ -145,6 +166,40 @@ mod tests {
         assert!(matches!(judged("MessageRejected", "Illegal address"), SendError::Never(_)));
         assert!(matches!(judged("ConfigurationSetDoesNotExist", ""), SendError::Later(_)));
         assert!(matches!(judged("AccessDenied", ""), SendError::Later(_)));
+    }
+
+    #[test]
+    fn a_mail_that_may_have_been_sent_is_told_from_one_that_was_not() {
+        use aws_smithy_runtime_api::client::result::ConnectorError;
+        let failed = |error| judge(&SdkError::dispatch_failure(error));
+        let io = |text: &str| ConnectorError::io(text.into());
+        assert!(matches!(failed(io("client error (Connect)")), SendError::Later(_)));
+        assert!(matches!(failed(ConnectorError::timeout("connecting".into())), SendError::Later(_)));
+        assert!(matches!(failed(io("client error (SendRequest): connection closed")), SendError::Unknown(_)));
+        assert!(matches!(judge(&SdkError::timeout_error("20 s")), SendError::Unknown(_)));
+        let response = HttpResponse::new(200.try_into().expect("a status"), SdkBody::from("<half"));
+        assert!(matches!(judge(&SdkError::response_error("cut short", response)), SendError::Unknown(_)));
+        assert!(matches!(judge(&SdkError::construction_failure("no source")), SendError::Later(_)));
+    }
+
+    /// What the predicate quotes is what the client says.
+    #[tokio::test]
+    async fn a_refused_connection_is_no_answer_that_was_lost() {
+        use aws_sdk_ses::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+        // The port is free again once its listener is gone.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+        let config = aws_sdk_ses::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(format!("http://{port}"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let message = RawMessage::builder().data(Blob::new("x")).build().expect("a message");
+        let sent = Client::from_conf(config).send_raw_email().raw_message(message).send().await;
+        let error = judge(&sent.expect_err("nobody listens"));
+        assert!(matches!(error, SendError::Later(_)), "{error}");
     }
 
     #[test]

@@ -2,16 +2,23 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use signup_service::config::ServiceConfig;
+use signup_service::clock::{Clock, after};
+use signup_service::config::{ConfirmationMode, ServiceConfig};
 use signup_service::mailer::{MemoryMailer, SendError};
-use signup_service::sign_up::{State, User};
-use signup_service::store::{ListUsers, MailEnd, MemoryStore, Store, Tally};
+use signup_service::sign_up::{MailId, NewSignUp, State, User, UserId};
+use signup_service::store::{
+    ConfirmOutcome, Counters, Event, LeasedMail, ListUsers, MailEnd, MemoryStore, SignUpOutcome, Store, StoreError,
+    Tally, UserPage, What,
+};
 use signup_service::web::{App, ClientAddress, Parts, router};
 use signup_service::worker::Worker;
 use support::{BASE_URL, Counting, SetClock, address_key, config, small_config, token_key};
@@ -56,17 +63,13 @@ impl Service {
             entropy: entropy.clone(),
             token_key: token_key(),
         };
-        let parts = Parts {
-            store: store.clone(),
-            clock: clock.clone(),
-            entropy,
-            address_key: address_key(),
-            token_key: token_key(),
-            base_url: BASE_URL.into(),
-            release: "0123456789ab".into(),
-        };
-        let router = router(App::new(config, parts).expect("patterns compile"));
+        let router = routes(&worker, store.clone());
         Self { router, store, mailer, clock, worker }
+    }
+
+    /// The same service over another store.
+    fn router_over(&self, store: Failing) -> Router {
+        routes(&self.worker, Arc::new(store))
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -99,11 +102,20 @@ impl Service {
 
     /// Lets the worker see all that has changed, again from the beginning: everything it does may be repeated.
     async fn work(&self) {
-        assert_eq!(self.worker.batch(&self.store.changes()).await, Vec::<String>::new());
+        assert_eq!(self.worker.batch(&self.store.changes(), self.until()).await, Vec::<String>::new());
+    }
+
+    async fn sweep(&self) -> usize {
+        self.worker.sweep(self.until()).await.expect("the store works")
+    }
+
+    /// The end of an invocation that begins now.
+    fn until(&self) -> Timestamp {
+        after(self.clock.now(), 25)
     }
 
     async fn users(&self) -> Vec<User> {
-        let query = ListUsers { limit: 100, cursor: None, now: self.clock.forward(0) };
+        let query = ListUsers { limit: 100, cursor: None };
         let mut users = Vec::new();
         for listed in self.store.list_users(&query).await.expect("the store works").users {
             users.extend(self.store.get_user(listed.id).await.expect("the store works"));
@@ -122,6 +134,19 @@ impl Service {
 
 const ADA: &str =
     "full_name=Ada+Lovelace&email=Ada%40Example.com&age=36&nationality=GB&marital_status=single&consent=true";
+
+fn routes(worker: &Worker, store: Arc<dyn Store>) -> Router {
+    let parts = Parts {
+        store,
+        clock: worker.clock.clone(),
+        entropy: worker.entropy.clone(),
+        address_key: address_key(),
+        token_key: token_key(),
+        base_url: BASE_URL.into(),
+        release: "0123456789ab".into(),
+    };
+    router(App::new((*worker.config).clone(), parts).expect("patterns compile"))
+}
 
 #[tokio::test]
 async fn a_person_signs_up_by_form_and_confirms_by_mail() {
@@ -243,6 +268,7 @@ async fn floods_are_turned_away_and_told_when_to_come_back() {
     let page = service.form("/sign-up", "email=c%40example.com").await;
     assert_eq!((page.status, page.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "3600"));
     assert!(page.body.contains("value=\"c@example.com\"") && page.body.contains("in 60 minutes"));
+    assert!(page.body.contains("<title>Error: ") && page.body.contains("role=\"alert\" tabindex=\"-1\" autofocus"));
     let api = service.api("/api/v1/sign-ups", json!({ "email": "c@example.com" })).await;
     assert_eq!((api.status, api.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "3600"));
     service.clock.forward(3_600);
@@ -259,9 +285,54 @@ async fn a_link_that_expired_says_so() {
     let page = service.form("/confirm", &format!("t={token}")).await;
     assert!(page.status == StatusCode::GONE && page.body.contains("expired"));
     assert_eq!(service.api("/api/v1/confirmations", json!({ "token": token })).await.status, StatusCode::GONE);
-    for wrong in ["", "?t=", "?t=AAAA", "?x=1"] {
-        assert_eq!(service.get(&format!("/confirm{wrong}")).await.status, StatusCode::NOT_FOUND, "{wrong}");
+    assert_eq!(service.get("/confirm?t=AAAA").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn addresses_of_forms_lead_to_the_form() {
+    let service = Service::new(small_config());
+    for path in ["/sign-up", "/confirm", "/confirm?t=", "/confirm?x=1"] {
+        let answer = service.get(path).await;
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "./"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_confirmation_without_a_token_names_the_field() {
+    let service = Service::new(small_config());
+    for (body, code) in
+        [(json!({}), "required"), (json!({ "token": null }), "required"), (json!({ "token": 5 }), "wrong_type")]
+    {
+        let answer = service.api("/api/v1/confirmations", body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let error = &answer.json()["errors"][0];
+        assert_eq!((&error["field"], &error["code"]), (&json!("token"), &json!(code)));
+    }
+}
+
+#[tokio::test]
+async fn whoever_meets_a_busy_table_is_told_to_come_back() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    service.work().await;
+    let token = service.token();
+    let busy = Service { router: service.router_over(Failing::of(&service, StoreError::busy("x", "y"))), ..service };
+    let form = busy.form("/sign-up", "email=bob%40example.com").await;
+    assert_eq!((form.status, form.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    assert!(form.body.contains("value=\"bob@example.com\""), "what was typed is kept");
+    let page = busy.form("/confirm", &format!("t={token}")).await;
+    assert_eq!((page.status, page.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    for (path, body) in [
+        ("/api/v1/sign-ups", json!({ "email": "bob@example.com" })),
+        ("/api/v1/confirmations", json!({ "token": token })),
+    ] {
+        let api = busy.api(path, body).await;
+        assert_eq!((api.status, api.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+        assert_eq!(api.header("content-type"), "application/problem+json");
+    }
+    let broken = Service { router: busy.router_over(Failing::of(&busy, StoreError::new("x", "y"))), ..busy };
+    let form = broken.form("/sign-up", "email=bob%40example.com").await;
+    assert_eq!((form.status, form.header("retry-after")), (StatusCode::INTERNAL_SERVER_ERROR, ""));
 }
 
 #[tokio::test]
@@ -279,8 +350,9 @@ async fn every_answer_carries_the_policy_and_only_files_are_cached() {
     }
     assert!(service.get("/style.css").await.body.starts_with(":root { --accent: #0a7f5b; --on-accent: #ffffff;"));
     assert_eq!(service.get("/healthz").await.json(), json!({ "status": "ok", "version": "0123456789ab" }));
-    let wrong = service.get("/sign-up").await;
-    assert_eq!((wrong.status, wrong.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+    let put = Request::put("/sign-up").body(Body::empty()).expect("a request");
+    let wrong = service.send(put).await;
+    assert_eq!((wrong.status, wrong.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD, POST"));
     assert_eq!(service.get("/api/v1/sign-ups").await.header("content-type"), "application/problem+json");
     assert!(service.get("/a/b/nothing").await.body.contains("href=\"../../style.css"));
 }
@@ -313,9 +385,9 @@ async fn a_mail_that_fails_is_sent_later_or_given_up() {
     service.mailer.fail_next(SendError::Throttled("the sending rate is reached".into()));
     service.work().await;
     assert_eq!((service.mailer.sent().len(), service.store.mails()[0].end.clone()), (0, None));
-    assert_eq!(service.worker.sweep().await.expect("the store works"), 0, "not due yet");
+    assert_eq!(service.sweep().await, 0, "not due yet");
     service.clock.forward(31);
-    assert_eq!(service.worker.sweep().await.expect("the store works"), 1);
+    assert_eq!(service.sweep().await, 1);
     assert_eq!(service.store.mails()[0].end, Some(MailEnd::Sent));
     service.form("/sign-up", "email=bob%40example.com").await;
     service.mailer.fail_next(SendError::Never("SES answered `MessageRejected`".into()));
@@ -328,9 +400,187 @@ async fn a_mail_that_fails_is_sent_later_or_given_up() {
 async fn a_mail_that_the_stream_lost_is_found() {
     let service = Service::new(small_config());
     service.form("/sign-up", "email=ada%40example.com").await;
-    assert_eq!(service.worker.sweep().await.expect("the store works"), 0);
+    assert_eq!(service.sweep().await, 0);
     service.clock.forward(150);
-    assert_eq!(service.worker.sweep().await.expect("the store works"), 1);
+    assert_eq!(service.sweep().await, 1);
     service.work().await;
     assert_eq!(service.mailer.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_without_an_answer_goes_out_at_most_twice_and_far_apart() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    service.mailer.fail_next(SendError::Unknown("timed out".into()));
+    service.work().await;
+    service.clock.forward(590);
+    assert_eq!(service.sweep().await, 0, "not within ten minutes");
+    service.clock.forward(20);
+    service.mailer.fail_next(SendError::Unknown("timed out".into()));
+    assert_eq!(service.sweep().await, 1);
+    assert_eq!(service.store.mails()[0].end, Some(MailEnd::Dead("no answer: timed out".into())));
+    service.clock.forward(86_400);
+    assert_eq!((service.sweep().await, service.mailer.sent().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_link_that_is_about_to_die_is_not_mailed() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    service.clock.forward(86_400 - 500);
+    assert_eq!(service.sweep().await, 1);
+    assert!(service.mailer.sent().is_empty());
+    let end = service.store.mails()[0].end.clone();
+    assert!(matches!(&end, Some(MailEnd::Dead(reason)) if reason.contains("link")), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_sent_is_marked_even_if_the_table_fails_at_first() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    let failing = Failing { finish: 2.into(), ..Failing::of(&service, StoreError::new("x", "y")) };
+    let worker = Worker { store: Arc::new(failing), ..service.worker.clone() };
+    assert_eq!(worker.batch(&service.store.changes(), service.until()).await, Vec::<String>::new());
+    assert_eq!(service.store.mails()[0].end, Some(MailEnd::Sent));
+}
+
+#[tokio::test]
+async fn one_failing_mail_does_not_end_the_sweep() {
+    let service = Service::new(small_config());
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        service.form("/sign-up", &format!("email={name}%40example.com")).await;
+    }
+    service.clock.forward(150);
+    let failing = Failing { lease: 1.into(), due: 1.into(), ..Failing::of(&service, StoreError::new("first", "y")) };
+    let worker = Worker { store: Arc::new(failing), ..service.worker.clone() };
+    let error = worker.sweep(service.until()).await.expect_err("told in the end");
+    assert_eq!(error.to_string(), "the table could not `first`");
+    // One shard could not be read, and one mail of the others not be leased.
+    let sent = service.mailer.sent().len();
+    assert!((2..6).contains(&sent), "{sent}");
+    assert_eq!(service.sweep().await + sent, 6, "the rest is still due");
+}
+
+#[tokio::test]
+async fn every_shard_is_the_first_in_some_minute() {
+    let service = Service::new(small_config());
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        service.form("/sign-up", &format!("email={name}%40example.com")).await;
+    }
+    service.clock.forward(150);
+    let mut first = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        let failing = Failing::of(&service, StoreError::new("x", "y"));
+        let asked = failing.asked.clone();
+        let worker = Worker { store: Arc::new(failing), ..service.worker.clone() };
+        worker.sweep(service.clock.now()).await.expect("no time, no failure");
+        first.extend(asked.lock().expect("no panic while held").first().copied());
+        service.clock.forward(60);
+    }
+    assert_eq!(first.len(), 4);
+}
+
+#[tokio::test]
+async fn what_was_not_counted_in_time_comes_again() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    let changes = service.store.changes();
+    let failed = service.worker.batch(&changes, service.clock.now()).await;
+    let users: Vec<String> = changes
+        .iter()
+        .filter(|change| matches!(change.what, What::User { .. }))
+        .map(|change| change.sequence.clone())
+        .collect();
+    // The mail is the sweeper's now; the user can be counted by nobody else.
+    assert_eq!((failed, users.len()), (users.clone(), 1));
+    service.work().await;
+    assert_eq!(service.store.counters().await.expect("the store works").total.received, 1);
+}
+
+#[tokio::test]
+async fn without_confirmation_nobody_reads_of_one_and_the_brand_is_not_the_forms_title() {
+    let mut config = small_config();
+    config.confirmation.mode = ConfirmationMode::None;
+    let service = Service::new(config);
+    let answer = service.form("/sign-up", "email=ada%40example.com").await;
+    assert_eq!(answer.header("location"), "welcome");
+    let page = service.get("/welcome").await.body;
+    assert!(page.contains("Thank you for signing up.") && !page.contains("confirmed"), "{page}");
+    service.work().await;
+    let mail = &service.mailer.sent()[0];
+    assert!(!mail.text.contains("confirmed") && mail.subject == "Welcome to Small", "{mail:?}");
+}
+
+/// A store that fails: always where nothing else is said, and so often where a number is left.
+#[derive(Debug)]
+struct Failing {
+    inner: Arc<MemoryStore>,
+    error: StoreError,
+    lease: AtomicU32,
+    due: AtomicU32,
+    finish: AtomicU32,
+    /// The shards that were asked for due mails.
+    asked: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Failing {
+    fn of(service: &Service, error: StoreError) -> Self {
+        let (inner, asked) = (service.store.clone(), Arc::default());
+        Self { inner, error, lease: 0.into(), due: 0.into(), finish: 0.into(), asked }
+    }
+
+    fn fail(&self) -> StoreError {
+        match &self.error {
+            StoreError::Busy { operation, source } => StoreError::busy(operation, source.to_string()),
+            StoreError::Failed { operation, source } => StoreError::new(operation, source.to_string()),
+        }
+    }
+
+    fn maybe(&self, left: &AtomicU32) -> Result<(), StoreError> {
+        let failed = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        if failed { Err(self.fail()) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Store for Failing {
+    async fn sign_up(&self, _: &NewSignUp) -> Result<SignUpOutcome, StoreError> {
+        Err(self.fail())
+    }
+
+    async fn confirm(&self, _: UserId, _: Timestamp) -> Result<ConfirmOutcome, StoreError> {
+        Err(self.fail())
+    }
+
+    async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.inner.get_user(id).await
+    }
+
+    async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
+        self.inner.list_users(query).await
+    }
+
+    async fn lease_mail(&self, id: MailId, now: Timestamp) -> Result<Option<LeasedMail>, StoreError> {
+        self.maybe(&self.lease)?;
+        self.inner.lease_mail(id, now).await
+    }
+
+    async fn finish_mail(&self, mail: &LeasedMail, end: &MailEnd, now: Timestamp) -> Result<bool, StoreError> {
+        self.maybe(&self.finish)?;
+        self.inner.finish_mail(mail, end, now).await
+    }
+
+    async fn due_mails(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<MailId>, StoreError> {
+        self.asked.lock().expect("no panic while held").push(shard);
+        self.maybe(&self.due)?;
+        self.inner.due_mails(shard, now, limit).await
+    }
+
+    async fn record_events(&self, events: &[Event], now: Timestamp) -> Result<usize, StoreError> {
+        self.inner.record_events(events, now).await
+    }
+
+    async fn counters(&self) -> Result<Counters, StoreError> {
+        self.inner.counters().await
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use signup_service::clock::{Clock, after};
+use signup_service::clock::after;
 use signup_service::config::{Confirmation, ConfirmationMode};
 use signup_service::sign_up::{FieldValue, NewSignUp, RESEND_COOL_DOWN, State, UserId};
 use signup_service::store::{
@@ -32,6 +32,60 @@ async fn the_table_conforms() {
     .await;
 }
 
+/// A mail that nobody can read would be leased for good.
+#[tokio::test]
+async fn a_mail_that_cannot_be_read_ends() {
+    use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+    let client = support::table::client();
+    let table = support::table::create(&client).await;
+    let id = signup_service::sign_up::MailId([7; 16]);
+    let item = [
+        ("pk", S(format!("MAIL#{id}"))),
+        ("sk", S("MAIL".into())),
+        ("state", S("pending".into())),
+        ("attempts", N("0".into())),
+        ("due", S("3".into())),
+        ("due_at", N("1000".into())),
+    ];
+    let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    client.put_item().table_name(&table).set_item(Some(item)).send().await.expect("the emulator keeps it");
+    let store = DynamoStore::new(client.clone(), &table);
+    assert_eq!(store.due_mails(3, start(), 10).await.expect("the store works"), [id]);
+    assert_eq!(store.lease_mail(id, start()).await.expect("no failure"), None);
+    assert!(store.due_mails(3, after(start(), 86_400), 10).await.expect("the store works").is_empty());
+    let key = ("pk", S(format!("MAIL#{id}")));
+    let found = client.get_item().table_name(table).key(key.0, key.1).key("sk", S("MAIL".into())).send().await;
+    let found = found.expect("the emulator answers").item.expect("kept for support");
+    assert_eq!((&found["state"], &found["reason"]), (&S("dead".into()), &S("unreadable".into())));
+}
+
+/// More days than one answer of the list of days holds.
+#[tokio::test]
+async fn a_year_of_single_users_is_listed_in_pages() {
+    let client = support::table::client();
+    let table = support::table::create(&client).await;
+    let store = DynamoStore::new(client, table);
+    let entropy = Counting::from(12);
+    let mut expected = Vec::new();
+    for day in 0..70 {
+        let now = after(start(), day * 86_400);
+        expected.insert(0, accepted(&store, &sign_up(&entropy, &format!("u{day}@example.com"), 36, now)).await);
+    }
+    for limit in [7, 30, 100] {
+        let (mut listed, mut cursor) = (Vec::new(), None);
+        loop {
+            let query = ListUsers { limit, cursor };
+            let page = store.list_users(&query).await.expect("the store works");
+            listed.extend(page.users.iter().map(|user| user.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, expected, "in pages of {limit}");
+    }
+}
+
 type Making = std::pin::Pin<Box<dyn Future<Output = Arc<dyn Store>>>>;
 
 /// Every claim, each on a store of its own.
@@ -41,6 +95,7 @@ async fn conformance(make: &dyn Fn() -> Making) {
     a_known_address_gets_no_second_user(&*make().await).await;
     a_forgotten_address_may_sign_up_again(&*make().await).await;
     without_confirmation_a_user_is_confirmed_at_once(&*make().await).await;
+    whoever_waits_is_confirmed_when_nothing_is_to_be_confirmed_any_more(&*make().await).await;
     budgets_hold_for_an_hour_and_refusals_cost_nothing(&*make().await).await;
     a_mail_has_one_sender_at_a_time(&*make().await).await;
     due_mails_are_found_in_their_shard(&*make().await).await;
@@ -105,20 +160,20 @@ async fn a_known_address_gets_no_second_user(store: &dyn Store) {
     };
     let user = async || store.get_user(id).await.expect("the store works").expect("the user");
     let lease = async |new: &NewSignUp| store.lease_mail(new.mail_id, new.now).await.expect("the store works");
-    // At once: the answers are replaced, and no mail goes out.
+    // At once: nothing changes at all, and no mail goes out.
+    let before = user().await;
     let soon = again("ADA@example.com", 37, 10);
     assert_eq!(known(&soon).await, Known::CoolingDown);
-    assert_eq!(
-        (user().await.email.as_str(), &user().await.fields["age"]),
-        ("ADA@example.com", &FieldValue::Integer(37))
-    );
+    assert_eq!(user().await, before);
     assert_eq!(lease(&soon).await, None);
-    // Later: the mail goes out again, to the same user, and the link works for longer.
+    // Later: the answers are replaced, the mail goes out again, to the same user, and the link works for longer.
     let later = again("ada@example.com", 38, RESEND_COOL_DOWN);
     assert_eq!(known(&later).await, Known::MailedAgain);
     let mail = lease(&later).await.expect("a second mail");
     assert_eq!((mail.user, mail.kind), (id, MailKind::Confirmation));
+    assert_eq!((mail.expires_at, mail.unanswered), (Some(later.expires_at), 0));
     let pending = user().await;
+    assert_eq!(pending.fields["age"], FieldValue::Integer(38));
     assert_eq!(
         (pending.expires_at, pending.mailed_at, pending.created_at),
         (Some(later.expires_at), later.now, start())
@@ -153,9 +208,30 @@ async fn without_confirmation_a_user_is_confirmed_at_once(store: &dyn Store) {
     let user = store.get_user(id).await.expect("the store works").expect("the user");
     assert_eq!((user.state, user.confirmed_at, user.expires_at), (State::Confirmed, Some(start()), None));
     let mail = store.lease_mail(new.mail_id, start()).await.expect("the store works").expect("the mail");
-    assert_eq!(mail.kind, MailKind::Welcome);
+    assert_eq!((mail.kind, mail.expires_at), (MailKind::Welcome, None));
     // Nobody forgets a confirmed user.
     let much_later = sign_up_to(&config, &entropy, "ada@example.com", 37, after(start(), 90 * 86_400));
+    assert_eq!(store.sign_up(&much_later).await.expect("the store works"), SignUpOutcome::Known(Known::Confirmed));
+}
+
+async fn whoever_waits_is_confirmed_when_nothing_is_to_be_confirmed_any_more(store: &dyn Store) {
+    let entropy = Counting::from(11);
+    let first = sign_up(&entropy, "ada@example.com", 36, start());
+    let id = accepted(store, &first).await;
+    let mut config = small_config();
+    config.confirmation = Confirmation { mode: ConfirmationMode::None, ..Confirmation::default() };
+    // However soon: there is nothing to wait for.
+    let now = after(start(), 10);
+    let again = sign_up_to(&config, &entropy, "Ada@example.com", 37, now);
+    assert_eq!(store.sign_up(&again).await.expect("the store works"), SignUpOutcome::Known(Known::Promoted));
+    let user = store.get_user(id).await.expect("the store works").expect("the user");
+    assert_eq!((user.state, user.confirmed_at, user.expires_at), (State::Confirmed, Some(now), None));
+    assert_eq!((user.email.as_str(), &user.fields["age"]), ("Ada@example.com", &FieldValue::Integer(37)));
+    let mail = store.lease_mail(again.mail_id, now).await.expect("the store works").expect("the mail");
+    assert_eq!((mail.user, mail.kind), (id, MailKind::Welcome));
+    assert_eq!(store.confirm(id, now).await.expect("the store works"), ConfirmOutcome::AlreadyConfirmed);
+    // The lock no longer runs out.
+    let much_later = sign_up_to(&config, &entropy, "ada@example.com", 38, after(first.keep_until, 86_400));
     assert_eq!(store.sign_up(&much_later).await.expect("the store works"), SignUpOutcome::Known(Known::Confirmed));
 }
 
@@ -205,6 +281,13 @@ async fn a_mail_has_one_sender_at_a_time(store: &dyn Store) {
     assert_eq!(lease(after(now, 29)).await, None);
     let third = lease(due).await.expect("due again");
     assert_eq!(third.attempts, 3);
+    // Put off without an answer, which is remembered.
+    assert_eq!(third.unanswered, 0);
+    let again = after(due, 600);
+    assert!(finish(&third, &MailEnd::Unanswered(again), due).await);
+    let third = lease(again).await.expect("due again");
+    assert_eq!((third.attempts, third.unanswered), (4, 1));
+    let due = again;
     // Sent: never again.
     assert!(finish(&third, &MailEnd::Sent, due).await);
     assert!(!finish(&third, &MailEnd::Sent, due).await);
@@ -276,18 +359,13 @@ async fn events_count_once(store: &dyn Store) {
 async fn users_are_listed_newest_first(store: &dyn Store) {
     let entropy = Counting::from(9);
     let mut expected = Vec::new();
-    // Three days, of which the first two are counted and the last is today's.
+    // Three days, none of them counted: a list does not wait for the stream.
     for (day, count) in [(0_u32, 5), (3, 7), (9, 6)] {
         for number in 0..count {
             let now = after(start(), day * 86_400 + number);
             let new = sign_up(&entropy, &format!("user{day}-{number}@example.com"), 36, now);
             let id = accepted(store, &new).await;
             expected.insert(0, id);
-            if day < 9 {
-                let day = signup_service::clock::day(now);
-                let event = Event { id: id.to_string(), kind: EventKind::Received, day, country: None };
-                store.record_events(&[event], now).await.expect("the store works");
-            }
         }
     }
     let clock = SetClock::at(START);
@@ -296,7 +374,7 @@ async fn users_are_listed_newest_first(store: &dyn Store) {
         let mut listed = Vec::new();
         let mut cursor = None;
         loop {
-            let query = ListUsers { limit, cursor, now: clock.now() };
+            let query = ListUsers { limit, cursor };
             let page = store.list_users(&query).await.expect("the store works");
             assert!(page.users.len() <= usize::from(limit));
             listed.extend(page.users.iter().map(|user| user.id));
@@ -307,7 +385,7 @@ async fn users_are_listed_newest_first(store: &dyn Store) {
         }
         assert_eq!(listed, expected, "in pages of {limit}");
     }
-    let query = ListUsers { limit: 1, cursor: None, now: clock.now() };
+    let query = ListUsers { limit: 1, cursor: None };
     let newest = &store.list_users(&query).await.expect("the store works").users[0];
     assert_eq!((newest.email.as_str(), newest.state), ("user9-5@example.com", State::Pending));
     assert_eq!(newest.fields["country"], FieldValue::Text("FR".into()));

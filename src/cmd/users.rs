@@ -15,7 +15,7 @@ pub async fn run(context: &Context, command: Users) -> Outcome<Exit> {
     let stacks = stack::read_all(&aws, &spec.service).await?;
     let table = data_outputs(context, &stacks, &spec)?.get("TableName").cloned().unwrap_or_default();
     let store = DynamoStore::new(aws.dynamodb(), table);
-    let query = ListUsers { limit, cursor: after, now: jiff::Timestamp::now() };
+    let query = ListUsers { limit, cursor: after };
     let page = store.list_users(&query).await.map_err(|error| store_failure(&error))?;
     let rows: Vec<[String; 4]> = page
         .users

@@ -34,8 +34,12 @@ pub async fn execute(
     }
     if let Some(desired) = staged.desired.get(&Role::Data) {
         let set = staged.sets.remove(&Role::Data);
-        if let Some(stack) = apply(aws, desired, staged.action(Role::Data), set, progress).await? {
-            stacks.insert(Role::Data, stack);
+        match apply(aws, desired, staged.action(Role::Data), set, progress).await {
+            Ok(changed) => stacks.extend(changed.map(|stack| (Role::Data, stack))),
+            Err(failure) => {
+                staged.discard(aws).await?;
+                return Err(failure);
+            }
         }
     }
     let Some(data_stack) = stacks.get(&Role::Data) else {

@@ -139,7 +139,8 @@ fn a_bad_record_is_isolated_and_given_up_before_the_stream_forgets_it() {
     assert_eq!(source["StartingPosition"], "TRIM_HORIZON");
     assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
     assert_eq!(source["BisectBatchOnFunctionError"], true);
-    assert!((1..=100).contains(&source["MaximumRetryAttempts"].as_u64().expect("finite")));
+    // Without end, so that the age alone decides.
+    assert_eq!(source["MaximumRetryAttempts"], -1);
     assert!((60..86_400 / 2).contains(&source["MaximumRecordAgeInSeconds"].as_u64().expect("finite")));
     assert_eq!(source["DestinationConfig"]["OnFailure"]["Destination"], json!({ "Fn::GetAtt": "DeadLetters.Arn" }));
 }
@@ -218,6 +219,21 @@ fn concurrency_is_set_apart_only_when_asked_for() {
     assert_eq!(template.at("/Parameters/ReservedConcurrency/Default"), 0);
     for (id, function) in functions(&workers()) {
         assert_eq!(function["ReservedConcurrentExecutions"], Value::Null, "{id} takes from a new account's few");
+    }
+}
+
+#[test]
+fn a_domain_name_may_be_international() {
+    let template = serverless();
+    let pattern = text(template.at("/Parameters/DomainName/AllowedPattern"));
+    // The look-ahead, which only bounds the length, is none of the service's patterns.
+    let pattern = pattern.strip_prefix("(?=.{0,80}$)").expect("the length first");
+    let pattern = signup_service::form::compile_pattern(pattern).expect("a pattern");
+    for good in ["", "join.example.com", "xn--bcher-kva.example", "join.xn--p1ai", "x.xn--mgbaam7a8h"] {
+        assert!(pattern.is_match(good), "{good}");
+    }
+    for bad in ["example", "join.example.c0m", "join.example.com.", "Join.example.com", "xn--p1ai", "a..b"] {
+        assert!(!pattern.is_match(bad), "{bad}");
     }
 }
 

@@ -98,6 +98,7 @@ fn every_resource_takes_the_stacks_tags_or_has_none() {
         "AWS::Lambda::EventInvokeConfig",
         "AWS::Lambda::Permission",
         "AWS::Lambda::Version",
+        "AWS::Logs::MetricFilter",
         "AWS::S3::BucketPolicy",
         "AWS::SES::ConfigurationSetEventDestination",
         "AWS::SNS::Subscription",
@@ -126,7 +127,7 @@ fn nothing_has_a_fixed_name_but_what_must_be_found_by_it() {
                 // These say whose part they are, or are known by an id.
                 "AWS::Lambda::Version" | "AWS::Lambda::Alias" | "AWS::Lambda::Permission" => continue,
                 "AWS::Lambda::EventInvokeConfig" | "AWS::Lambda::EventSourceMapping" => continue,
-                "AWS::ApiGatewayV2::Api" => continue,
+                "AWS::ApiGatewayV2::Api" | "AWS::Logs::MetricFilter" => continue,
                 _ => name.into_iter().any(|name| !resource["Properties"][name].is_null()),
             };
             assert_eq!(own, named.contains(&id), "{}, {id}", template.file);

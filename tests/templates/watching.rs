@@ -17,7 +17,9 @@ fn each_queue_keeps_its_letters_two_weeks_encrypted_and_raises_an_alarm() {
         let name = json!([{ "Name": "QueueName", "Value": { "Fn::GetAtt": format!("{id}.QueueName") } }]);
         let watched = template.of_type("AWS::CloudWatch::Alarm").any(|(_, alarm)| {
             let alarm = &alarm["Properties"];
-            alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+            // Each letter that comes raises it anew, whatever lies there already.
+            alarm["MetricName"] == "NumberOfMessagesSent"
+                && alarm["Statistic"] == "Sum"
                 && alarm["Dimensions"] == name
                 && alarm["Threshold"] == 0
                 && alarm["ComparisonOperator"] == "GreaterThanThreshold"
@@ -55,9 +57,40 @@ fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
             assert_eq!(alarm["TreatMissingData"], silence, "{id}");
         }
     }
-    let expected = "bounces complaints dead-letters latency missed-sweeps server-errors sweeper-absent sweeper-errors \
-                    web-errors web-throttles worker-delay worker-errors";
+    let expected = "bounces complaints dead-letters latency mail-given-up missed-sweeps server-errors store-failures \
+                    sweeper-absent sweeper-errors web-errors web-throttles worker-delay worker-errors";
     assert_eq!(names, expected.split(' ').map(str::to_owned).collect());
+}
+
+#[test]
+fn what_the_workers_logs_tell_of_losses_raises_an_alarm() {
+    let template = workers();
+    let sources = [include_str!("../../lambda/src/worker.rs"), include_str!("../../lambda/src/store/dynamo/outbox.rs")];
+    assert!(sources.iter().all(|source| source.contains(r#"outcome = "dead", "#)), "the words are the code's");
+    assert!(include_str!("../../lambda/src/store/mod.rs").contains(r#""the store failed""#));
+    for (metric, pattern) in [
+        ("MailGivenUp", r#"{ $.message = "mail" && $.outcome = "dead" }"#),
+        ("StoreFailures", r#"{ $.message = "the store failed" }"#),
+    ] {
+        let namespace = json!({ "Fn::Sub": "signupctl/${Service}" });
+        for group in ["WorkerLogs", "SweeperLogs"] {
+            let heard = template.of_type("AWS::Logs::MetricFilter").any(|(_, filter)| {
+                let filter = &filter["Properties"];
+                let metrics = &filter["MetricTransformations"];
+                filter["LogGroupName"] == json!({ "Ref": group })
+                    && filter["FilterPattern"] == pattern
+                    && metrics[0]["MetricName"] == metric
+                    && metrics[0]["MetricNamespace"] == namespace
+                    && metrics[0]["MetricValue"] == "1"
+            });
+            assert!(heard, "{metric} of {group}");
+        }
+        let alarm = &template.properties(&format!("{metric}Alarm"));
+        assert_eq!((&alarm["MetricName"], &alarm["Namespace"]), (&json!(metric), &namespace));
+        assert_eq!((&alarm["Statistic"], &alarm["Threshold"]), (&json!("Sum"), &json!(0)));
+        // The metric has no dimension, since the filters give it none.
+        assert_eq!(alarm["Dimensions"], Value::Null);
+    }
 }
 
 #[test]

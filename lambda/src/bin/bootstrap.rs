@@ -5,19 +5,27 @@
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_types::SdkConfig;
-use lambda_runtime::{LambdaEvent, service_fn};
+use jiff::Timestamp;
+use lambda_http::Adapter;
+use lambda_http::request::LambdaRequest;
+use lambda_runtime::{Context, LambdaEvent, Service, service_fn};
 use signup_service::aws;
-use signup_service::clock::System;
+use signup_service::clock::{System, before};
 use signup_service::config::ServiceConfig;
 use signup_service::env::{Environment, Handler};
+use signup_service::event;
 use signup_service::mailer::SesMailer;
 use signup_service::sign_up::UserId;
 use signup_service::store::{DynamoStore, Store};
 use signup_service::stream::{self, BatchResponse, StreamEvent};
 use signup_service::web::{App, Parts, router};
-use signup_service::worker::Worker;
+use signup_service::worker::{RESERVE, Worker};
+
+/// How long the connection to the table may be waited for at init. It only saves time.
+const WARM_UP: Duration = Duration::from_millis(800);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -51,17 +59,15 @@ async fn run() -> Result<(), Failure> {
         Handler::Worker => {
             let worker = worker(&environment, config, &sdk, store).await?;
             lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
-                let failed = worker.batch(&stream::changes(event.payload)).await;
+                let failed = worker.batch(&stream::changes(event.payload), until(&event.context)).await;
                 Ok::<_, Failure>(BatchResponse::of(failed))
             }))
             .await
         }
         Handler::Sweeper => {
             let worker = worker(&environment, config, &sdk, store).await?;
-            lambda_runtime::run(service_fn(async |_: LambdaEvent<serde_json::Value>| {
-                let due = worker.sweep().await.inspect_err(|error| {
-                    tracing::error!(operation = error.operation, cause = %error.source, "the sweep failed");
-                })?;
+            lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
+                let due = worker.sweep(until(&event.context)).await?;
                 if due > 0 {
                     tracing::info!(due, "swept");
                 }
@@ -80,7 +86,8 @@ async fn web(
 ) -> Result<(), Failure> {
     // The read of a user that cannot exist opens the connection to the table while the keys are fetched;
     // its answer, and even its failure, mean nothing.
-    let (keys, _) = tokio::join!(aws::keys(sdk, &environment.key_prefix), store.get_user(UserId([0; 16])));
+    let warm_up = tokio::time::timeout(WARM_UP, store.get_user(UserId([0; 16])));
+    let (keys, _) = tokio::join!(aws::keys(sdk, &environment.key_prefix), warm_up);
     let (address_key, token_key) = keys?;
     let parts = Parts {
         store: Arc::new(store),
@@ -91,7 +98,17 @@ async fn web(
         base_url: environment.base_url.clone().unwrap_or_default(),
         release: environment.release.clone().unwrap_or_default(),
     };
-    lambda_http::run(router(App::new(config, parts)?)).await
+    let mut service = Adapter::from(router(App::new(config, parts)?));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
+        service.call(LambdaEvent::new(event::clean(event.payload), event.context))
+    }))
+    .await
+}
+
+/// When an invocation begins nothing new: its deadline less what is kept for what is under way.
+fn until(context: &Context) -> Timestamp {
+    let deadline = i64::try_from(context.deadline).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    before(deadline.unwrap_or(Timestamp::MAX), RESERVE)
 }
 
 async fn worker(
@@ -104,7 +121,7 @@ async fn worker(
     Ok(Worker {
         config: Arc::new(config),
         store: Arc::new(store),
-        mailer: Arc::new(SesMailer::new(aws_sdk_ses::Client::new(sdk), configuration_set)),
+        mailer: Arc::new(SesMailer::new(aws::mail_client(sdk), configuration_set)),
         clock: Arc::new(System),
         entropy: Arc::new(System),
         token_key: aws::token_key(sdk, &environment.key_prefix).await?,

@@ -26,6 +26,9 @@ use read::Raw;
 /// The key of the consent box in the form and in the API. No field can be named so when consent is declared.
 pub const CONSENT: &str = "consent";
 
+/// Unknown keys that are told at most: an answer need not be as long as whatever was sent.
+const UNKNOWN: usize = 20;
+
 /// What a person sent, once every rule holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submission {
@@ -76,6 +79,7 @@ impl Checker {
             .keys()
             .filter(|name| !declared(name) && (self.form.consent.is_none() || *name != CONSENT))
             .map(|name| FieldError::unknown(name))
+            .take(UNKNOWN)
             .collect();
         let consent = match object.get(CONSENT) {
             None | Some(Value::Null) => Ok(false),

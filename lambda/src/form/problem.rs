@@ -106,6 +106,15 @@ impl FieldError {
         Self { field: CONSENT.into(), code: problem.code(), message }
     }
 
+    /// The token of a confirmation, which is a field of the API alone.
+    pub(crate) fn token(problem: &Problem) -> Self {
+        let message = match problem {
+            Problem::Required => "Send the token from the mail's link".to_owned(),
+            _ => "The token must be text".to_owned(),
+        };
+        Self { field: "token".into(), code: problem.code(), message }
+    }
+
     /// A key that no field has. What is repeated of it is short.
     pub(super) fn unknown(name: &str) -> Self {
         let name: String = name.chars().take(64).collect();

@@ -9,6 +9,7 @@ use super::{Problem, country_name};
 use crate::address::{Address, AddressError, MAX_LENGTH};
 use crate::config::{Bound, Field, FieldType};
 use crate::sign_up::FieldValue;
+use crate::text::{deceives, is_blank};
 
 /// Whole numbers beyond 2^53 lose digits in JavaScript and JSON.
 const INTEGER_LIMIT: f64 = 9_007_199_254_740_992.0;
@@ -40,10 +41,13 @@ fn text_value(field: &Field, pattern: Option<&Regex>, text: &str) -> Result<Opti
     // A browser sends the line breaks of a text area as CR LF; people mean one character.
     let text = if multiline { text.replace("\r\n", "\n") } else { text.to_owned() };
     let text = text.trim();
-    if text.is_empty() {
+    if is_blank(text) {
         return Ok(None);
     }
     if text.chars().any(|letter| letter.is_control() && !(multiline && matches!(letter, '\n' | '\t'))) {
+        return Err(Problem::ControlCharacter);
+    }
+    if !multiline && text.chars().any(deceives) {
         return Err(Problem::ControlCharacter);
     }
     let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);

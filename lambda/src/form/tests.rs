@@ -83,6 +83,11 @@ fn every_rule_of_the_form_holds() {
         ("full_name", "(absent)", "required"),
         ("full_name", "   ", "required"),
         ("full_name", "A", "too_short"),
+        ("full_name", "\u{200b}\u{202e} \u{ad}", "required"),
+        ("full_name", "Ada\u{202e}ecalevoL", "control_character"),
+        ("full_name", "Love\u{ad}lace", "control_character"),
+        ("full_name", "\u{feff}Ada", "control_character"),
+        ("email", "ada@exam\u{200b}ple.com", "control_character"),
         ("full_name", "Ada\0", "control_character"),
         ("full_name", "Ada\nLovelace", "control_character"),
         ("email", "", "required"),
@@ -130,6 +135,11 @@ fn every_rule_of_the_form_holds() {
     assert_eq!(codes(html_with(&[("age", "36"), ("age", "37")])), [("age".to_owned(), "repeated")]);
     assert_eq!(codes(html_with(&[("about", "a\tb\nc")])), []);
     assert_eq!(codes(html_with(&[("no_such_field", "x")])), []);
+    // Joiners are a part of names, and a text of several lines may hold what it likes.
+    assert_eq!(codes(html_with(&[("full_name", "\u{645}\u{647}\u{200c}\u{634}\u{6cc}\u{62f}")])), []);
+    assert_eq!(codes(html_with(&[("about", "soft\u{ad}hyphen")])), []);
+    let blank = html_with(&[("about", "\u{2067}\u{2069}")]).expect("an empty field is no mistake");
+    assert!(!blank.fields.contains_key("about"));
 }
 
 #[test]
@@ -152,6 +162,13 @@ fn the_api_takes_types_and_declared_keys_only() {
         assert_eq!(codes(json_with(changes.clone())), [(field.to_owned(), code)], "{changes}");
     }
     assert!(json_with(json!({ "age": 36.0, "phone": null, "topics": [] })).is_ok());
+}
+
+#[test]
+fn a_flood_of_unknown_keys_is_not_told_in_full() {
+    let keys: serde_json::Map<String, Value> = (0..500).map(|number| (format!("x{number}"), json!(1))).collect();
+    let errors = json_with(Value::Object(keys)).expect_err("unknown keys");
+    assert_eq!(errors.len(), 20);
 }
 
 #[test]

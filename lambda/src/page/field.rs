@@ -205,7 +205,8 @@ fn limits(field: &Field) -> Limits {
         FieldType::Text | FieldType::Textarea | FieldType::Email | FieldType::Phone | FieldType::Url
     ) {
         limits.extend(field.min_length.map(|least| ("minlength", least.to_string())));
-        limits.push(("maxlength", field.length_limit().to_string()));
+        // Browsers count in units of UTF-16, of which a character takes up to two: the server is the stricter.
+        limits.push(("maxlength", field.length_limit().saturating_mul(2).to_string()));
     }
     if field.kind != FieldType::Textarea {
         limits.extend(

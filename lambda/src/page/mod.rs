@@ -18,7 +18,7 @@ use field::{Control, FieldView};
 #[derive(Clone, Debug)]
 pub struct Site<'a> {
     /// The name a person knows the operator by.
-    pub brand: &'a str,
+    pub brand: String,
     /// Way from the page to the service's root: empty, or `../` as often as the page is deep.
     pub root: String,
     /// Version of the style sheet, so that it can be cached for good.
@@ -28,7 +28,7 @@ pub struct Site<'a> {
 impl<'a> Site<'a> {
     /// A page at the root.
     pub fn new(config: &'a ServiceConfig, release: &'a str) -> Self {
-        Self { brand: config.branding.name.as_deref().unwrap_or(&config.form.title), root: String::new(), release }
+        Self { brand: config.brand(), root: String::new(), release }
     }
 
     /// The same for a page at this path, however deep.
@@ -128,9 +128,9 @@ pub fn sent(site: &Site<'_>) -> String {
     })
 }
 
-/// What follows a confirmation, in the operator's words.
-pub fn welcome(site: &Site<'_>, form: &Form) -> String {
-    let (title, message) = (form.success.title.as_str(), form.success.message.as_str());
+/// What follows a confirmation, or a sign-up that needs none, in the operator's words.
+pub fn welcome(site: &Site<'_>, config: &ServiceConfig) -> String {
+    let (title, message) = (config.form.success.title.as_str(), config.success_message());
     render(&MessagePage { site, sign: Sign::Done, title, paragraphs: &[message], link: None })
 }
 
@@ -181,6 +181,17 @@ pub fn failed(site: &Site<'_>) -> String {
         sign: Sign::Stop,
         title: "Something went wrong on our side",
         paragraphs: &["It is not your fault, and we have been told. Please try again in a few minutes."],
+        link: Some(("./", "Go to the form")),
+    })
+}
+
+/// Too many at once, which is over in a moment.
+pub fn busy(site: &Site<'_>) -> String {
+    render(&MessagePage {
+        site,
+        sign: Sign::Stop,
+        title: "Many people are here right now",
+        paragraphs: &["Nothing was changed. Please go back and try again in a moment."],
         link: Some(("./", "Go to the form")),
     })
 }

@@ -8,6 +8,9 @@ const DEFAULT: Rgb = Rgb([0x2f, 0x5b, 0xd0]);
 /// Contrast that WCAG 2.2 AA asks of text.
 const TEXT_CONTRAST: f64 = 4.5;
 
+/// How far a button changes under the pointer, in parts of 32.
+const HOVER: u16 = 5;
+
 /// The lightest and darkest grounds that links and rings stand on: `--card` of the two schemes.
 const LIGHT_GROUND: Rgb = Rgb([0xff, 0xff, 0xff]);
 const DARK_GROUND: Rgb = Rgb([0x1a, 0x1e, 0x26]);
@@ -72,6 +75,8 @@ pub struct Accent {
     color: Rgb,
     /// Text on the colour.
     on: Rgb,
+    /// The colour of a button under the pointer: further from the text on it.
+    hover: Rgb,
     /// The colour as text on a light and on a dark ground.
     on_light: Rgb,
     on_dark: Rgb,
@@ -87,6 +92,7 @@ impl Accent {
         Self {
             color,
             on,
+            hover: color.towards(if on == white { black } else { white }, HOVER),
             on_light: color.readable_on(LIGHT_GROUND, black),
             on_dark: color.readable_on(DARK_GROUND, white),
         }
@@ -105,9 +111,9 @@ impl Accent {
 
 /// The whole style sheet. The colour is written here because the pages' policy allows no inline style.
 pub fn stylesheet(accent: &Accent) -> String {
-    let Accent { color, on, on_light, on_dark } = accent;
+    let Accent { color, on, hover, on_light, on_dark } = accent;
     format!(
-        ":root {{ --accent: {color}; --on-accent: {on}; --accent-on-light: {on_light}; --accent-on-dark: {on_dark}; }}\n{STYLE}"
+        ":root {{ --accent: {color}; --on-accent: {on}; --accent-hover: {hover}; --accent-on-light: {on_light}; --accent-on-dark: {on_dark}; }}\n{STYLE}"
     )
 }
 
@@ -133,11 +139,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_button_under_the_pointer_has_the_color_that_was_judged() {
+        let style = stylesheet(&Accent::new(Some("#0a7f5b")));
+        assert!(style.contains("--accent-hover: #086b4c;"), "{style}");
+        assert!(style.contains("button:hover { background: var(--accent-hover); }"));
+        assert_ne!(Accent::new(Some("#ffd500")).hover, Accent::new(Some("#ffd500")).color);
+    }
+
     proptest! {
         #[test]
         fn text_can_be_read_whatever_the_color(color: [u8; 3]) {
             let accent = Accent::new(Some(&Rgb(color).to_string()));
             prop_assert!(accent.on.contrast(accent.color) >= TEXT_CONTRAST);
+            prop_assert!(accent.on.contrast(accent.hover) >= TEXT_CONTRAST);
             prop_assert!(accent.on_light.contrast(LIGHT_GROUND) >= TEXT_CONTRAST);
             prop_assert!(accent.on_dark.contrast(DARK_GROUND) >= TEXT_CONTRAST);
         }

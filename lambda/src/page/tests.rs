@@ -61,7 +61,8 @@ fn no_page_holds_anything_inline_or_from_elsewhere() {
     let pages = [
         page(&[]),
         sent(&site),
-        welcome(&site, &config.form),
+        welcome(&site, &config),
+        busy(&site),
         expired(&site),
         unknown_link(&site),
         not_found(&site.clone().at("/a/b/c")),

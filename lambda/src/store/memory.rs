@@ -49,6 +49,8 @@ struct Mail {
     base_url: String,
     attempts: u32,
     created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    unanswered: u32,
     due: Option<Timestamp>,
     lease: Option<Timestamp>,
     end: Option<MailEnd>,
@@ -122,6 +124,8 @@ impl Held {
             base_url: sign_up.base_url.clone(),
             attempts: 0,
             created_at: sign_up.now,
+            expires_at: (sign_up.state == State::Pending).then_some(sign_up.expires_at),
+            unanswered: 0,
             due: Some(after(sign_up.now, STREAM_GRACE)),
             lease: None,
             end: None,
@@ -146,19 +150,25 @@ impl Store for MemoryStore {
         let lock = held.locks.get(&sign_up.address).filter(|lock| lock.until.is_none_or(|until| until > sign_up.now));
         let known = lock.and_then(|lock| held.users.get(&lock.id)).map(|(user, _)| user.clone());
         if let Some(mut user) = known {
-            let known = Known::of(&user, sign_up.now);
-            if known != Known::Confirmed {
+            let known = Known::of(&user, sign_up);
+            if known.changes() {
+                let promoted = known == Known::Promoted;
+                user.state = sign_up.state;
                 user.email.clone_from(&sign_up.email);
                 user.fields.clone_from(&sign_up.fields);
                 user.consent.clone_from(&sign_up.consent);
-                user.expires_at = Some(sign_up.expires_at);
-                if known == Known::MailedAgain {
-                    user.mailed_at = sign_up.now;
-                    held.put_mail(sign_up, user.id);
+                user.confirmed_at = promoted.then_some(sign_up.now);
+                user.expires_at = (!promoted).then_some(sign_up.expires_at);
+                user.mailed_at = sign_up.now;
+                held.put_mail(sign_up, user.id);
+                let until = (!promoted).then_some(sign_up.keep_until);
+                held.locks.insert(sign_up.address.clone(), Lock { id: user.id, until });
+                if promoted {
+                    held.user_changed(&user, false, true);
+                } else {
+                    held.changed(What::Nothing);
                 }
-                held.locks.insert(sign_up.address.clone(), Lock { id: user.id, until: Some(sign_up.keep_until) });
                 held.users.insert(user.id, (user, sign_up.address.clone()));
-                held.changed(What::Nothing);
             }
             return Ok(SignUpOutcome::Known(known));
         }
@@ -222,6 +232,8 @@ impl Store for MemoryStore {
             base_url: mail.base_url.clone(),
             attempts: mail.attempts,
             created_at: mail.created_at,
+            expires_at: mail.expires_at,
+            unanswered: mail.unanswered,
             lease,
         }))
     }
@@ -232,12 +244,17 @@ impl Store for MemoryStore {
             return Ok(false);
         };
         mail.lease = None;
-        if let MailEnd::Later(due) = end {
-            mail.due = Some(*due);
-        } else {
-            mail.due = None;
-            mail.to.clear();
-            mail.end = Some(end.clone());
+        match end {
+            MailEnd::Later(due) => mail.due = Some(*due),
+            MailEnd::Unanswered(due) => {
+                mail.due = Some(*due);
+                mail.unanswered += 1;
+            }
+            MailEnd::Sent | MailEnd::Dead(_) => {
+                mail.due = None;
+                mail.to.clear();
+                mail.end = Some(end.clone());
+            }
         }
         Ok(true)
     }

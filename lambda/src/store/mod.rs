@@ -22,12 +22,16 @@ pub use memory::MemoryStore;
 use crate::clock::{after, before, rfc3339};
 use crate::sign_up::{ListedUser, MailId, NewSignUp, RESEND_COOL_DOWN, State, User, UserId};
 
+/// Events that are recorded at once at most: each takes a marker and at most three counters, and a
+/// transaction of DynamoDB holds 100 items.
+pub const EVENTS_AT_ONCE: usize = 25;
+
 /// Shards of each day, of the due mails and of the counters: one item of DynamoDB takes 1,000 writes a
 /// second, and a query must ask every shard.
 pub const SHARDS: u8 = 4;
 
-/// How long a worker has for one mail before another may try, in seconds. Longer than a function's
-/// time-out for one call to SES with its retries.
+/// How long a worker has for one mail before another may try, in seconds. Longer than one
+/// call to SES may take, and long enough to mark the mail afterwards while the table recovers.
 pub const LEASE: u32 = 90;
 
 /// How long the stream has to deliver a new mail before the sweeper takes it, in seconds.
@@ -51,10 +55,13 @@ pub trait Store: Debug + Send + Sync {
     /// The user as just written.
     async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// A page of users, newest first. Never scans: it asks the index for the days that have users.
+    /// A page of users, newest first. Never scans and never depends on what the stream has brought: each
+    /// sign-up leaves its day in a list of days. A page costs a query for every 30 days and [`SHARDS`] queries
+    /// for each day that it looks at, whether or not anybody of that day is left.
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError>;
 
-    /// Takes a mail for [`LEASE`] seconds; `None` when it is gone, done, not due again yet or taken by another.
+    /// Takes a mail for [`LEASE`] seconds; `None` when it is gone, done, not due again yet or taken by another,
+    /// or when it cannot be read, which ends it.
     async fn lease_mail(&self, id: MailId, now: Timestamp) -> Result<Option<LeasedMail>, StoreError>;
 
     /// Ends a lease. `false` when the lease was lost to another meanwhile, and nothing was changed.
@@ -89,20 +96,28 @@ pub enum SignUpOutcome {
 pub enum Known {
     /// The confirmed user stays as it is.
     Confirmed,
+    /// Was pending, and the service no longer asks for confirmation: confirmed now, with the fields replaced.
+    Promoted,
     /// Still pending: the fields were replaced and the confirmation is mailed again.
     MailedAgain,
-    /// Still pending: the fields were replaced; the last mail is too recent for another.
+    /// Still pending, and the last mail is too recent for another: nothing changed.
     CoolingDown,
 }
 
 impl Known {
     /// The one rule for known addresses.
-    pub(crate) fn of(user: &User, now: Timestamp) -> Self {
-        match user.state {
-            State::Confirmed => Self::Confirmed,
-            State::Pending if user.mailed_at <= before(now, RESEND_COOL_DOWN) => Self::MailedAgain,
-            State::Pending => Self::CoolingDown,
+    pub(crate) fn of(user: &User, sign_up: &NewSignUp) -> Self {
+        match (user.state, sign_up.state) {
+            (State::Confirmed, _) => Self::Confirmed,
+            (State::Pending, State::Confirmed) => Self::Promoted,
+            _ if user.mailed_at <= before(sign_up.now, RESEND_COOL_DOWN) => Self::MailedAgain,
+            _ => Self::CoolingDown,
         }
+    }
+
+    /// Whether the user and its lock are written, and a mail follows.
+    pub(crate) fn changes(self) -> bool {
+        matches!(self, Self::Promoted | Self::MailedAgain)
     }
 }
 
@@ -122,8 +137,6 @@ pub struct ListUsers {
     pub limit: u16,
     /// The `next` of the page before.
     pub cursor: Option<String>,
-    /// Today's sign-ups are listed even before they are counted.
-    pub now: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -202,6 +215,10 @@ pub struct LeasedMail {
     /// This attempt included.
     pub attempts: u32,
     pub created_at: Timestamp,
+    /// When its link stops working, of a confirmation.
+    pub expires_at: Option<Timestamp>,
+    /// Attempts so far of which nobody knows whether they delivered.
+    pub unanswered: u32,
     /// When the lease ends, which also names it.
     pub lease: Timestamp,
 }
@@ -212,6 +229,8 @@ pub enum MailEnd {
     Sent,
     /// Due again then.
     Later(Timestamp),
+    /// Perhaps sent, perhaps not; due again then.
+    Unanswered(Timestamp),
     /// Given up, for the reason stated, which holds no address.
     Dead(String),
 }
@@ -258,15 +277,31 @@ impl Counters {
 
 /// The store did not do what was asked, and it is not known whether it did.
 #[derive(Debug, thiserror::Error)]
-#[error("the table could not `{operation}`")]
-pub struct StoreError {
-    pub operation: &'static str,
-    #[source]
-    pub source: Box<dyn Error + Send + Sync>,
+pub enum StoreError {
+    /// Too many wanted the same at once, and still did after some tries: it will work in a moment.
+    #[error("the table was too busy to `{operation}`")]
+    Busy { operation: &'static str, source: Cause },
+    #[error("the table could not `{operation}`")]
+    Failed { operation: &'static str, source: Cause },
 }
 
+/// What is behind a [`StoreError`]. It holds nothing that a person typed.
+type Cause = Box<dyn Error + Send + Sync>;
+
 impl StoreError {
-    pub fn new(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { operation, source: source.into() }
+    pub fn new(operation: &'static str, source: impl Into<Cause>) -> Self {
+        Self::Failed { operation, source: source.into() }
+    }
+
+    pub fn busy(operation: &'static str, source: impl Into<Cause>) -> Self {
+        Self::Busy { operation, source: source.into() }
+    }
+
+    /// Says it in the log, the one way that the alarms listen for.
+    pub fn log(&self) {
+        match self {
+            Self::Busy { operation, source } => tracing::warn!(operation, cause = %source, "the store was busy"),
+            Self::Failed { operation, source } => tracing::error!(operation, cause = %source, "the store failed"),
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::body::{self, JSON};
 use super::problem::{self, Problem};
 use super::{AppState, edge};
+use crate::form::{self, FieldError};
 use crate::store::{ConfirmOutcome, SignUpOutcome};
 
 /// `POST /api/v1/sign-ups`: the fields of the form, and `consent` where the form asks for it.
@@ -29,7 +30,11 @@ pub(super) async fn sign_up(State(app): State<AppState>, request: Request) -> Re
 /// `POST /api/v1/confirmations`: the token from the mail's link.
 pub(super) async fn confirm(State(app): State<AppState>, request: Request) -> Result<Response, Problem> {
     let object = read_object(request).await?;
-    let token = object.get("token").and_then(Value::as_str).ok_or_else(problem::unknown_token)?;
+    let token = match object.get("token") {
+        Some(Value::String(token)) => token,
+        None | Some(Value::Null) => return Err(problem::invalid(vec![FieldError::token(&form::Problem::Required)])),
+        Some(_) => return Err(problem::invalid(vec![FieldError::token(&form::Problem::WrongType("text"))])),
+    };
     match app.confirm(token).await? {
         ConfirmOutcome::Confirmed | ConfirmOutcome::AlreadyConfirmed => {
             Ok(answer(StatusCode::OK, &json!({ "status": "confirmed" })))

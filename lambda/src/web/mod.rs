@@ -97,7 +97,7 @@ impl App {
 pub fn router(app: AppState) -> Router {
     Router::new()
         .route("/", get(pages::form))
-        .route("/sign-up", post(pages::sign_up))
+        .route("/sign-up", get(pages::to_form).post(pages::sign_up))
         .route("/sent", get(pages::sent))
         .route("/confirm", get(pages::confirm_page).post(pages::confirm))
         .route("/welcome", get(pages::welcome))
@@ -130,7 +130,5 @@ fn is_api(request: &Request) -> bool {
     request.uri().path().starts_with("/api/")
 }
 
-/// Says in the log, once, what a caller is not told. The chain names operations and AWS's words only.
-fn log_failure(error: &StoreError) {
-    tracing::error!(operation = error.operation, cause = %error.source, "the store failed");
-}
+/// How soon a caller may come back when the table was busy, in seconds.
+const BUSY: u32 = 1;

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::body::{self, BodyError, FORM};
-use super::{App, AppState, edge, log_failure};
+use super::{App, AppState, BUSY, edge};
 use crate::page;
 use crate::store::{ConfirmOutcome, SignUpOutcome, StoreError};
 
@@ -47,8 +47,11 @@ impl Failure {
                 html(StatusCode::PAYLOAD_TOO_LARGE, page)
             }
             Self::Store(error) => {
-                log_failure(&error);
-                html(StatusCode::INTERNAL_SERVER_ERROR, page::failed(&site))
+                error.log();
+                match error {
+                    StoreError::Busy { .. } => later(BUSY, html(StatusCode::SERVICE_UNAVAILABLE, page::busy(&site))),
+                    StoreError::Failed { .. } => html(StatusCode::INTERNAL_SERVER_ERROR, page::failed(&site)),
+                }
             }
         }
     }
@@ -57,6 +60,11 @@ impl Failure {
 /// `GET /`: the form, empty.
 pub(super) async fn form(State(app): State<AppState>) -> Response {
     html(StatusCode::OK, page::form(&app.site(), &app.config.form, &[], &[], None))
+}
+
+/// `GET /sign-up`: the address of a form that was sent, typed in or loaded anew, leads back to the form.
+pub(super) async fn to_form() -> Response {
+    see_other("./")
 }
 
 /// `POST /sign-up`: to the next page, or back to the form with everything that was typed.
@@ -74,7 +82,17 @@ async fn try_sign_up(app: &App, request: Request) -> Result<Response, Failure> {
             return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, page::form(&app.site(), form, &typed, &errors, None)));
         }
     };
-    match app.sign_up(submission, client).await? {
+    let outcome = match app.sign_up(submission, client).await {
+        // What was typed is kept: sending it again is all there is to do.
+        Err(error @ StoreError::Busy { .. }) => {
+            error.log();
+            let notice = "Many people are signing up right now. Please send the form once more in a moment.";
+            let page = page::form(&app.site(), form, &typed, &[], Some(notice));
+            return Ok(later(BUSY, html(StatusCode::SERVICE_UNAVAILABLE, page)));
+        }
+        outcome => outcome?,
+    };
+    match outcome {
         // The same answer for new and known addresses: who has signed up is nobody else's business.
         SignUpOutcome::Accepted(_) | SignUpOutcome::Known(_) => {
             Ok(see_other(if app.confirms() { "sent" } else { "welcome" }))
@@ -86,9 +104,7 @@ async fn try_sign_up(app: &App, request: Request) -> Result<Response, Failure> {
                 if minutes == 1 { "minute" } else { "minutes" }
             );
             let page = page::form(&app.site(), form, &typed, &[], Some(&notice));
-            let mut response = html(StatusCode::TOO_MANY_REQUESTS, page);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after));
-            Ok(response)
+            Ok(later(retry_after, html(StatusCode::TOO_MANY_REQUESTS, page)))
         }
     }
 }
@@ -98,13 +114,15 @@ pub(super) async fn sent(State(app): State<AppState>) -> Response {
     html(StatusCode::OK, page::sent(&app.site()))
 }
 
-/// `GET /confirm?t=`: a page with a button. It changes nothing and does not even ask the store.
+/// `GET /confirm?t=`: a page with a button. It changes nothing and does not even ask the store. Without a
+/// token it leads to the form.
 pub(super) async fn confirm_page(State(app): State<AppState>, request: Request) -> Response {
     let pairs = body::pairs(request.uri().query().unwrap_or_default().as_bytes());
-    let token = pairs.iter().find(|(key, _)| key == "t").map(|(_, token)| token.trim());
-    match token.filter(|token| app.token_user(token).is_some()) {
-        Some(token) => html(StatusCode::OK, page::confirm(&app.site(), token)),
-        None => html(StatusCode::NOT_FOUND, page::unknown_link(&app.site())),
+    let token = pairs.iter().find(|(key, _)| key == "t").map_or("", |(_, token)| token.trim());
+    match token {
+        "" => see_other("./"),
+        token if app.token_user(token).is_some() => html(StatusCode::OK, page::confirm(&app.site(), token)),
+        _ => html(StatusCode::NOT_FOUND, page::unknown_link(&app.site())),
     }
 }
 
@@ -125,7 +143,7 @@ async fn try_confirm(app: &App, request: Request) -> Result<Response, Failure> {
 
 /// `GET /welcome`: the operator's words.
 pub(super) async fn welcome(State(app): State<AppState>) -> Response {
-    html(StatusCode::OK, page::welcome(&app.site(), &app.config.form))
+    html(StatusCode::OK, page::welcome(&app.site(), &app.config))
 }
 
 /// `GET /style.css`
@@ -146,11 +164,16 @@ pub(super) fn wrong_method(app: &App, path: &str) -> Response {
     let page = page::refused(&app.site().at(path), "That does not work here", "Use the form to sign up.");
     let mut response = html(StatusCode::METHOD_NOT_ALLOWED, page);
     let allowed = match path {
-        "/sign-up" => "POST",
-        "/confirm" => "GET, HEAD, POST",
+        "/sign-up" | "/confirm" => "GET, HEAD, POST",
         _ => "GET, HEAD",
     };
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// The same answer, with the time after which to come back.
+fn later(seconds: u32, mut response: Response) -> Response {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 

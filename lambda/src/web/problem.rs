@@ -57,7 +57,7 @@ impl From<BodyError> for Problem {
                 Some("Send a JSON object as `application/json`"),
             ),
             BodyError::TooLarge => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", Some("A body is at most 64 KB"))
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", Some("A body is at most 256 KB"))
             }
         }
     }
@@ -65,7 +65,11 @@ impl From<BodyError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        super::log_failure(&error);
+        error.log();
+        if let StoreError::Busy { .. } = error {
+            let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Busy", Some("Try again in a moment"));
+            return Self { retry_after: Some(super::BUSY), ..problem };
+        }
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", None)
     }
 }

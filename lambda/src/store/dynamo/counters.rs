@@ -1,6 +1,6 @@
 //! Counters: raised once per event, spread over shards, and read by adding the shards up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -9,17 +9,14 @@ use super::DynamoStore;
 use super::item::{self, Item, s};
 use super::transact::{self, Reason, TRIES, Transacted, any_condition, try_again};
 use crate::clock::after;
-use crate::store::{Counters, Event, MARKER, SHARDS, StoreError};
+use crate::store::{Counters, EVENTS_AT_ONCE, Event, MARKER, SHARDS, StoreError};
 
 const RECORD: &str = "record events";
 const READ: &str = "read counters";
 
-/// Events in one transaction: each takes a marker and at most three counters, and a transaction 100 items.
-const EVENTS: usize = 25;
-
 pub(super) async fn record_events(store: &DynamoStore, events: &[Event], now: Timestamp) -> Result<usize, StoreError> {
     let mut new = 0;
-    for chunk in events.chunks(EVENTS) {
+    for chunk in events.chunks(EVENTS_AT_ONCE) {
         let unique: BTreeMap<&str, &Event> = chunk.iter().map(|event| (event.id.as_str(), event)).collect();
         new += record(store, unique.into_values().collect(), now).await?;
     }
@@ -48,7 +45,7 @@ async fn record(store: &DynamoStore, mut events: Vec<&Event>, now: Timestamp) ->
             try_again(RECORD, tried, &token, &reasons).await?;
         }
     }
-    Err(StoreError::new(RECORD, "other workers kept counting the same events"))
+    Err(StoreError::busy(RECORD, "other workers kept counting the same events"))
 }
 
 /// Names what is sent: the time is in the markers, so a later repetition is another request.
@@ -82,7 +79,7 @@ fn items(
 
 pub(super) async fn counters(store: &DynamoStore) -> Result<Counters, StoreError> {
     let mut counters = Counters::default();
-    for item in query(store, None).await? {
+    for item in query(store).await? {
         let read = || Ok::<_, item::BadItem>((item::text(&item, "sk")?, item::number(&item, "n")?));
         let (name, count) = read().map_err(|error| StoreError::new(READ, error))?;
         counters.add(name, u64::try_from(count).unwrap_or(0));
@@ -90,26 +87,15 @@ pub(super) async fn counters(store: &DynamoStore) -> Result<Counters, StoreError
     Ok(counters)
 }
 
-/// The days on which anybody signed up or confirmed, as far as counted.
-pub(super) async fn days(store: &DynamoStore) -> Result<BTreeSet<String>, StoreError> {
-    let items = query(store, Some("day#")).await?;
-    Ok(items.iter().filter_map(|item| item::text(item, "sk").ok()?.split('#').nth(1).map(str::to_owned)).collect())
-}
-
-/// The counters of every shard whose names begin so.
-async fn query(store: &DynamoStore, prefix: Option<&str>) -> Result<Vec<Item>, StoreError> {
+/// The counters of every shard.
+async fn query(store: &DynamoStore) -> Result<Vec<Item>, StoreError> {
     let shard = |shard: u8| {
         let query = store
             .client
             .query()
             .table_name(store.table())
+            .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", s(item::counter_pk(shard)));
-        let query = match prefix {
-            None => query.key_condition_expression("pk = :pk"),
-            Some(prefix) => query
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":prefix", s(prefix)),
-        };
         store.query(READ, query, usize::MAX)
     };
     const { assert!(SHARDS == 4, "one call for each shard") };

@@ -56,6 +56,13 @@ pub(super) fn counter_pk(shard: u8) -> String {
     format!("COUNT#{shard}")
 }
 
+/// The list of days on which anybody signed up, by day.
+pub(super) const DAYS: &str = "DAYS";
+
+pub(super) fn day_key(day: &str) -> Item {
+    key(DAYS.into(), day)
+}
+
 pub(super) fn marker_key(event: &str) -> Item {
     key(format!("SEEN#{event}"), "SEEN")
 }
@@ -126,6 +133,9 @@ pub(super) fn new_mail(sign_up: &NewSignUp, user: UserId) -> Item {
     put("state", s("pending"));
     put("attempts", n(0));
     put("created_at", s(rfc3339(sign_up.now)));
+    if sign_up.state == State::Pending {
+        put("expires_at", n(sign_up.expires_at.as_second()));
+    }
     put("due", s(shard(&sign_up.mail_id.0).to_string()));
     put("due_at", n(after(sign_up.now, STREAM_GRACE).as_millisecond()));
     item
@@ -193,10 +203,6 @@ fn read_consent(item: &Item) -> Result<Option<ConsentGiven>, BadItem> {
 
 pub(super) fn read_user(item: &Item) -> Result<User, BadItem> {
     let listed = read_listed(item)?;
-    let expires_at = match item.get("expires_at") {
-        None => None,
-        Some(_) => Some(Timestamp::from_second(number(item, "expires_at")?).map_err(|_| BadItem("expires_at"))?),
-    };
     Ok(User {
         id: listed.id,
         state: listed.state,
@@ -205,9 +211,14 @@ pub(super) fn read_user(item: &Item) -> Result<User, BadItem> {
         consent: read_consent(item)?,
         created_at: listed.created_at,
         confirmed_at: listed.confirmed_at,
-        expires_at,
+        expires_at: expires_at(item)?,
         mailed_at: time(item, "mailed_at")?,
     })
+}
+
+fn expires_at(item: &Item) -> Result<Option<Timestamp>, BadItem> {
+    let read = |_| Timestamp::from_second(number(item, "expires_at")?).map_err(|_| BadItem("expires_at"));
+    item.get("expires_at").map(read).transpose()
 }
 
 /// A user of the index by day, which holds less than the item.
@@ -236,6 +247,11 @@ pub(super) fn read_leased(id: MailId, item: &Item) -> Result<LeasedMail, BadItem
         base_url: text(item, "base_url")?.into(),
         attempts: u32::try_from(number(item, "attempts")?).map_err(|_| BadItem("attempts"))?,
         created_at: time(item, "created_at")?,
+        expires_at: expires_at(item)?,
+        // Absent until the first such attempt.
+        unanswered: item
+            .get("unanswered")
+            .map_or(Ok(0), |_| u32::try_from(number(item, "unanswered")?).map_err(|_| BadItem("unanswered")))?,
         lease: Timestamp::from_millisecond(number(item, "lease")?).map_err(|_| BadItem("lease"))?,
     })
 }

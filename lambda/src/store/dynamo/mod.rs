@@ -7,6 +7,8 @@ mod outbox;
 mod sign_up;
 mod transact;
 
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -24,11 +26,13 @@ use transact::failed;
 pub struct DynamoStore {
     client: Client,
     table: String,
+    /// The day that was last put on the list of days; shared by clones.
+    noted: Arc<Mutex<String>>,
 }
 
 impl DynamoStore {
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+        Self { client, table: table.into(), noted: Arc::default() }
     }
 
     fn table(&self) -> &str {

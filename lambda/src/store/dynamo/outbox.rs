@@ -33,9 +33,15 @@ pub(super) async fn lease_mail(
         .expression_attribute_values(":zero", n(0))
         .expression_attribute_values(":pending", s("pending"))
         .return_values(ReturnValue::AllNew);
-    match conditional(LEASE, update).await? {
-        Some(item) => item::read_leased(id, &item).map(Some).map_err(|error| StoreError::new(LEASE, error)),
-        None => Ok(None),
+    let Some(item) = conditional(LEASE, update).await? else { return Ok(None) };
+    match item::read_leased(id, &item) {
+        Ok(leased) => Ok(Some(leased)),
+        Err(error) => {
+            // It would come back for good: nobody can ever send it.
+            tracing::error!(mail = %id, outcome = "dead", %error, "mail");
+            finish(store, id, lease_until(now), &MailEnd::Dead("unreadable".into()), now).await?;
+            Ok(None)
+        }
     }
 }
 
@@ -45,9 +51,19 @@ pub(super) async fn finish_mail(
     end: &MailEnd,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    finish(store, mail.id, mail.lease, end, now).await
+}
+
+async fn finish(
+    store: &DynamoStore,
+    id: MailId,
+    lease: Timestamp,
+    end: &MailEnd,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let done = |state: &str| {
         // What the person can be known by goes as soon as it is of no more use.
-        update(store, mail.id, "SET #state = :state, #ttl = :ttl, #ended_at = :at REMOVE #due, #due_at, #lease, #to")
+        update(store, id, "SET #state = :state, #ttl = :ttl, #ended_at = :at REMOVE #due, #due_at, #lease, #to")
             .set_expression_attribute_names(names(&["state", "ttl", "ended_at", "due", "due_at", "lease", "to"]))
             .expression_attribute_values(":state", s(state))
             .expression_attribute_values(":ttl", n(after(now, TRACE).as_second()))
@@ -55,9 +71,13 @@ pub(super) async fn finish_mail(
     };
     let update = match end {
         MailEnd::Sent => done("sent"),
-        MailEnd::Later(due) => update(store, mail.id, "SET #due_at = :due_at REMOVE #lease")
+        MailEnd::Later(due) => update(store, id, "SET #due_at = :due_at REMOVE #lease")
             .set_expression_attribute_names(names(&["due_at", "lease"]))
             .expression_attribute_values(":due_at", n(due.as_millisecond())),
+        MailEnd::Unanswered(due) => update(store, id, "SET #due_at = :due_at REMOVE #lease ADD #unanswered :one")
+            .set_expression_attribute_names(names(&["due_at", "lease", "unanswered"]))
+            .expression_attribute_values(":due_at", n(due.as_millisecond()))
+            .expression_attribute_values(":one", n(1)),
         MailEnd::Dead(reason) => {
             let done = done("dead");
             let expression = done.get_update_expression().clone().unwrap_or_default();
@@ -68,7 +88,7 @@ pub(super) async fn finish_mail(
     };
     let update = update
         .condition_expression("#lease = :lease")
-        .expression_attribute_values(":lease", n(mail.lease.as_millisecond()))
+        .expression_attribute_values(":lease", n(lease.as_millisecond()))
         .return_values(ReturnValue::None);
     conditional(FINISH, update).await.map(|done| done.is_some())
 }
@@ -89,7 +109,9 @@ pub(super) async fn due_mails(
         .expression_attribute_values(":shard", s(shard.to_string()))
         .expression_attribute_values(":now", n(now.as_millisecond()));
     let items = store.query(LIST_DUE, query, usize::from(limit)).await?;
-    items.iter().map(item::mail_id).collect::<Result<_, _>>().map_err(|error| StoreError::new(LIST_DUE, error))
+    // An item under a name that is no mail's must not keep the others of its shard.
+    let read = |item| item::mail_id(item).inspect_err(|error| tracing::warn!(%error, "a due item is no mail")).ok();
+    Ok(items.iter().filter_map(read).collect())
 }
 
 fn update(store: &DynamoStore, id: MailId, expression: &str) -> UpdateItemFluentBuilder {

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::DynamoStore;
 use super::item::{self, s};
 use super::transact::{self, Reason, TRIES, Transacted, UpdateItem, any_condition, try_again};
-use crate::clock::hour;
+use crate::clock::{day, hour};
 use crate::sign_up::{NewSignUp, State, User, UserId};
 use crate::store::{ConfirmOutcome, Known, SignUpOutcome, StoreError, until_next_hour};
 
@@ -18,6 +18,8 @@ const CONFIRM: &str = "confirm";
 const BUDGET_TRACE: i64 = 2 * 3_600;
 
 pub(super) async fn sign_up(store: &DynamoStore, sign_up: &NewSignUp) -> Result<SignUpOutcome, StoreError> {
+    // Before the transaction, so that no user is ever on a day that is not listed.
+    store.note_day(SIGN_UP, &day(sign_up.now)).await?;
     let limited = SignUpOutcome::RateLimited { retry_after: until_next_hour(sign_up.now) };
     // A lock whose user is gone, which may be replaced.
     let mut orphan = None;
@@ -40,7 +42,7 @@ pub(super) async fn sign_up(store: &DynamoStore, sign_up: &NewSignUp) -> Result<
             orphan = Some(holder);
             continue;
         };
-        let known = Known::of(&user, sign_up.now);
+        let known = Known::of(&user, sign_up);
         let token = format!("{}-k{tried}", sign_up.mail_id);
         let items = known_items(store, sign_up, &user, known)?;
         let budgets = items.len() - sign_up.budgets.len();
@@ -56,7 +58,7 @@ pub(super) async fn sign_up(store: &DynamoStore, sign_up: &NewSignUp) -> Result<
             try_again(SIGN_UP, tried, &token, &reasons).await?;
         }
     }
-    Err(StoreError::new(SIGN_UP, "the address's sign-up kept changing"))
+    Err(StoreError::busy(SIGN_UP, "the address's sign-up kept changing"))
 }
 
 /// Whose the lock is: from the cancelled transaction, or read when it came without. `None` when it is gone.
@@ -108,46 +110,61 @@ fn known_items(
 ) -> Result<Vec<TransactWriteItem>, StoreError> {
     let table = store.table();
     let mut items = Vec::new();
-    if known != Known::Confirmed {
-        items.push(replace_fields(store, sign_up, user, known)?);
-        items.push(
-            UpdateItem::new(table, item::lock_key(&sign_up.address), "SET #ttl = :ttl")
-                .only_if("#id = :id")
-                .names(&["ttl", "id"])
-                .value(":ttl", item::n(sign_up.keep_until.as_second()))
-                .value(":id", s(user.id.to_string()))
-                .build(SIGN_UP)?,
-        );
-    }
-    if known == Known::MailedAgain {
+    if known.changes() {
+        items.push(replace_user(store, sign_up, user, known)?);
+        let lock = item::lock_key(&sign_up.address);
+        let lock = if known == Known::Promoted {
+            UpdateItem::new(table, lock, "REMOVE #ttl")
+        } else {
+            UpdateItem::new(table, lock, "SET #ttl = :ttl").value(":ttl", item::n(sign_up.keep_until.as_second()))
+        };
+        items
+            .push(lock.only_if("#id = :id").names(&["ttl", "id"]).value(":id", s(user.id.to_string())).build(SIGN_UP)?);
         items.push(transact::put(SIGN_UP, table, item::new_mail(sign_up, user.id), |put| put)?);
     }
     items.extend(budgets(store, sign_up)?);
     Ok(items)
 }
 
-fn replace_fields(
+/// The user with the fields of the new submission: pending for longer, or confirmed.
+fn replace_user(
     store: &DynamoStore,
     sign_up: &NewSignUp,
     user: &User,
     known: Known,
 ) -> Result<TransactWriteItem, StoreError> {
-    let mailed_at = if known == Known::MailedAgain { sign_up.now } else { user.mailed_at };
-    let mut update = String::from(
-        "SET #email = :email, #fields = :fields, #expires_at = :expires_at, #ttl = :ttl, #mailed_at = :mailed_at",
-    );
-    update += if sign_up.consent.is_some() { ", #consent = :consent" } else { " REMOVE #consent" };
-    let mut item = UpdateItem::new(store.table(), item::user_key(user.id), &update)
+    let promoted = known == Known::Promoted;
+    let mut set = String::from("SET #email = :email, #fields = :fields, #mailed_at = :now");
+    let mut remove = Vec::new();
+    if promoted {
+        set += ", #state = :confirmed, #confirmed_at = :now";
+        remove.extend(["#expires_at", "#ttl"]);
+    } else {
+        set += ", #expires_at = :expires_at, #ttl = :ttl";
+    }
+    if sign_up.consent.is_some() {
+        set += ", #consent = :consent";
+    } else {
+        remove.push("#consent");
+    }
+    if !remove.is_empty() {
+        set = format!("{set} REMOVE {}", remove.join(", "));
+    }
+    let mut item = UpdateItem::new(store.table(), item::user_key(user.id), &set)
         // The last mail's time as read: of two at once, only one may mail again.
         .only_if("#state = :pending AND #mailed_at = :was_mailed_at")
-        .names(&["email", "fields", "expires_at", "ttl", "mailed_at", "consent", "state"])
+        .names(&["email", "fields", "mailed_at", "expires_at", "ttl", "consent", "state"])
         .value(":email", s(&sign_up.email))
         .value(":fields", item::fields(&sign_up.fields))
-        .value(":expires_at", item::n(sign_up.expires_at.as_second()))
-        .value(":ttl", item::n(sign_up.keep_until.as_second()))
-        .value(":mailed_at", s(crate::clock::rfc3339(mailed_at)))
+        .value(":now", s(crate::clock::rfc3339(sign_up.now)))
         .value(":was_mailed_at", s(crate::clock::rfc3339(user.mailed_at)))
         .value(":pending", s(State::Pending.name()));
+    item = if promoted {
+        item.names(&["confirmed_at"]).value(":confirmed", s(State::Confirmed.name()))
+    } else {
+        item.value(":expires_at", item::n(sign_up.expires_at.as_second()))
+            .value(":ttl", item::n(sign_up.keep_until.as_second()))
+    };
     if let Some(consent) = &sign_up.consent {
         item = item.value(":consent", item::consent(consent));
     }
@@ -210,5 +227,5 @@ pub(super) async fn confirm(store: &DynamoStore, id: UserId, now: Timestamp) -> 
             Transacted::Cancelled(reasons) => try_again(CONFIRM, tried, &token, &reasons).await?,
         }
     }
-    Err(StoreError::new(CONFIRM, "the sign-up kept changing"))
+    Err(StoreError::busy(CONFIRM, "the sign-up kept changing"))
 }

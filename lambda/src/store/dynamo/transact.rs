@@ -105,7 +105,7 @@ pub(super) async fn try_again(
         }
     }
     if tried + 1 >= TRIES {
-        return Err(StoreError::new(operation, "other requests held the same items for too long"));
+        return Err(StoreError::busy(operation, "other requests held the same items for too long"));
     }
     pause(tried, token).await;
     Ok(())
@@ -124,7 +124,21 @@ pub(super) fn failed<E>(operation: &'static str, error: SdkError<E>) -> StoreErr
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    StoreError::new(operation, describe(&error))
+    let busy = error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_busy);
+    let cause = describe(&error);
+    if busy { StoreError::busy(operation, cause) } else { StoreError::new(operation, cause) }
+}
+
+/// Whether DynamoDB's code means that the same request will be taken in a moment.
+fn is_busy(code: &str) -> bool {
+    matches!(
+        code,
+        "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "ThrottlingException"
+            | "TransactionConflictException"
+            | "TransactionInProgressException"
+    )
 }
 
 /// An update under construction; every name in the expressions is escaped, since many are reserved words.

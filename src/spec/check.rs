@@ -129,7 +129,9 @@ fn check_form(spec: &Spec, problems: &mut Problems) {
         problems.text(&path.key("intro"), intro, 1_000);
     }
     problems.text(&path.key("success").key("title"), &form.success.title, 120);
-    problems.text(&path.key("success").key("message"), &form.success.message, 1_000);
+    if let Some(message) = &form.success.message {
+        problems.text(&path.key("success").key("message"), message, 1_000);
+    }
     if let Some(consent) = &form.consent {
         problems.text(&path.key("consent").key("text"), &consent.text, 1_000);
         problems.text(&path.key("consent").key("version"), &consent.version, 40);

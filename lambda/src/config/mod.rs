@@ -1,0 +1,229 @@
+//! What the operator declared: the part of the spec that the service itself needs.
+//!
+//! `signupctl` reads it from YAML, checks it, and puts it into the bundle as `service.json`; the
+//! function reads it once, at init. It holds no secret and no AWS name: those come from the
+//! environment (`crate::env`). Parsing here accepts the shape; `signupctl`'s spec checks judge the sense.
+
+mod duration;
+mod form;
+
+use std::fmt;
+
+use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use duration::Duration;
+pub use form::{Bound, Choice, Consent, Field, FieldType, Form, Rule, Success};
+
+/// Everything the service shows, checks and says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceConfig {
+    /// Name of the service: lower-case letters, digits and hyphens, at most 32 characters.
+    pub service: String,
+    pub email: Email,
+    pub form: Form,
+    #[serde(default)]
+    pub branding: Branding,
+    #[serde(default)]
+    pub confirmation: Confirmation,
+    #[serde(default)]
+    pub security: Security,
+    /// How long a sign-up that nobody confirmed is kept.
+    pub retention: Duration,
+}
+
+impl ServiceConfig {
+    /// The name a person knows the operator by: as declared, or the sender's, or the service's in words.
+    pub fn brand(&self) -> String {
+        let declared = self.branding.name.as_ref().or(self.email.from_name.as_ref());
+        declared.cloned().unwrap_or_else(|| {
+            let word = |word: &str| {
+                let mut letters = word.chars();
+                letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+            };
+            self.service.split('-').filter(|part| !part.is_empty()).map(word).collect::<Vec<_>>().join(" ")
+        })
+    }
+
+    /// What a person reads in the end: as declared, or that the address is confirmed, where it had to be.
+    pub fn success_message(&self) -> &str {
+        self.form.success.message.as_deref().unwrap_or(match self.confirmation.mode {
+            ConfirmationMode::DoubleOptIn => "Your address is confirmed. Thank you for signing up.",
+            ConfirmationMode::None => "Thank you for signing up.",
+        })
+    }
+}
+
+/// Who the mail comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Email {
+    /// The sender's address. Its identity must be verified in SES before mail is delivered.
+    pub from: String,
+    /// The name shown beside the address; when absent, the one that pages and mails show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_name: Option<String>,
+    /// Where answers go; the sender when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+}
+
+/// How the page and the mail look.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Branding {
+    /// The name a person knows you by; when absent, the sender's name or the service's in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Accent colour as `#rrggbb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<String>,
+}
+
+/// What must happen before a sign-up counts: `confirmation: none`, or `{mode: double_opt_in, expires: 24h}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Confirmation {
+    pub mode: ConfirmationMode,
+    /// How long the link in the mail works.
+    pub expires: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmationMode {
+    /// The person confirms from the mail they receive.
+    #[default]
+    DoubleOptIn,
+    /// Signed up at once; a welcome mail is sent instead.
+    None,
+}
+
+impl Default for Confirmation {
+    fn default() -> Self {
+        Self { mode: ConfirmationMode::default(), expires: Duration::hours(24) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Confirmation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Full {
+            #[serde(default)]
+            mode: ConfirmationMode,
+            expires: Option<Duration>,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Confirmation;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`none`, `double_opt_in`, or `mode` and `expires`")
+            }
+
+            fn visit_str<E: de::Error>(self, mode: &str) -> Result<Confirmation, E> {
+                let mode = ConfirmationMode::deserialize(de::value::StrDeserializer::<E>::new(mode))?;
+                Ok(Confirmation { mode, ..Confirmation::default() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Confirmation, A::Error> {
+                let full = Full::deserialize(MapAccessDeserializer::new(map))?;
+                let expires = full.expires.unwrap_or(Confirmation::default().expires);
+                Ok(Confirmation { mode: full.mode, expires })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// Who may call, and how often.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Security {
+    /// Origins of other sites whose pages may post to the API, such as `https://www.example.com`.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
+    #[serde(default)]
+    pub budgets: Budgets,
+}
+
+/// Ceilings against floods. Only accepted sign-ups count; a typo corrected costs nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budgets {
+    /// Sign-ups of one address in an hour.
+    pub address_per_hour: u32,
+    /// Sign-ups from one client address in an hour.
+    pub ip_per_hour: u32,
+    /// Requests a second that the API takes in steady state.
+    pub requests_per_second: u32,
+    /// Requests that the API takes at once, above the steady rate.
+    pub burst: u32,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { address_per_hour: 5, ip_per_hour: 60, requests_per_second: 50, burst: 100 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_reads_back_as_written() {
+        for text in ["90s", "30m", "24h", "7d"] {
+            let written = Duration::parse(text).map(|duration| duration.to_string());
+            let whole_days = if text == "24h" { "1d" } else { text };
+            assert_eq!(written.as_deref(), Some(whole_days));
+        }
+        for text in ["", "h", "0h", "-1h", "1.5h", "24", "24 h", "99999d", "1w", "١h"] {
+            assert_eq!(Duration::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_derived_from_the_name() {
+        let field: Field = serde_json::from_str(r#"{"name":"full_name","type":"text"}"#).expect("a field");
+        assert_eq!(field.label(), "Full name");
+    }
+
+    #[test]
+    fn a_brand_is_declared_or_the_senders_or_the_services_but_never_the_forms_title() {
+        let mut config: ServiceConfig = serde_json::from_value(serde_json::json!({
+            "service": "garden-club-2", "email": { "from": "a@example.com", "from_name": "Ada" }, "retention": "7d",
+            "branding": { "name": "The Garden Club" }, "form": { "title": "Join us", "fields": [] },
+        }))
+        .expect("a configuration");
+        assert_eq!(config.brand(), "The Garden Club");
+        config.branding.name = None;
+        assert_eq!(config.brand(), "Ada");
+        config.email.from_name = None;
+        assert_eq!(config.brand(), "Garden Club 2");
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_confirmation_that_was_not_asked_for() {
+        let mut config: ServiceConfig = serde_json::from_value(serde_json::json!({
+            "service": "x", "email": { "from": "a@example.com" }, "retention": "7d",
+            "form": { "title": "Join us", "fields": [] },
+        }))
+        .expect("a configuration");
+        assert!(config.success_message().contains("confirmed"));
+        config.confirmation.mode = ConfirmationMode::None;
+        assert_eq!(config.success_message(), "Thank you for signing up.");
+        config.form.success.message = Some("You are in.".into());
+        assert_eq!(config.success_message(), "You are in.");
+    }
+
+    #[test]
+    fn confirmation_is_a_word_or_a_map() {
+        let read = |json: &str| serde_json::from_str::<Confirmation>(json).map_err(|error| error.to_string());
+        assert_eq!(read(r#""none""#).expect("a word").mode, ConfirmationMode::None);
+        assert_eq!(read(r#"{"expires":"2h"}"#).expect("a map").expires, Duration::hours(2));
+        assert!(read(r#""maybe""#).expect_err("no mode").contains("double_opt_in"));
+        assert!(read(r#"{"expire":"2h"}"#).expect_err("no key").contains("unknown field `expire`"));
+    }
+}

@@ -18,6 +18,7 @@ pub struct Cli {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The spec
     #[arg(short, long, global = true, value_name = "FILE", default_value = "signup.yaml")]

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.global.json, cli.global.color, cli.global.yes);
     log_to_stderr(cli.global.verbose, &output);
+    let profile = cli.global.profile.clone();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
             outcome = run(cli, output) => outcome,
             // What was started in AWS goes on; dropping `run` only stops watching it.
             _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted", "interrupted")
-                .cause("what was begun in AWS goes on there")
+                .cause("whatever was begun in AWS goes on there")
                 .hint("run the same command again: it follows what goes on, and finishes the rest")
                 .exit(Exit::Interrupted)),
         }
@@ -47,7 +48,12 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match exit {
         Ok(exit) => ExitCode::from(exit as u8),
-        Err(failure) => {
+        Err(mut failure) => {
+            if let ("no_credentials", Some(profile)) = (failure.code, &profile) {
+                failure.message = format!("the profile `{profile}` gives no AWS credentials");
+                failure.hint =
+                    Some("see `aws configure list-profiles`; `aws sso login` renews those of a single sign-on".into());
+            }
             if failure.exit == Exit::Interrupted && output.terminal {
                 // The terminal has echoed `^C`.
                 output.note("");

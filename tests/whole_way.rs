@@ -103,6 +103,8 @@ fn a_spec_becomes_a_service_and_goes_again() {
     let again = http::post_json(&format!("{endpoint}/api/v1/sign-ups"), &body);
     assert_eq!((again.status, again.json()["status"].as_str()), (202, Some("confirmation_sent")), "{again:?}");
     assert_eq!(users(&sandbox).len(), 1);
+    let refused = sandbox.run(&["users", "list", "--local", "--after", "nowhere"]);
+    assert_eq!(refused.status.code(), Some(2));
 
     // Deploying again changes nothing, asks little and makes no change set.
     let stacks = ["registration-data", "registration-workers", "registration-web"];
@@ -214,7 +216,13 @@ fn a_sender_that_was_begun_goes_with_the_service() {
         sandbox.write("signup.yaml", spec.replace("hello@example.com", sender));
         sandbox.ok(&["deploy", "--local", "--yes"]);
     }
-    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
+    // A second service sends from the same address: the first leaves the identity to it.
+    let second = spec.replace("service: waitlist", "service: second").replace("hello@example.com", "other@example.com");
+    sandbox.write("second.yaml", second);
+    sandbox.ok(&["deploy", "--local", "--yes", "-f", "second.yaml"]);
+    let receipt = sandbox.json(&["destroy", "--delete-data", "--local", "--yes"]);
+    assert!(receipt["kept"].to_string().contains("other@example.com"), "{receipt}");
+    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes", "-f", "second.yaml"]);
     assert_eq!(account.resources(), ["identity before@example.com"]);
 }
 

@@ -100,7 +100,7 @@ fn base_url(public_url: &str, endpoint: Option<&str>) -> String {
     let public_url = public_url.trim_end_matches('/');
     let host = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
     match (endpoint, host.split_once(".execute-api.")) {
-        (Some(endpoint), Some((api, _))) => format!("{endpoint}/_aws/execute-api/{api}/$default"),
+        (Some(endpoint), Some((api, _))) => format!("{endpoint}/_aws/execute-api/{api}/%24default"),
         _ => public_url.to_owned(),
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn links_lead_to_the_emulator_when_there_is_one() {
         let environment = web(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4566/")]).expect("complete");
-        assert_eq!(environment.base_url.as_deref(), Some("http://127.0.0.1:4566/_aws/execute-api/abc123/$default"));
+        assert_eq!(environment.base_url.as_deref(), Some("http://127.0.0.1:4566/_aws/execute-api/abc123/%24default"));
     }
 
     #[test]

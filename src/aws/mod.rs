@@ -121,10 +121,15 @@ impl Aws {
         aws_sdk_sts::Client::new(&self.config)
     }
 
+    /// The Region, or that it is the emulator's.
+    pub fn place(&self) -> String {
+        if self.is_local() { format!("the local AWS ({})", self.region) } else { self.region.clone() }
+    }
+
     /// Account and Region for a question, so that nobody answers for the wrong one. One request.
     pub async fn describe(&self) -> Outcome<String> {
         if self.is_local() {
-            return Ok("the local AWS".to_owned());
+            return Ok(self.place());
         }
         let identity = self.sts().get_caller_identity().send().await;
         let identity = identity.map_err(|error| explain("the account cannot be told", error))?;

@@ -200,25 +200,29 @@ fn render(context: &Context, spec: &Spec, report: &Report, endpoint: Option<&str
     }
     lines.push(format!("{} `{}` is deployed ({seconds:.1} s)", output.green("✓"), report.service));
     lines.push(format!("\n  form   {url}"));
-    let arguments = context.arguments();
+    let users = context.command("users list");
     match (context.global.local, report.sender) {
-        (true, _) => lines.push(format!("  mail   signupctl local inbox\n  users  signupctl users list{arguments}")),
+        (true, _) => lines.push(format!("  mail   {}\n  users  {users}", context.command("local inbox"))),
         (false, Some(Sender::Pending)) => lines.push(format!(
             "\n{} no mail goes out yet: SES waits until `{}` is verified.\n  Open the link in the mail that AWS has sent there.",
             output.yellow("!"),
             spec.email.from
         )),
-        _ => lines.push(format!("  users  signupctl users list{arguments}")),
+        _ => lines.push(format!("  users  {users}")),
     }
     if let (Some(domain), Some(Proof { ok: false, .. })) = (&spec.domain, report.proof) {
         lines.push(format!(
-            "\n{} `{}` does not lead to the service yet: point it at the `DomainTarget` of `signupctl outputs{arguments}`.",
+            "\n{} `{}` does not lead to the service yet: point it at the `DomainTarget` of `{}`.",
             output.yellow("!"),
-            domain.name
+            domain.name,
+            context.command("outputs")
         ));
     }
     if context.global.local {
-        lines.push(format!("\nNext: open the form and sign up; the mail is in the inbox.\n`signupctl destroy{arguments}` takes it down."));
+        lines.push(format!(
+            "\nNext: open the form and sign up; the mail is in the inbox.\n`{}` takes it down.",
+            context.command("destroy")
+        ));
     }
     lines.join("\n")
 }

@@ -63,11 +63,13 @@ async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedSta
     if output.yes || (stacks.is_empty() && !delete_data) {
         return Ok(());
     }
-    let what = match delete_data {
-        true => output.red("the service and all its sign-ups, for good"),
-        false => "the service; its sign-ups stay".to_owned(),
-    };
-    output.note(format!("This deletes {what}: `{}` in {}.", spec.service, aws.describe().await?));
+    let place = aws.describe().await?;
+    output.note(match delete_data {
+        true => {
+            format!("This deletes `{}` from {place}, {}.", spec.service, output.red("and all its sign-ups, for good"))
+        }
+        false => format!("This deletes `{}` from {place}. Its sign-ups stay.", spec.service),
+    });
     if output.ask("Type the service's name to go on: ").await? == spec.service {
         return Ok(());
     }
@@ -104,7 +106,10 @@ async fn delete_data(
     data::delete(aws, &key_prefix, &retained, progress).await?;
     receipt.deleted.extend(retained.iter().map(ToString::to_string));
     receipt.deleted.extend(keys::delete(aws, &key_prefix).await?.into_iter().map(|key| format!("key `{key}`")));
-    let released = sender::release(aws, &spec.service, &key_prefix).await?;
+    let (released, shared) = sender::release(aws, &spec.service, &key_prefix).await?;
+    receipt.kept.extend(
+        shared.into_iter().map(|address| format!("identity `{address}` in SES, which another service sends from")),
+    );
     receipt
         .deleted
         .extend(released.into_iter().map(|address| format!("identity `{address}` in SES, begun by this service")));
@@ -114,22 +119,25 @@ async fn delete_data(
 fn render(context: &Context, receipt: &Receipt) -> String {
     let output = &context.output;
     if receipt.deleted.is_empty() && receipt.kept.is_empty() {
-        return format!("there was nothing to delete: `{}` is not deployed here", receipt.service);
+        return format!("nothing to delete: `{}` is not deployed here", receipt.service);
     }
     let mut lines = Vec::new();
     match receipt.deleted.is_empty() {
-        true => lines.push(format!("nothing was left to delete of `{}`", receipt.service)),
-        false => lines.push(format!("deleted of `{}`", receipt.service)),
+        true => lines.push("nothing left to delete".to_owned()),
+        false => lines.push("deleted".to_owned()),
     }
     lines.extend(receipt.deleted.iter().map(|what| format!("  {} {what}", output.dim("-"))));
     if !receipt.kept.is_empty() {
         lines.push("kept".into());
         lines.extend(receipt.kept.iter().map(|what| format!("  {} {what}", output.green("="))));
+    }
+    if let Some(costs) = receipt.costs {
+        lines.push(format!("what it costs from now on: {costs}"));
         lines.push(format!(
-            "costs from now on: {}\n`signupctl deploy{arguments}` brings the service back with its users; `signupctl destroy --delete-data{arguments}` deletes these too",
-            receipt.costs.unwrap_or("nothing"),
-            arguments = context.arguments(),
+            "`{}` brings the service back with its users, at a new address unless it has a domain",
+            context.command("deploy")
         ));
+        lines.push(format!("`{}` deletes these too", context.command("destroy --delete-data")));
     }
     lines.join("\n")
 }

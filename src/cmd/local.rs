@@ -75,12 +75,8 @@ async fn show_inbox(context: &Context, open: Option<usize>) -> Outcome<()> {
             _ = write!(text, "\n{:9}{value}", format!("{name}:"));
         }
         _ = write!(text, "\n\n{}\n", mail.text.trim_end());
-        if open.is_none() {
-            for link in mail.links() {
-                _ = write!(text, "\n{}", context.output.bold(link));
-            }
-        } else {
-            _ = write!(text, "\n{}\n", mail.html);
+        for link in mail.links() {
+            _ = write!(text, "\n{}", context.output.bold(link));
         }
     }
     context.output.text(text.trim_start_matches('\n'));

@@ -59,19 +59,34 @@ impl Context {
         .await
     }
 
-    /// The words that name this service on a command line, for hints.
-    pub fn arguments(&self) -> String {
-        let mut words = String::new();
+    /// A command line for this very service, for hints: `signupctl users list --local`.
+    pub fn command(&self, command: &str) -> String {
+        // Cargo tells what it runs; whoever has not installed the program runs it that way.
+        let program = if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --" } else { "signupctl" };
+        let mut words = vec![program.to_owned(), command.to_owned()];
         if self.global.local {
-            words.push_str(" --local");
+            words.push("--local".to_owned());
         }
-        if self.global.file.as_os_str() != "signup.yaml" {
-            words.push_str(&format!(" -f {}", self.global.file.display()));
-        }
-        if let Some(environment) = &self.global.env {
-            words.push_str(&format!(" -e {environment}"));
-        }
-        words
+        let file = self.global.file.display().to_string();
+        let file = (file != "signup.yaml").then_some(file);
+        let flags = [
+            ("-f", &file),
+            ("-e", &self.global.env),
+            ("--profile", &self.global.profile),
+            ("--region", &self.global.region),
+        ];
+        words.extend(flags.iter().filter_map(|(flag, value)| Some(format!("{flag} {}", quoted((*value).as_ref()?)))));
+        words.join(" ")
+    }
+}
+
+/// As a shell takes it for one word.
+pub fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,~".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -85,11 +100,11 @@ pub fn endpoint(aws: &Aws, outputs: &Outputs) -> Option<String> {
 }
 
 /// The outputs of the data stack, without which there is nothing to read.
-pub fn data_outputs<'a>(context: &Context, stacks: &'a DeployedStacks, spec: &Spec) -> Outcome<&'a Outputs> {
+pub fn data_outputs<'a>(context: &Context, aws: &Aws, stacks: &'a DeployedStacks, spec: &Spec) -> Outcome<&'a Outputs> {
     let outputs = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
     outputs.ok_or_else(|| {
-        Failure::new("not_deployed", format!("the service `{}` is not deployed here", spec.service))
-            .hint(format!("run `signupctl deploy{}`", context.arguments()))
+        Failure::new("not_deployed", format!("the service `{}` is not deployed in {}", spec.service, aws.place()))
+            .hint(format!("run `{}`", context.command("deploy")))
     })
 }
 

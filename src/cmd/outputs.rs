@@ -10,7 +10,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
     let stacks = stack::read_all(&aws, &spec.service).await?;
-    data_outputs(context, &stacks, &spec)?;
+    data_outputs(context, &aws, &stacks, &spec)?;
     let mut all: BTreeMap<String, String> = stacks.values().flat_map(|stack| stack.outputs.clone()).collect();
     if let Some(endpoint) = endpoint(&aws, &all) {
         all.insert("Endpoint".into(), endpoint);

@@ -52,12 +52,12 @@ pub async fn run(context: &Context, arguments: cli::Plan) -> Outcome<Exit> {
     if let Some(stack) = stacks.values().find(|stack| matches!(stack.state, State::Busy | State::Stuck)) {
         return Err(Failure::new("stack_busy", format!("`{}` is {}", stack.name, stack.status.as_str()))
             .cause("what it will be like afterwards is not known yet")
-            .hint(format!("`signupctl deploy{}` follows it to its end, and goes on from there", context.arguments())));
+            .hint(format!("`{}` follows it to its end, and goes on from there", context.command("deploy"))));
     }
     let staged = stage::stage(&aws, &spec, &stacks, &bundle.artifact).await?;
     staged.discard(&aws).await?;
     let changed = staged.plan.changes_anything();
-    context.output.text(staged.plan.render(&context.output));
+    context.output.text(format!("{}\n{}", staged.plan.render(&context.output), staged.plan.summary()));
     context.output.object(&json!({
         "service": spec.service, "region": aws.region, "changes": changed, "stacks": staged.plan.stacks,
         "api_calls": aws.calls(), "duration_ms": context.output.started.elapsed().as_millis(),

@@ -15,7 +15,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     let aws = context.aws(&spec).await?;
     let stacks = stack::read_all(&aws, &spec.service).await?;
     if stacks.is_empty() {
-        data_outputs(context, &stacks, &spec)?;
+        data_outputs(context, &aws, &stacks, &spec)?;
     }
     let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(&aws, &stack.outputs));
     let health = async {

@@ -1,19 +1,26 @@
 //! `users`: the people who signed up, read by the same store that the service writes with.
 
 use serde::Serialize;
+use signup_service::sign_up::UserId;
 use signup_service::store::{DynamoStore, ListUsers, Store, StoreError};
 
-use super::{Context, data_outputs};
+use super::{Context, data_outputs, quoted};
 use crate::cli::Users;
 use crate::engine::stack;
 use crate::error::{Exit, Failure, Outcome};
 
 pub async fn run(context: &Context, command: Users) -> Outcome<Exit> {
     let Users::List { limit, after } = command;
+    if let Some(after) = &after
+        && !is_cursor(after)
+    {
+        return Err(Failure::usage("bad_cursor", format!("`{after}` is no place to go on from"))
+            .hint("pass what an earlier page printed behind `--after`, or its `next`"));
+    }
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
     let stacks = stack::read_all(&aws, &spec.service).await?;
-    let table = data_outputs(context, &stacks, &spec)?.get("TableName").cloned().unwrap_or_default();
+    let table = data_outputs(context, &aws, &stacks, &spec)?.get("TableName").cloned().unwrap_or_default();
     let store = DynamoStore::new(aws.dynamodb(), table);
     let query = ListUsers { limit, cursor: after };
     let page = store.list_users(&query).await.map_err(|error| store_failure(&error))?;
@@ -34,11 +41,18 @@ pub async fn run(context: &Context, command: Users) -> Outcome<Exit> {
         lines = "nobody has signed up yet".to_owned();
     }
     if let Some(next) = &page.next {
-        lines.push_str(&format!("\n\nmore: signupctl users list{} --after '{next}'", context.arguments()));
+        let more = context.command("users list");
+        lines.push_str(&format!("\n\nmore: {more} --limit {limit} --after {}", quoted(next)));
     }
     context.output.text(lines);
     context.output.object(&page);
     Ok(Exit::Done)
+}
+
+/// A time and an ID, as a page's `next` tells them.
+fn is_cursor(text: &str) -> bool {
+    let parts = text.split_once('#').map(|(time, id)| (time.parse::<jiff::Timestamp>(), UserId::parse(id)));
+    matches!(parts, Some((Ok(_), Some(_))))
 }
 
 /// A failed read of the table in the house's words.

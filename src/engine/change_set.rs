@@ -53,7 +53,8 @@ pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pac
         .send()
         .await;
     let created = created.map_err(|error| {
-        if service_message(&error).contains("_IN_PROGRESS") {
+        let busy = service_message(&error).contains("_IN_PROGRESS");
+        if busy || service_code(&error) == Some("AlreadyExistsException") {
             return overtaken(&desired.stack);
         }
         explain(format!("the change set for `{}` cannot be made", desired.stack), error)

@@ -100,6 +100,20 @@ impl Plan {
         self.stacks.iter().any(|stack| stack.action != Action::Keep)
     }
 
+    /// How much there is to do, in one line.
+    pub fn summary(&self) -> String {
+        if !self.changes_anything() {
+            return "nothing to do".to_owned();
+        }
+        let count =
+            |verb| self.stacks.iter().flat_map(|stack| &stack.changes).filter(|change| change.verb == verb).count();
+        let parts =
+            [(Verb::Add, "add"), (Verb::Modify, "change"), (Verb::Replace, "replace"), (Verb::Remove, "remove")];
+        let parts = parts.map(|(verb, word)| (count(verb), word));
+        let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} to {word}"));
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
     /// The plan as text, a line per resource.
     pub fn render(&self, output: &Output) -> String {
         let mut text = String::new();

@@ -78,6 +78,7 @@ impl Progress {
         });
         let sign = match event.status.as_str() {
             status if status.ends_with("_FAILED") => self.output.red("✗"),
+            "DELETE_SKIPPED" => self.output.green("="),
             status if status.starts_with("DELETE") => self.output.dim("-"),
             _ => self.output.green("✓"),
         };

@@ -1,5 +1,5 @@
 //! The sender's identity in SES. It is shared by whatever else sends from the account: one that exists
-//! is adopted as it is, and only one that this service began is ever deleted.
+//! is adopted as it is, and only one that signupctl began is ever deleted, by the service that sends from it last.
 
 use aws_sdk_sesv2::types::Tag;
 use serde::Serialize;
@@ -29,6 +29,10 @@ struct Identity {
 pub async fn ensure(aws: &Aws, service: &str, key_prefix: &str, address: &str) -> Outcome<Sender> {
     let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
     let (of_address, of_domain) = tokio::try_join!(find(aws, address), find(aws, domain))?;
+    // Begun by signupctl, for this service or another: whichever goes last deletes it.
+    if of_address.as_ref().is_some_and(|identity| identity.owner.is_some()) {
+        note_user(aws, key_prefix, address).await?;
+    }
     let found: Vec<Identity> = [of_address, of_domain].into_iter().flatten().collect();
     if found.iter().any(|identity| identity.verified) {
         return Ok(Sender::Verified);
@@ -40,12 +44,7 @@ pub async fn ensure(aws: &Aws, service: &str, key_prefix: &str, address: &str) -
     let tag = tag
         .map_err(|error| Failure::new("unexpected_answer", "the identity cannot be tagged").cause(error.to_string()))?;
     // Noted first: an identity that is begun and not noted would never be deleted.
-    let note = Note::identities(key_prefix);
-    let mut begun = note.read(aws).await?;
-    if !begun.contains(&address.to_owned()) {
-        begun.push(address.to_owned());
-        note.write(aws, &begun).await?;
-    }
+    note_user(aws, key_prefix, address).await?;
     match aws.sesv2().create_email_identity().email_identity(address).tags(tag).send().await {
         Ok(answer) if answer.verified_for_sending_status => Ok(Sender::Verified),
         Ok(_) => Ok(Sender::Pending),
@@ -54,14 +53,17 @@ pub async fn ensure(aws: &Aws, service: &str, key_prefix: &str, address: &str) -
     }
 }
 
-/// Deletes the identities that this service began and that no other service of signupctl sends from.
-/// Returns their addresses.
-pub async fn release(aws: &Aws, service: &str, key_prefix: &str) -> Outcome<Vec<String>> {
+/// Deletes the identities that signupctl began and that this service was the last to send from. Returns their
+/// addresses, and those that stay because another service sends from them.
+pub async fn release(aws: &Aws, service: &str, key_prefix: &str) -> Outcome<(Vec<String>, Vec<String>)> {
     let note = Note::identities(key_prefix);
-    let mut released = Vec::new();
+    let (mut released, mut shared) = (Vec::new(), Vec::new());
     for address in note.read(aws).await? {
-        let ours = find(aws, &address).await?.is_some_and(|identity| identity.owner.as_deref() == Some(service));
-        if !ours || is_used_elsewhere(aws, service, &address).await? {
+        if find(aws, &address).await?.is_none_or(|identity| identity.owner.is_none()) {
+            continue;
+        }
+        if is_used_elsewhere(aws, service, &address).await? {
+            shared.push(address);
             continue;
         }
         match aws.sesv2().delete_email_identity().email_identity(&address).send().await {
@@ -71,7 +73,17 @@ pub async fn release(aws: &Aws, service: &str, key_prefix: &str) -> Outcome<Vec<
         }
     }
     note.delete(aws).await?;
-    Ok(released)
+    Ok((released, shared))
+}
+
+async fn note_user(aws: &Aws, key_prefix: &str, address: &str) -> Outcome<()> {
+    let note = Note::identities(key_prefix);
+    let mut begun = note.read(aws).await?;
+    if begun.iter().any(|noted| noted == address) {
+        return Ok(());
+    }
+    begun.push(address.to_owned());
+    note.write(aws, &begun).await
 }
 
 async fn find(aws: &Aws, identity: &str) -> Outcome<Option<Identity>> {

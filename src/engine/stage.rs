@@ -7,9 +7,9 @@ use aws_sdk_cloudformation::types::ChangeSetType;
 use super::change_set::{self, ChangeSet};
 use super::desired::{self, ArtifactRef, Desired, Outputs};
 use super::events::Pace;
-use super::plan::{self, Action, Plan, StackPlan};
+use super::plan::{self, Action, Plan, StackPlan, Verb};
 use super::stack::DeployedStacks;
-use super::template::Role;
+use super::template::{self, Role};
 use crate::aws::Aws;
 use crate::error::Outcome;
 use crate::spec::Spec;
@@ -91,10 +91,20 @@ async fn stage_one(
                 change_set::create(&aws.cloudformation(), wanted, ChangeSetType::Update, Pace::of(aws.is_local()))
                     .await?;
             match set {
-                Some(set) => Ok((planned(Action::Update, set.changes.clone()), desired, Some(set))),
+                Some(mut set) => {
+                    set.changes.retain(|change| change.verb == Verb::Remove || stands(spec, role, &change.logical_id));
+                    Ok((planned(Action::Update, set.changes.clone()), desired, Some(set)))
+                }
                 None => Ok((planned(Action::Keep, Vec::new()), desired, None)),
             }
         }
         _ => Ok((plan::creation(role, &stack, |condition| desired::holds(spec, condition)), desired, None)),
     }
+}
+
+/// Whether a resource is declared without a condition or with one that holds. The emulator lists the others in
+/// its change sets too.
+fn stands(spec: &Spec, role: Role, logical_id: &str) -> bool {
+    let declared = template::resources(role).into_iter().find(|declared| declared.logical_id == logical_id);
+    declared.and_then(|declared| declared.condition).is_none_or(|condition| desired::holds(spec, &condition))
 }

@@ -70,7 +70,8 @@ async fn lock(folder: &Path) -> Outcome<File> {
     }
 }
 
-/// The address under which the emulator serves an API, needing no name resolution.
+/// The address under which the emulator serves an API, needing no name resolution. `%24` is a dollar sign that no
+/// shell takes for a variable's.
 pub fn public_endpoint(emulator: &str, api_id: &str) -> String {
-    format!("{emulator}/_aws/execute-api/{api_id}/$default")
+    format!("{emulator}/_aws/execute-api/{api_id}/%24default")
 }

@@ -257,7 +257,8 @@ fn check_bounds(field: &Field, path: &Path, problems: &mut Problems) {
         };
         if let Some(wanted) = problem {
             valid = false;
-            problems.add(&path.key(key), format!("`{key}` must be {wanted}"), "");
+            let path = path.key(key);
+            problems.add(&path, format!("`{path}` must be {wanted}"), "");
         }
     }
     let crossed = match (&field.min, &field.max) {

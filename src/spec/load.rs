@@ -192,12 +192,24 @@ fn describe(root: &Node, path: &Path, message: &str) -> Mistake {
             }),
         };
     }
-    let wants_text = message.contains("expected a string");
+    let hints = [
+        ("expected a string", "put it in quotes to make it text"),
+        ("expected a value as text", "put it in quotes to make it text"),
+        ("expected a boolean", "write `true` or `false`"),
+        ("expected struct", "write its keys on the lines below it"),
+    ];
+    let hint = hints.iter().find(|(wanted, _)| message.contains(wanted)).map(|(_, hint)| (*hint).to_owned());
+    // A Rust type's name tells an operator nothing.
+    let message = message.split(", expected struct").next().map(|given| match given.len() == message.len() {
+        true => message.to_owned(),
+        false => format!("{given}, expected keys and values"),
+    });
+    let message = message.unwrap_or_default();
     let (at, message) = (path.to_string(), message.replace("invalid type: ", "").replace("invalid value: ", ""));
     Mistake {
         message: if at.is_empty() { format!("the spec: {message}") } else { format!("`{at}`: {message}") },
         span: root.locate(path),
-        hint: wants_text.then(|| "put it in quotes to make it text".to_owned()),
+        hint,
     }
 }
 

@@ -51,9 +51,20 @@ impl Serialize for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format_args!("`{text}` is no length of time such as `30m`, `24h` or `7d`"))
-        })
+        struct Text;
+        impl de::Visitor<'_> for Text {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time such as `30m`, `24h` or `7d`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+                Duration::parse(text).ok_or_else(|| {
+                    E::custom(format_args!("`{text}` is no length of time such as `30m`, `24h` or `7d`"))
+                })
+            }
+        }
+        deserializer.deserialize_any(Text)
     }
 }

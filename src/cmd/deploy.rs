@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::plan::{Prepared, prepare};
-use super::{Context, endpoint};
+use super::{Context, endpoint, program};
 use crate::aws::{Aws, Fetcher};
 use crate::cli;
 use crate::engine::desired::Outputs;
@@ -202,7 +202,7 @@ fn render(context: &Context, spec: &Spec, report: &Report, endpoint: Option<&str
     lines.push(format!("\n  form   {url}"));
     let users = context.command("users list");
     match (context.global.local, report.sender) {
-        (true, _) => lines.push(format!("  mail   {}\n  users  {users}", context.command("local inbox"))),
+        (true, _) => lines.push(format!("  mail   {} local inbox\n  users  {users}", program())),
         (false, Some(Sender::Pending)) => lines.push(format!(
             "\n{} no mail goes out yet: SES waits until `{}` is verified.\n  Open the link in the mail that AWS has sent there.",
             output.yellow("!"),

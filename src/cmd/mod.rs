@@ -61,9 +61,7 @@ impl Context {
 
     /// A command line for this very service, for hints: `signupctl users list --local`.
     pub fn command(&self, command: &str) -> String {
-        // Cargo tells what it runs; whoever has not installed the program runs it that way.
-        let program = if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --" } else { "signupctl" };
-        let mut words = vec![program.to_owned(), command.to_owned()];
+        let mut words = vec![program().to_owned(), command.to_owned()];
         if self.global.local {
             words.push("--local".to_owned());
         }
@@ -78,6 +76,11 @@ impl Context {
         words.extend(flags.iter().filter_map(|(flag, value)| Some(format!("{flag} {}", quoted((*value).as_ref()?)))));
         words.join(" ")
     }
+}
+
+/// What to type for this program. Cargo tells what it runs; whoever has not installed it runs it that way.
+pub fn program() -> &'static str {
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --" } else { "signupctl" }
 }
 
 /// As a shell takes it for one word.

@@ -72,7 +72,8 @@ impl Deployed {
         if status == StackStatus::DeleteComplete {
             return None;
         }
-        let pairs = |pair: (Option<String>, Option<String>)| Some((pair.0?, pair.1?));
+        // An empty value may come as none at all.
+        let pairs = |pair: (Option<String>, Option<String>)| Some((pair.0?, pair.1.unwrap_or_default()));
         Some(Self {
             role,
             name: stack.stack_name?,
@@ -85,7 +86,14 @@ impl Deployed {
                 .into_iter()
                 .filter_map(|o| pairs((o.output_key, o.output_value)))
                 .collect(),
-            tags: stack.tags.unwrap_or_default().into_iter().filter_map(|tag| pairs((tag.key, tag.value))).collect(),
+            // Tags with this prefix are AWS's own, such as those of Service Catalog.
+            tags: stack
+                .tags
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|tag| pairs((tag.key, tag.value)))
+                .filter(|(key, _)| !key.starts_with("aws:"))
+                .collect(),
             parameters: stack
                 .parameters
                 .unwrap_or_default()
@@ -206,6 +214,30 @@ mod tests {
             .collect();
         assert!(busy.iter().all(|status| status.ends_with("_IN_PROGRESS")), "{busy:?}");
         assert_eq!(State::of(&StackStatus::from("SOMETHING_NEW")), State::Busy);
+    }
+
+    #[test]
+    fn an_empty_parameter_and_tags_of_aws_make_no_difference() {
+        use aws_sdk_cloudformation::types::{Parameter, Tag};
+        let spec = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/waitlist.yaml"));
+        let desired = crate::engine::desired::data(&crate::spec::load(spec, None, false).expect("valid"));
+        assert_eq!(desired.parameters["AlarmAddress"], "");
+        let parameter = |(key, value): (&&str, &String)| {
+            let value = Some(value.clone()).filter(|value| !value.is_empty());
+            Parameter::builder().parameter_key(*key).set_parameter_value(value).build()
+        };
+        let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+        let stack = Stack::builder()
+            .stack_name(&desired.stack)
+            .stack_id("arn")
+            .stack_status(StackStatus::CreateComplete)
+            .set_parameters(Some(desired.parameters.iter().map(parameter).collect()))
+            .set_tags(Some(desired.tags.iter().map(tag).collect()))
+            .tags(Tag::builder().key("aws:servicecatalog:x").value("y").build())
+            .build();
+        let deployed = Deployed::new(Role::Data, stack).expect("a stack");
+        let deployed = Deployed { template: Some(Role::Data.template().trim_end().to_owned()), ..deployed };
+        assert_eq!(desired.differences(&deployed), Vec::<String>::new());
     }
 
     #[test]

@@ -105,7 +105,7 @@ async fn consent(context: &Context, aws: &Aws, plan: &Plan, allow_data_loss: boo
     {
         return Err(Failure::new("data_at_risk", "this would take users' data away")
             .cause(format!("`{}` ({}) would be replaced or removed", change.logical_id, change.resource_type))
-            .hint("nothing was changed; export the users first, then pass `--allow-data-loss`"));
+            .hint("nothing was changed; back the table up first, then pass `--allow-data-loss`"));
     }
     if output.yes || output.confirm(&format!("Deploy this to {}?", aws.describe().await?)).await? {
         return Ok(());

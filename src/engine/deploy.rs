@@ -3,7 +3,7 @@
 use aws_sdk_cloudformation::types::ChangeSetType;
 
 use super::change_set::{self, ChangeSet};
-use super::desired::Desired;
+use super::desired::{Desired, Outputs};
 use super::events::{self, Pace};
 use super::plan::Action;
 use super::progress::Progress;
@@ -48,28 +48,9 @@ pub async fn execute(
     data::protect(aws, data_stack, spec.data.deletion_protection).await?;
     let outputs = data_stack.outputs.clone();
 
-    let mut rest = Vec::new();
-    for role in [Role::Workers, Role::Web] {
-        let desired = desired(role, spec, Some(&outputs), &bundle.artifact).ok_or_else(|| {
-            Failure::new("unexpected_answer", format!("the stack `{}` lacks outputs", data_stack.name))
-                .hint("was it changed by hand? `signupctl template data` shows what it should tell")
-        })?;
-        let mut set = staged.sets.remove(&role);
-        // The data stack's update may have changed what the others were staged with.
-        let action = if staged.desired.get(&role) == Some(&desired) {
-            staged.action(role)
-        } else {
-            if let Some(stale) = set.take() {
-                change_set::delete(&aws.cloudformation(), &desired.stack, &stale.id).await?;
-            }
-            match stacks.get(&role) {
-                Some(stack) if stack.state != State::Empty => Action::Update,
-                _ => Action::Create,
-            }
-        };
-        rest.push((desired, action, set));
-    }
-    if rest.iter().any(|(_, action, _)| *action != Action::Keep) {
+    let workers = ready(aws, spec, Role::Workers, &outputs, &mut staged, &stacks, bundle).await?;
+    let web = ready(aws, spec, Role::Web, &outputs, &mut staged, &stacks, bundle).await?;
+    if workers.action != Action::Keep || web.action != Action::Keep {
         keys::ensure(aws, spec).await?;
         let bucket = outputs.get("ArtifactBucket").map(String::as_str).unwrap_or_default();
         let step = progress.step("uploading the function");
@@ -77,15 +58,50 @@ pub async fn execute(
             step.done("uploaded the function");
         }
     }
-    let applied =
-        rest.into_iter().map(|(desired, action, set)| async move { apply(aws, &desired, action, set, progress).await });
-    let [workers, web] = <[_; 2]>::try_from(applied.collect::<Vec<_>>()).unwrap_or_else(|_| unreachable!("two stacks"));
     // Both are followed to their end, whatever becomes of the other.
-    let (workers, web) = tokio::join!(workers, web);
+    let (workers, web) = tokio::join!(
+        apply(aws, &workers.desired, workers.action, workers.set, progress),
+        apply(aws, &web.desired, web.action, web.set, progress)
+    );
     for stack in [workers?, web?].into_iter().flatten() {
         stacks.insert(stack.role, stack);
     }
     Ok(stacks)
+}
+
+/// A stack of functions, and what is to be done with it.
+struct Ready {
+    desired: Desired,
+    action: Action,
+    set: Option<ChangeSet>,
+}
+
+/// Takes what was staged for a stack of functions, unless the data stack's update has changed what is desired.
+async fn ready(
+    aws: &Aws,
+    spec: &Spec,
+    role: Role,
+    outputs: &Outputs,
+    staged: &mut Staged,
+    stacks: &DeployedStacks,
+    bundle: &Bundle,
+) -> Outcome<Ready> {
+    let desired = desired(role, spec, Some(outputs), &bundle.artifact).ok_or_else(|| {
+        Failure::new("unexpected_answer", "the data stack lacks outputs")
+            .hint("was it changed by hand? `signupctl template data` shows what it should tell")
+    })?;
+    let set = staged.sets.remove(&role);
+    if staged.desired.get(&role) == Some(&desired) {
+        return Ok(Ready { action: staged.action(role), desired, set });
+    }
+    if let Some(stale) = set {
+        change_set::delete(&aws.cloudformation(), &desired.stack, &stale.id).await?;
+    }
+    let action = match stacks.get(&role) {
+        Some(stack) if stack.state != State::Empty => Action::Update,
+        _ => Action::Create,
+    };
+    Ok(Ready { desired, action, set: None })
 }
 
 /// Brings one stack to what is desired; returns it when it changed.

@@ -1,6 +1,7 @@
 //! What the tests of the service share: a clock that is set, numbers that repeat, and sign-ups to try.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod service;
 pub mod table;
 
 use std::sync::Mutex;

@@ -1,0 +1,256 @@
+//! The web app in memory, from form to welcome, and all that it refuses.
+
+mod support;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::json;
+use signup_service::config::ConfirmationMode;
+use signup_service::sign_up::State;
+use signup_service::store::{Store, StoreError, Tally};
+use support::service::{ADA, Answer, Failing, Service};
+use support::{config, small_config};
+
+#[tokio::test]
+async fn a_person_signs_up_by_form_and_confirms_by_mail() {
+    let service = Service::new(config());
+    let answer = service.form("/sign-up", ADA).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "sent"));
+    assert!(service.get("/sent").await.body.contains("Check your mail"));
+    service.work().await;
+    service.work().await;
+    let sent = service.mailer.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].to.as_str(), sent[0].from.as_str()), ("Ada@example.com", "hello@example.com"));
+    for typed in ["Ada", "Lovelace", "single"] {
+        assert!(!sent[0].text.contains(typed) && !sent[0].html.contains(typed) && !sent[0].subject.contains(typed));
+    }
+    let token = service.token();
+    let page = service.get(&format!("/confirm?t={token}")).await;
+    assert!(page.status == StatusCode::OK && page.body.contains(&token));
+    assert_eq!(service.users().await[0].state, State::Pending, "reading the page changes nothing");
+    let answer = service.form("/confirm", &format!("t={token}")).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "welcome"));
+    assert!(service.get("/welcome").await.body.contains("You are in"));
+    let again = service.form("/confirm", &format!("t={token}")).await;
+    assert_eq!((again.status, again.header("location")), (StatusCode::SEE_OTHER, "welcome"));
+    let users = service.users().await;
+    assert_eq!((users.len(), users[0].state, users[0].email.as_str()), (1, State::Confirmed, "Ada@Example.com"));
+    assert_eq!(users[0].consent.as_ref().expect("kept").version, "2");
+    service.work().await;
+    let counters = service.store.counters().await.expect("the store works");
+    let one = Tally { received: 1, confirmed: 1 };
+    assert_eq!((counters.total, counters.countries["GB"], counters.days["2026-11-22"]), (one, one, one));
+    assert_eq!(service.mailer.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_program_signs_up_and_confirms_by_api() {
+    let service = Service::new(small_config());
+    let answer = service.api("/api/v1/sign-ups", json!({ "email": "ada@example.com", "age": 36 })).await;
+    assert_eq!((answer.status, answer.json()), (StatusCode::ACCEPTED, json!({ "status": "confirmation_sent" })));
+    service.work().await;
+    let answer = service.api("/api/v1/confirmations", json!({ "token": service.token() })).await;
+    assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({ "status": "confirmed" })));
+    let unknown = service.api("/api/v1/confirmations", json!({ "token": "nonsense" })).await;
+    assert_eq!((unknown.status, unknown.header("content-type")), (StatusCode::NOT_FOUND, "application/problem+json"));
+}
+
+#[tokio::test]
+async fn mistakes_come_back_with_the_form_as_typed() {
+    let service = Service::new(config());
+    let answer = service.form("/sign-up", "full_name=%3Cb%3EAda&email=nobody&age=7&nationality=FR").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for part in
+        ["role=\"alert\"", "href=\"#field-email\"", "&#60;b&#62;Ada", "value=\"nobody\"", "value=\"FR\" selected"]
+    {
+        assert!(answer.body.contains(part), "{part}");
+    }
+    assert!(service.users().await.is_empty());
+    let answer = service.api("/api/v1/sign-ups", json!({ "email": "nobody", "age": 7, "x": 1 })).await;
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let errors = answer.json()["errors"].as_array().expect("errors").clone();
+    assert!(
+        errors.contains(&json!({ "field": "age", "code": "too_low", "message": "Enter 18 or more" })),
+        "{errors:?}"
+    );
+    assert!(errors.iter().any(|error| error["code"] == "unknown_field"));
+}
+
+#[tokio::test]
+async fn a_body_is_of_the_right_type_and_size() {
+    let service = Service::new(small_config());
+    let large = format!("{{\"email\":\"{}\"}}", "a".repeat(300_000));
+    let cases = [
+        ("/sign-up", "application/json", "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("/sign-up", "multipart/form-data", "", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("/sign-up", "application/x-www-form-urlencoded", large.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
+        ("/api/v1/sign-ups", "text/plain", "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("/api/v1/sign-ups", "application/json", "{", StatusCode::BAD_REQUEST),
+        ("/api/v1/sign-ups", "application/json", "[]", StatusCode::BAD_REQUEST),
+        ("/api/v1/sign-ups", "application/json", "\u{1}", StatusCode::BAD_REQUEST),
+        ("/api/v1/sign-ups", "application/json", large.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
+    ];
+    for (path, content_type, body, status) in cases {
+        let answer = service.post(path, content_type, body).await;
+        assert_eq!(answer.status, status, "{path} {content_type}");
+        let problem = answer.header("content-type") == "application/problem+json";
+        assert_eq!(problem, path.starts_with("/api/"));
+    }
+}
+
+#[tokio::test]
+async fn known_and_new_addresses_get_the_same_answer() {
+    let service = Service::new(small_config());
+    let sign_up = async || service.api("/api/v1/sign-ups", json!({ "email": "ada@example.com" })).await;
+    let same = |a: &Answer, b: &Answer| a.status == b.status && a.body == b.body && a.headers == b.headers;
+    let new = sign_up().await;
+    assert!(same(&sign_up().await, &new), "pending");
+    service.work().await;
+    assert_eq!(service.mailer.sent().len(), 1);
+    service.clock.forward(600);
+    assert!(same(&sign_up().await, &new), "mailed again");
+    service.work().await;
+    assert_eq!(service.mailer.sent().len(), 2);
+    service.api("/api/v1/confirmations", json!({ "token": service.token() })).await;
+    assert!(same(&sign_up().await, &new), "confirmed");
+    service.work().await;
+    assert_eq!((service.mailer.sent().len(), service.users().await.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn floods_are_turned_away_and_told_when_to_come_back() {
+    let mut config = small_config();
+    config.security.budgets.ip_per_hour = 2;
+    let service = Service::new(config);
+    for name in ["a", "b"] {
+        service.form("/sign-up", "email=not+an+address").await;
+        let answer = service.form("/sign-up", &format!("email={name}%40example.com")).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "mistakes cost nothing");
+    }
+    let page = service.form("/sign-up", "email=c%40example.com").await;
+    assert_eq!((page.status, page.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "3600"));
+    assert!(page.body.contains("value=\"c@example.com\"") && page.body.contains("in 60 minutes"));
+    assert!(page.body.contains("<title>Error: ") && page.body.contains("role=\"alert\" tabindex=\"-1\" autofocus"));
+    let api = service.api("/api/v1/sign-ups", json!({ "email": "c@example.com" })).await;
+    assert_eq!((api.status, api.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "3600"));
+    service.clock.forward(3_600);
+    assert_eq!(service.form("/sign-up", "email=c%40example.com").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_link_that_expired_says_so() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    service.work().await;
+    service.clock.forward(90_000);
+    let token = service.token();
+    let page = service.form("/confirm", &format!("t={token}")).await;
+    assert!(page.status == StatusCode::GONE && page.body.contains("expired"));
+    assert_eq!(service.api("/api/v1/confirmations", json!({ "token": token })).await.status, StatusCode::GONE);
+    assert_eq!(service.get("/confirm?t=AAAA").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn addresses_of_forms_lead_to_the_form() {
+    let service = Service::new(small_config());
+    for path in ["/sign-up", "/confirm", "/confirm?t=", "/confirm?x=1"] {
+        let answer = service.get(path).await;
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "./"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_without_a_token_names_the_field() {
+    let service = Service::new(small_config());
+    for (body, code) in
+        [(json!({}), "required"), (json!({ "token": null }), "required"), (json!({ "token": 5 }), "wrong_type")]
+    {
+        let answer = service.api("/api/v1/confirmations", body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let error = &answer.json()["errors"][0];
+        assert_eq!((&error["field"], &error["code"]), (&json!("token"), &json!(code)));
+    }
+}
+
+#[tokio::test]
+async fn whoever_meets_a_busy_table_is_told_to_come_back() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    service.work().await;
+    let token = service.token();
+    let busy = Service { router: service.router_over(Failing::of(&service, StoreError::busy("x", "y"))), ..service };
+    let form = busy.form("/sign-up", "email=bob%40example.com").await;
+    assert_eq!((form.status, form.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    assert!(form.body.contains("value=\"bob@example.com\""), "what was typed is kept");
+    let page = busy.form("/confirm", &format!("t={token}")).await;
+    assert_eq!((page.status, page.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    for (path, body) in [
+        ("/api/v1/sign-ups", json!({ "email": "bob@example.com" })),
+        ("/api/v1/confirmations", json!({ "token": token })),
+    ] {
+        let api = busy.api(path, body).await;
+        assert_eq!((api.status, api.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+        assert_eq!(api.header("content-type"), "application/problem+json");
+    }
+    let broken = Service { router: busy.router_over(Failing::of(&busy, StoreError::new("x", "y"))), ..busy };
+    let form = broken.form("/sign-up", "email=bob%40example.com").await;
+    assert_eq!((form.status, form.header("retry-after")), (StatusCode::INTERNAL_SERVER_ERROR, ""));
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_policy_and_only_files_are_cached() {
+    let service = Service::new(config());
+    for path in
+        ["/", "/sent", "/welcome", "/healthz", "/style.css", "/icon.svg", "/nothing", "/api/v1/nothing", "/sign-up"]
+    {
+        let answer = service.get(path).await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        let cached = answer.header("cache-control") != "no-store";
+        assert_eq!(cached, ["/style.css", "/icon.svg"].contains(&path), "{path}");
+    }
+    assert!(service.get("/style.css").await.body.starts_with(":root { --accent: #0a7f5b; --on-accent: #ffffff;"));
+    assert_eq!(service.get("/healthz").await.json(), json!({ "status": "ok", "version": "0123456789ab" }));
+    let put = Request::put("/sign-up").body(Body::empty()).expect("a request");
+    let wrong = service.send(put).await;
+    assert_eq!((wrong.status, wrong.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD, POST"));
+    assert_eq!(service.get("/api/v1/sign-ups").await.header("content-type"), "application/problem+json");
+    assert!(service.get("/a/b/nothing").await.body.contains("href=\"../../style.css"));
+}
+
+#[tokio::test]
+async fn only_pages_of_allowed_origins_may_call_the_api() {
+    let mut config = small_config();
+    config.security.allowed_origins = vec!["https://www.example.com".into()];
+    let service = Service::new(config);
+    let ask = async |origin: &str, method: &str| {
+        let request = Request::builder().method(method).uri("/api/v1/sign-ups").header("origin", origin);
+        service.send(request.body(Body::empty()).expect("a request")).await
+    };
+    let allowed = ask("https://www.example.com", "OPTIONS").await;
+    assert_eq!(allowed.status, StatusCode::NO_CONTENT);
+    assert_eq!(allowed.header("access-control-allow-origin"), "https://www.example.com");
+    assert_eq!(allowed.header("vary"), "Origin");
+    let other = ask("https://www.example.org", "OPTIONS").await;
+    assert_eq!((other.status, other.header("access-control-allow-origin")), (StatusCode::NO_CONTENT, ""));
+    assert_eq!(
+        ask("https://www.example.com", "POST").await.header("access-control-allow-origin"),
+        "https://www.example.com"
+    );
+}
+
+#[tokio::test]
+async fn without_confirmation_nobody_reads_of_one_and_the_brand_is_not_the_forms_title() {
+    let mut config = small_config();
+    config.confirmation.mode = ConfirmationMode::None;
+    let service = Service::new(config);
+    let answer = service.form("/sign-up", "email=ada%40example.com").await;
+    assert_eq!(answer.header("location"), "welcome");
+    let page = service.get("/welcome").await.body;
+    assert!(page.contains("Thank you for signing up.") && !page.contains("confirmed"), "{page}");
+    service.work().await;
+    let mail = &service.mailer.sent()[0];
+    assert!(!mail.text.contains("confirmed") && mail.subject == "Welcome to Small", "{mail:?}");
+}

@@ -7,16 +7,17 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-.PHONY: test fmt clippy lint unit deny
+.PHONY: test fmt clippy lint unit deny bench fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
 
 fmt:
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 clippy:
-	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+	$(CARGO) clippy --workspace --all-targets --features signup-service/bench --locked -- --deny warnings
 
 # The templates, by AWS's own linter.
 lint: $(LINT)/.complete
@@ -36,3 +37,28 @@ unit:
 # the registry: `cargo deny check` asks for them too.
 deny:
 	$(CARGO) deny check bans licenses sources
+
+# What the function costs in Lambda beside an empty one, and how many sign-ups one core takes beside a bare route.
+# Linux, some minutes to build, a minute and a half to run; the second half needs `wrk` (Debian's package `wrk`).
+# The function is built as `deploy` does with plain cargo, apart from the benches: what is measured is what ships.
+HANDLER := $(or $(TARGET),target)/handler
+bench:
+	$(CARGO) build --profile handler --bin bootstrap --locked
+	$(CARGO) build --profile handler --package signup-service --features bench --examples --locked
+	$(HANDLER)/examples/bench-handler $(HANDLER)/bootstrap $(HANDLER)/examples/empty-handler
+	$(HANDLER)/examples/bench-load
+
+# Hostile inputs for everything that reads what a stranger can write, on stable Rust. Needs a C++ compiler, in which
+# libFuzzer is written (Debian's package `g++`). What it finds is left in $(FUZZ), beside the inputs that reached
+# something new; with those it begins the next time.
+FUZZ := $(or $(TARGET),target)/fuzz
+RUNS ?= 1000000
+SEED ?= 1
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+# What libFuzzer is told of a run: the edges it took, and both sides of every comparison.
+COVERAGE := -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+fuzz:
+	CARGO_TARGET_DIR=$(FUZZ) RUSTFLAGS="$(COVERAGE)" $(CARGO) build --manifest-path fuzz/Cargo.toml --target $(HOST) --locked
+	mkdir -p $(FUZZ)/corpus
+	$(FUZZ)/$(HOST)/debug/input -runs=$(RUNS) -seed=$(SEED) -timeout=10 -print_final_stats=1 -artifact_prefix=$(FUZZ)/ \
+		$(FUZZ)/corpus fuzz/seeds

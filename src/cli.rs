@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use signup_service::user::State;
 
 use crate::engine::template::Role;
 use crate::output::ColorChoice;
@@ -61,7 +63,7 @@ pub enum Command {
     Status,
     /// Print the outputs of the service's stacks
     Outputs,
-    /// Look at the people who signed up
+    /// List, show, export and erase the people who signed up
     #[command(subcommand)]
     Users(Users),
     /// Delete the service; the data stays unless told otherwise
@@ -109,14 +111,80 @@ pub struct Destroy {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Users {
     /// List users, newest first
-    List {
-        /// At most this many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: u16,
-        /// Go on behind an earlier page: its `next`
-        #[arg(long, value_name = "CURSOR")]
-        after: Option<String>,
+    List(ListUsers),
+    /// Show everything that is kept of one user
+    Show(OneUser),
+    /// Write all users, newest first, as CSV or JSON
+    ///
+    /// CSV is safe to open in a spreadsheet: what it would take for a formula is led by an apostrophe. JSON holds every
+    /// value as it is kept.
+    Export(Export),
+    /// Erase one user for good
+    ///
+    /// A restored backup of the table may bring the user back; `users recount --repair` then erases anew.
+    Erase(OneUser),
+    /// Send one user the mail with the link once more
+    Resend(OneUser),
+    /// Compare the counters with the users that they count; exits with 3 when something is wrong
+    Recount {
+        /// Set right what is wrong, and erase anew who was erased and is back
+        #[arg(long)]
+        repair: bool,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ListUsers {
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    /// Go on behind an earlier page: its `next`
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+    /// Only users of this state; reads on until there are enough, through all users if need be
+    #[arg(long, value_parser = states())]
+    pub state: Option<State>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct OneUser {
+    /// The ID that the list shows, or the mail address
+    #[arg(value_name = "ID|ADDRESS")]
+    pub user: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Export {
+    #[arg(long, default_value = "csv")]
+    pub format: ExportFormat,
+    /// Write to this file, which nobody else may read, instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only users of this state
+    #[arg(long, value_parser = states())]
+    pub state: Option<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// RFC 4180, a row for each user; what is no longer asked for is in `other_fields`, as JSON
+    Csv,
+    /// One array, an object for each user
+    Json,
+}
+
+impl ExportFormat {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// The states by their names.
+fn states() -> impl TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.map(State::name)).try_map(|name| State::parse(&name).ok_or("no such state"))
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -16,7 +16,7 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage, or an invalid spec.
     Usage = 2,
-    /// `plan --detailed-exitcode` found changes.
+    /// `plan --detailed-exitcode` found changes, or `users recount` something wrong.
     Pending = 3,
     /// Ctrl-C; what was started goes on in AWS.
     Interrupted = 130,

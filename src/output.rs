@@ -59,6 +59,11 @@ impl Output {
         }
     }
 
+    /// The result where it is too long to be held: whatever is written goes to stdout, in large pieces.
+    pub fn stream(&self) -> impl Write + use<> {
+        std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout())
+    }
+
     /// A line of progress.
     pub fn note(&self, line: impl AsRef<str>) {
         _ = writeln!(std::io::stderr(), "{}", line.as_ref());

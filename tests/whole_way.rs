@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::account::Account;
+use support::deployed::send_form;
 use support::{Sandbox, http};
 
 /// Repeats until `look` finds something; panics after 30 seconds.
@@ -74,7 +75,7 @@ fn a_spec_becomes_a_service_and_goes_again() {
         refused.body.contains("Ada &lt;b&gt;") || refused.body.contains("Ada &#60;b&#62;"),
         "input is kept, escaped"
     );
-    let signed_up = http::post_form(&format!("{endpoint}/sign-up"), &ADA);
+    let signed_up = send_form(&endpoint, &ADA);
     assert_eq!(signed_up.status, 303, "{signed_up:?}");
 
     // The mail arrives and its link confirms, by the button and not by being looked at.

@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(client.config().retry_config().map(RetryConfig::max_attempts), Some(1));
         let timeouts = client.config().timeout_config().expect("set");
         assert_eq!((timeouts.operation_timeout(), timeouts.operation_attempt_timeout()), (Some(MAIL), Some(MAIL)));
-        assert!(MAIL.as_secs() < u64::from(crate::store::LEASE), "a lease outlasts its mail");
+        assert!(MAIL.as_secs() < u64::from(crate::user::LEASE), "a lease outlasts its mail");
     }
 
     #[test]

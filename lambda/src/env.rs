@@ -90,6 +90,13 @@ impl Environment {
         };
         serde_json::from_slice(&text).map_err(|source| EnvError::Malformed { path, source })
     }
+
+    /// Reads the operator's picture beside the binary, where the declaration says that there is one.
+    pub fn logo(&self, config: &ServiceConfig) -> Result<Option<Vec<u8>>, EnvError> {
+        let path = self.root.join("logo");
+        let read = || std::fs::read(&path).map_err(|source| EnvError::Unreadable { path: path.clone(), source });
+        config.branding.logo.as_ref().map(|_| read()).transpose()
+    }
 }
 
 /// Where the links in mails lead.

@@ -19,19 +19,26 @@
 
 pub mod address;
 pub mod aws;
+pub mod census;
 pub mod clock;
 pub mod config;
 pub mod env;
 pub mod event;
 pub mod form;
+pub mod guard;
+pub mod journal;
 pub mod keys;
+pub mod ledger;
 pub mod mail;
 pub mod mailer;
+pub mod openapi;
+pub mod pace;
 pub mod page;
-pub mod sign_up;
 pub mod store;
 pub mod stream;
 mod text;
 pub mod token;
+pub mod user;
 pub mod web;
+pub mod words;
 pub mod worker;

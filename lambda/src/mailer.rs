@@ -12,12 +12,16 @@ use aws_sdk_ses::types::RawMessage;
 
 use crate::aws::chain;
 use crate::mail::Mail;
+use crate::pace::Quota;
 
 /// Hands mails to whatever delivers them.
 #[async_trait]
 pub trait Mailer: Debug + Send + Sync {
     /// Sends one mail. Not safe to repeat: it would be delivered twice.
     async fn send(&self, mail: &Mail) -> Result<(), SendError>;
+
+    /// What may be sent at all.
+    async fn quota(&self) -> Result<Quota, SendError>;
 }
 
 /// Why a mail was not taken. The reasons hold no address.
@@ -26,6 +30,9 @@ pub enum SendError {
     /// Too many at once or today; this mail is as good as any other.
     #[error("throttled: {0}")]
     Throttled(String),
+    /// The day's mails are used up; this one is as good as any other.
+    #[error("throttled: the day's quota of mails is used up")]
+    QuotaUsedUp,
     /// May work later: SES could not be reached, or the account is not set up to send yet. Nothing was sent.
     #[error("not now: {0}")]
     Later(String),
@@ -64,6 +71,16 @@ impl Mailer for SesMailer {
             .raw_message(message.map_err(|error| SendError::Never(chain(&error)))?);
         request.send().await.map(drop).map_err(|error| judge(&error))
     }
+
+    async fn quota(&self) -> Result<Quota, SendError> {
+        let quota = self.client.get_send_quota().send().await;
+        let quota = quota.map_err(|error| SendError::Later(crate::aws::describe(&error)))?;
+        Ok(Quota {
+            per_second: quota.max_send_rate(),
+            per_day: quota.max24_hour_send(),
+            sent: quota.sent_last24_hours(),
+        })
+    }
 }
 
 /// What an error of SES means for the mail. SES's messages are not repeated: they quote addresses.
@@ -72,7 +89,7 @@ fn judge(error: &SdkError<SendRawEmailError>) -> SendError {
     let message = service.message().unwrap_or_default();
     match service.code().unwrap_or_default() {
         "Throttling" | "ThrottlingException" | "LimitExceededException" if is_daily_quota(message) => {
-            SendError::Throttled("the day's quota of mails is used up".into())
+            SendError::QuotaUsedUp
         }
         "Throttling" | "ThrottlingException" | "LimitExceededException" | "TooManyRequestsException" => {
             SendError::Throttled("the sending rate is reached".into())
@@ -114,16 +131,29 @@ fn is_unverified(message: &str) -> bool {
 }
 
 /// Keeps every mail, and fails as told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MemoryMailer {
     sent: Mutex<Vec<Mail>>,
     failures: Mutex<Vec<SendError>>,
+    quota: Mutex<Quota>,
+}
+
+impl Default for MemoryMailer {
+    fn default() -> Self {
+        let quota = Quota { per_second: 100.0, per_day: 50_000.0, sent: 0.0 };
+        Self { sent: Mutex::default(), failures: Mutex::default(), quota: Mutex::new(quota) }
+    }
 }
 
 impl MemoryMailer {
     /// Every mail taken so far.
     pub fn sent(&self) -> Vec<Mail> {
         self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Lets so much be sent from now on.
+    pub fn set_quota(&self, quota: Quota) {
+        *self.quota.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = quota;
     }
 
     /// Makes the next call fail so; calls add up.
@@ -141,6 +171,10 @@ impl Mailer for MemoryMailer {
         }
         self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(mail.clone());
         Ok(())
+    }
+
+    async fn quota(&self) -> Result<Quota, SendError> {
+        Ok(*self.quota.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
@@ -161,8 +195,7 @@ mod tests {
     #[test]
     fn each_error_of_ses_means_one_thing() {
         assert!(matches!(judged("Throttling", "Maximum sending rate exceeded."), SendError::Throttled(_)));
-        let quota = judged("Throttling", "Daily message quota exceeded.");
-        assert_eq!(quota, SendError::Throttled("the day's quota of mails is used up".into()));
+        assert_eq!(judged("Throttling", "Daily message quota exceeded."), SendError::QuotaUsedUp);
         assert!(matches!(judged("MessageRejected", "Illegal address"), SendError::Never(_)));
         assert!(matches!(judged("ConfigurationSetDoesNotExist", ""), SendError::Later(_)));
         assert!(matches!(judged("AccessDenied", ""), SendError::Later(_)));

@@ -3,12 +3,32 @@
 //! Pure. Only what the worker acts on is read: what it does not know is passed over, so that a new kind of
 //! item cannot stop the stream.
 
-use std::collections::{BTreeMap, HashMap};
-
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use crate::sign_up::MailId;
-use crate::store::{Change, What};
+use crate::census::Tally;
+use crate::store::dynamo::plain;
+use crate::user::{User, UserId};
+
+/// One record of the stream, reduced to what the worker acts on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Names the change wherever it is reported again.
+    pub event: String,
+    /// The record's place in its shard of the stream, by which a failure is reported.
+    pub sequence: String,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A user changed, in a way that the worker has to act upon. It may have changed again since.
+    User(Box<User>),
+    /// The table forgot a user by itself, who was counted so.
+    Forgotten(Tally),
+    /// Anything else: budgets, counters, what the worker did itself.
+    Nothing,
+}
 
 /// A batch of the stream as Lambda delivers it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,31 +44,30 @@ struct Record {
     event_id: String,
     #[serde(default)]
     event_name: String,
+    #[serde(default)]
+    user_identity: Option<UserIdentity>,
     dynamodb: Images,
+}
+
+/// Who made the change; of a deletion by TTL it is DynamoDB itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserIdentity {
+    #[serde(default)]
+    r#type: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Images {
     #[serde(default)]
-    keys: Image,
+    keys: Map<String, Value>,
     #[serde(default)]
-    new_image: Image,
+    new_image: Map<String, Value>,
     #[serde(default)]
-    old_image: Image,
+    old_image: Map<String, Value>,
     #[serde(default)]
     sequence_number: String,
-}
-
-type Image = HashMap<String, Value>;
-
-/// An attribute, of the types the worker reads.
-#[derive(Clone, Debug, Default, Deserialize)]
-struct Value {
-    #[serde(rename = "S")]
-    text: Option<String>,
-    #[serde(rename = "M")]
-    map: Option<Image>,
 }
 
 /// What the worker tells Lambda: the records to deliver again.
@@ -79,97 +98,100 @@ pub fn changes(event: StreamEvent) -> Vec<Change> {
 
 fn change(record: Record) -> Change {
     let images = record.dynamodb;
-    let what = match text(&images.keys, "pk").split_once('#') {
-        Some(("MAIL", id)) if record.event_name == "INSERT" => MailId::parse(id).map_or(What::Nothing, What::Mail),
-        Some(("USER", _)) if record.event_name != "REMOVE" => user(&images),
+    let key = images.keys.get("pk").cloned().and_then(plain).unwrap_or_default();
+    let id = key.as_str().and_then(|pk| pk.strip_prefix("USER#")).and_then(UserId::parse);
+    let by_ttl = record.user_identity.is_some_and(|it| it.r#type == "Service");
+    let what = match (id, record.event_name.as_str()) {
+        (Some(_), "REMOVE") if by_ttl => forgotten(images.old_image),
+        (Some(id), "INSERT" | "MODIFY") => user(id, images.new_image),
         _ => What::Nothing,
     };
     Change { event: record.event_id, sequence: images.sequence_number, what }
 }
 
-/// What happened to a user, told by both images: nothing when only its fields changed.
-fn user(images: &Images) -> What {
-    let (old, new) = (&images.old_image, &images.new_image);
-    let confirmed = |image: &Image| text(image, "state") == "confirmed";
-    let day = |name| text(new, name).get(..10).map(str::to_owned);
-    let received = if old.is_empty() { day("created_at") } else { None };
-    let confirmed = if confirmed(new) && !confirmed(old) { day("confirmed_at") } else { None };
-    if received.is_none() && confirmed.is_none() {
-        return What::Nothing;
+fn user(id: UserId, image: Map<String, Value>) -> What {
+    let user = plain(json!({ "M": image })).and_then(|image| serde_json::from_value::<User>(image).ok());
+    match user {
+        Some(user) if user.wakes => What::User(Box::new(User { id, ..user })),
+        Some(_) => What::Nothing,
+        None => {
+            // Its cause would quote what a person typed.
+            tracing::error!(user = %id, "the stream told of a user that cannot be read");
+            What::Nothing
+        }
     }
-    let fields = new.get("fields").and_then(|fields| fields.map.as_ref());
-    let texts: BTreeMap<String, String> =
-        fields.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.text.clone()?))).collect();
-    What::User { received, confirmed, texts }
 }
 
-fn text<'a>(image: &'a Image, name: &str) -> &'a str {
-    image.get(name).and_then(|value| value.text.as_deref()).unwrap_or_default()
+fn forgotten(image: Map<String, Value>) -> What {
+    let counted = image.get("counted").cloned().and_then(plain);
+    counted.and_then(|counted| serde_json::from_value(counted).ok()).map_or(What::Nothing, What::Forgotten)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::user::State;
 
-    fn read(records: serde_json::Value) -> Vec<What> {
+    fn read(records: Value) -> Vec<What> {
         let event: StreamEvent = serde_json::from_value(json!({ "Records": records })).expect("an event");
         changes(event).into_iter().map(|change| change.what).collect()
     }
 
-    fn record(name: &str, pk: &str, old: serde_json::Value, new: serde_json::Value) -> serde_json::Value {
+    fn record(name: &str, pk: &str, old: Value, new: Value) -> Value {
         json!({
             "eventID": "e1", "eventName": name, "eventSource": "aws:dynamodb", "awsRegion": "eu-west-1",
             "dynamodb": {
                 "Keys": { "pk": { "S": pk }, "sk": { "S": "X" } },
-                "OldImage": old, "NewImage": new, "SequenceNumber": "111", "StreamViewType": "NEW_AND_OLD_IMAGES"
-            }
+                "OldImage": old, "NewImage": new, "SequenceNumber": "111", "SizeBytes": 1,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
         })
     }
 
-    #[test]
-    fn a_new_mail_is_sent_once_and_its_updates_are_not() {
-        let pk = format!("MAIL#{}", "ab".repeat(16));
-        let image = json!({ "state": { "S": "pending" }, "attempts": { "N": "0" } });
-        let inserted = read(json!([record("INSERT", &pk, json!({}), image.clone())]));
-        assert_eq!(inserted, [What::Mail(MailId([0xab; 16]))]);
-        assert_eq!(read(json!([record("MODIFY", &pk, image.clone(), image)])), [What::Nothing]);
+    fn image(wakes: bool) -> Value {
+        let mut image = json!({
+            "version": { "N": "7" }, "state": { "S": "pending" }, "email": { "S": "ada@example.com" },
+            "created_at": { "S": "2026-11-22T10:00:00Z" }, "fields": { "M": { "age": { "N": "36" } } },
+            "spent": { "M": { "hour": { "N": "498000" }, "count": { "N": "1" } } },
+            "counted": { "M": { "state": { "S": "pending" }, "received": { "S": "2026-11-22" } } },
+        });
+        if wakes {
+            image["wakes"] = json!({ "BOOL": true });
+        }
+        image
     }
 
     #[test]
-    fn a_user_is_received_and_then_confirmed() {
-        let fields = json!({ "M": { "nationality": { "S": "FR" }, "age": { "N": "36" }, "ok": { "BOOL": true } } });
-        let pending = json!({ "state": { "S": "pending" }, "created_at": { "S": "2026-11-22T10:00:00.000000Z" }, "fields": fields });
-        let confirmed = json!({ "state": { "S": "confirmed" }, "created_at": { "S": "2026-11-22T10:00:00.000000Z" },
-            "confirmed_at": { "S": "2026-11-23T10:00:00.000000Z" }, "fields": fields });
-        let texts = BTreeMap::from([("nationality".to_owned(), "FR".to_owned())]);
-        let user = |received: Option<&str>, confirmed: Option<&str>| What::User {
-            received: received.map(str::to_owned),
-            confirmed: confirmed.map(str::to_owned),
-            texts: texts.clone(),
-        };
+    fn a_user_who_wakes_is_told_whole() {
+        let id = UserId([0xab; 16]);
         let all = read(json!([
-            record("INSERT", "USER#1", json!({}), pending.clone()),
-            record("MODIFY", "USER#1", pending.clone(), confirmed.clone()),
-            record("INSERT", "USER#2", json!({}), confirmed.clone()),
-            record("MODIFY", "USER#1", pending.clone(), pending),
-            record("MODIFY", "USER#1", confirmed.clone(), confirmed.clone()),
-            record("REMOVE", "USER#1", confirmed, json!({})),
+            record("INSERT", &format!("USER#{id}"), json!({}), image(true)),
+            record("MODIFY", &format!("USER#{id}"), image(true), image(false)),
         ]));
-        let (day, next) = (Some("2026-11-22"), Some("2026-11-23"));
-        assert_eq!(all[..3], [user(day, None), user(None, next), user(day, next)]);
-        assert_eq!(all[3..], [What::Nothing, What::Nothing, What::Nothing]);
+        let What::User(user) = &all[0] else { panic!("{all:?}") };
+        assert_eq!((user.id, user.version, user.answers.email.as_str()), (id, 7, "ada@example.com"));
+        assert_eq!(all[1], What::Nothing);
+    }
+
+    #[test]
+    fn only_what_the_table_forgot_by_itself_is_to_be_uncounted() {
+        let pk = format!("USER#{}", UserId([1; 16]));
+        let erased = record("REMOVE", &pk, image(false), json!({}));
+        let mut expired = erased.clone();
+        expired["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
+        let counted = Tally { state: State::Pending, received: "2026-11-22".into(), confirmed: None, country: None };
+        assert_eq!(read(json!([erased, expired])), [What::Nothing, What::Forgotten(counted)]);
     }
 
     #[test]
     fn what_is_unknown_is_passed_over() {
         let all = read(json!([
             record("INSERT", "BUDGET#x", json!({}), json!({ "n": { "N": "1" } })),
-            record("INSERT", "MAIL#broken", json!({}), json!({})),
+            record("INSERT", "USER#broken", json!({}), json!({})),
+            record("INSERT", &format!("USER#{}", UserId([1; 16])), json!({}), json!({ "wakes": { "BOOL": true } })),
             { "dynamodb": {} },
         ]));
-        assert_eq!(all, [What::Nothing, What::Nothing, What::Nothing]);
+        assert_eq!(all, [What::Nothing, What::Nothing, What::Nothing, What::Nothing]);
     }
 
     #[test]

@@ -15,9 +15,10 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use signup_service::sign_up::NewSignUp;
-use signup_service::store::{DynamoStore, SignUpOutcome, Store, StoreError};
-use support::{Counting, sign_up};
+use signup_service::census::Delta;
+use signup_service::store::{DynamoStore, Saved, Settled, Store, StoreError};
+use signup_service::user::User;
+use support::{Counting, new_user};
 
 /// Gives the answers in their order and keeps what was asked.
 #[derive(Clone, Debug, Default)]
@@ -46,12 +47,7 @@ impl HttpClient for Replay {
 }
 
 impl Replay {
-    /// A store that is given these answers after the one to its note of the day.
     fn store(answers: impl IntoIterator<Item = (u16, Value)>) -> (Self, DynamoStore) {
-        Self::store_from([done()].into_iter().chain(answers))
-    }
-
-    fn store_from(answers: impl IntoIterator<Item = (u16, Value)>) -> (Self, DynamoStore) {
         let replay = Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() };
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -83,26 +79,53 @@ fn failed(code: &str) -> (u16, Value) {
     (400, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "not now" }))
 }
 
-/// A cancelled sign-up, with a reason each for lock, user, mail and the two budgets.
-fn cancelled(reasons: [&str; 5]) -> (u16, Value) {
-    let reasons = reasons.map(|code| json!({ "Code": code }));
+/// A cancelled transaction, with a reason for each of its items.
+fn cancelled(reasons: &[&str]) -> (u16, Value) {
+    let reasons: Vec<Value> = reasons.iter().map(|code| json!({ "Code": code })).collect();
     let code = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     (400, json!({ "__type": code, "Message": "Transaction cancelled", "CancellationReasons": reasons }))
 }
 
-fn ada() -> NewSignUp {
-    sign_up(&Counting::from(1), "ada@example.com", 36, "2026-11-22T10:59:00Z".parse().expect("a time"))
+/// A refused put, with the item as the table holds it.
+fn refused(item: Value) -> (u16, Value) {
+    let code = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+    (400, json!({ "__type": code, "message": "The conditional request failed", "Item": item }))
 }
 
-const CONFLICT: [&str; 5] = ["None", "None", "None", "None", "TransactionConflict"];
+fn ada() -> User {
+    new_user(&Counting::from(1), "ada@example.com", 36, "2026-11-22T10:59:00Z".parse().expect("a time"))
+}
+
+/// Ada as she is counted, over whom, and by how much the counters change.
+fn counted() -> (Vec<(User, u64)>, Delta) {
+    let ada = ada();
+    let taken = ada.clone().take(1, Some("country"), ada.created_at).expect("something to do").user;
+    let mut delta = Delta::default();
+    delta.replace(None, taken.counted.as_ref());
+    (vec![(taken, ada.version)], delta)
+}
+
+impl Replay {
+    /// The item that the n-th call put.
+    fn put(&self, n: usize) -> Value {
+        self.asked.lock().expect("no panic while held")[n].1["Item"].clone()
+    }
+
+    /// Where the n-th call's counters are.
+    fn counters(&self, n: usize) -> Value {
+        let asked = self.asked.lock().expect("no panic while held");
+        asked[n].1["TransactItems"][1]["Update"]["Key"]["sk"]["S"].clone()
+    }
+}
 
 #[tokio::test]
-async fn a_conflict_and_a_throttled_table_are_tried_again() {
+async fn counters_that_another_holds_are_counted_elsewhere() {
     for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
-        let (replay, store) = Replay::store([cancelled(["None", "None", "None", code, code]), done()]);
-        let outcome = store.sign_up(&ada()).await.expect("the second try works");
-        assert_eq!(outcome, SignUpOutcome::Accepted(ada().id), "{code}");
-        assert_eq!(replay.operations(), ["PutItem", "TransactWriteItems", "TransactWriteItems"], "{code}");
+        let (replay, store) = Replay::store([cancelled(&["None", code]), done()]);
+        let (users, delta) = counted();
+        assert_eq!(store.settle(&users, &delta).await.expect("the second try works"), Settled::Done, "{code}");
+        assert_eq!(replay.operations(), ["TransactWriteItems", "TransactWriteItems"], "{code}");
+        assert_eq!((replay.counters(0), replay.counters(1)), (json!("2026-11#0"), json!("2026-11#1")));
         let tokens = replay.tokens();
         assert_ne!(tokens[0], tokens[1], "what was cancelled is over, and the next is another request");
     }
@@ -110,58 +133,77 @@ async fn a_conflict_and_a_throttled_table_are_tried_again() {
 
 #[tokio::test]
 async fn a_conflict_that_lasts_is_busy_and_another_reason_a_failure() {
-    let (replay, store) = Replay::store([(); 6].map(|()| cancelled(CONFLICT)));
-    let error = store.sign_up(&ada()).await.expect_err("it lasts");
+    let (users, delta) = counted();
+    let (replay, store) = Replay::store([(); 6].map(|()| cancelled(&["TransactionConflict", "None"])));
+    let error = store.settle(&users, &delta).await.expect_err("it lasts");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
     assert_eq!(replay.tokens().len(), 6);
-    let (replay, store) = Replay::store([cancelled(["None", "ValidationError", "None", "None", "None"])]);
-    let error = store.sign_up(&ada()).await.expect_err("for good");
+    let (replay, store) = Replay::store([cancelled(&["None", "ValidationError"])]);
+    let error = store.settle(&users, &delta).await.expect_err("for good");
     assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
     assert_eq!(replay.tokens().len(), 1);
 }
 
 #[tokio::test]
 async fn a_condition_decides_even_where_other_items_were_busy() {
-    let (replay, store) =
-        Replay::store([cancelled(["TransactionConflict", "None", "None", "None", "ConditionalCheckFailed"])]);
-    let outcome = store.sign_up(&ada()).await.expect("an outcome");
-    assert_eq!(outcome, SignUpOutcome::RateLimited { retry_after: 60 });
+    let (users, delta) = counted();
+    let (replay, store) = Replay::store([cancelled(&["ConditionalCheckFailed", "TransactionConflict"])]);
+    let outcome = store.settle(&users, &delta).await.expect("an outcome");
+    assert_eq!(outcome, Settled::Changed(vec![ada().id]));
     assert_eq!(replay.tokens().len(), 1);
 }
 
 #[tokio::test]
-async fn a_lock_that_came_without_its_item_is_read() {
-    let gone = cancelled(["ConditionalCheckFailed", "None", "None", "None", "None"]);
-    let (replay, store) = Replay::store([gone, done(), done()]);
-    let outcome = store.sign_up(&ada()).await.expect("the lock was gone by then");
-    assert_eq!(outcome, SignUpOutcome::Accepted(ada().id));
-    assert_eq!(replay.operations(), ["PutItem", "TransactWriteItems", "GetItem", "TransactWriteItems"]);
-}
-
-#[tokio::test]
 async fn an_answer_that_was_lost_is_asked_for_with_the_same_token() {
+    let (users, delta) = counted();
     for lost in [failed("TransactionInProgressException"), (500, json!({ "__type": "InternalServerError" }))] {
         let (replay, store) = Replay::store([lost, done()]);
-        let outcome = store.sign_up(&ada()).await.expect("the repeat works");
-        assert_eq!(outcome, SignUpOutcome::Accepted(ada().id));
+        assert_eq!(store.settle(&users, &delta).await.expect("the repeat works"), Settled::Done);
         let tokens = replay.tokens();
         assert_eq!((tokens.len(), &tokens[0]), (2, &tokens[1]));
     }
 }
 
+/// The first put was done and its answer lost; the SDK's own repeat is refused by what the first one wrote.
+#[tokio::test]
+async fn a_user_who_is_there_exactly_so_was_kept() {
+    let (replay, store) = Replay::store([done(), done()]);
+    assert_eq!(store.save(&ada(), None).await.expect("kept"), Saved::Done);
+    let item = replay.put(1);
+    let lost = (500, json!({ "__type": "InternalServerError" }));
+    let (_, store) = Replay::store([done(), lost, refused(item.clone())]);
+    assert_eq!(store.save(&ada(), None).await.expect("kept"), Saved::Done);
+    let mut other = item;
+    other["email"] = json!({ "S": "bob@example.com" });
+    for there in [other, json!({}), Value::Null] {
+        let (_, store) = Replay::store([done(), refused(there)]);
+        assert_eq!(store.save(&ada(), None).await.expect("an outcome"), Saved::Changed);
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_table_is_busy() {
+    let throttled = (0..4).map(|_| failed("ThrottlingException"));
+    let (_, store) = Replay::store([done()].into_iter().chain(throttled));
+    let error = store.save(&ada(), None).await.expect_err("it lasts");
+    assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_day_is_noted_before_its_first_sign_up_and_then_no_more() {
-    let (replay, store) = Replay::store([done(), done()]);
-    store.sign_up(&ada()).await.expect("accepted");
-    store.sign_up(&ada()).await.expect("accepted");
-    assert_eq!(replay.operations(), ["PutItem", "TransactWriteItems", "TransactWriteItems"]);
-    let noted = replay.asked.lock().expect("no panic while held")[0].1["Item"].clone();
-    assert_eq!(noted, json!({ "pk": { "S": "DAYS" }, "sk": { "S": "2026-11-22" } }));
+    let (replay, store) = Replay::store([done(), done(), done(), done()]);
+    store.save(&ada(), None).await.expect("kept");
+    store.save(&ada(), None).await.expect("kept");
+    store.save(&ada(), Some(1)).await.expect("kept");
+    let keys: Vec<Value> = (0..4).map(|n| replay.put(n)["pk"]["S"].clone()).collect();
+    let user = json!(format!("USER#{}", ada().id));
+    assert_eq!(keys, [json!("DAYS"), user.clone(), user.clone(), user]);
+    assert_eq!(replay.put(0), json!({ "pk": { "S": "DAYS" }, "sk": { "S": "2026-11-22" } }));
     // A day that could not be noted stops the sign-up, and is noted by the next.
     let refused = (0..3).map(|_| failed("ThrottlingException"));
-    let (replay, store) = Replay::store_from(refused.chain([done(), done()]));
-    let error = store.sign_up(&ada()).await.expect_err("not noted");
+    let (replay, store) = Replay::store(refused.chain([done(), done()]));
+    let error = store.save(&ada(), None).await.expect_err("not noted");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
-    store.sign_up(&ada()).await.expect("accepted");
-    assert_eq!(replay.operations().last().map(String::as_str), Some("TransactWriteItems"));
+    store.save(&ada(), None).await.expect("kept");
+    assert_eq!(replay.operations().len(), 5);
 }

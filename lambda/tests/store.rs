@@ -2,18 +2,17 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::after;
-use signup_service::config::{Confirmation, ConfirmationMode};
-use signup_service::sign_up::{FieldValue, NewSignUp, RESEND_COOL_DOWN, State, UserId};
 use signup_service::store::{
-    ConfirmOutcome, DynamoStore, Event, EventKind, Known, LEASE, ListUsers, MailEnd, MailKind, MemoryStore, SHARDS,
-    STREAM_GRACE, SignUpOutcome, Store, Tally,
+    CLAIM, Claimed, DynamoStore, ListUsers, MemoryStore, SHARDS, Saved, Settled, Spending, Spent, Store,
 };
-use support::{BASE_URL, Counting, SetClock, sign_up, sign_up_to, small_config};
+use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, STREAM_GRACE, State, User, UserId};
+use support::{Counting, new_user, rules, submission};
 
 #[tokio::test]
 async fn the_memory_conforms() {
@@ -32,33 +31,6 @@ async fn the_table_conforms() {
     .await;
 }
 
-/// A mail that nobody can read would be leased for good.
-#[tokio::test]
-async fn a_mail_that_cannot_be_read_ends() {
-    use aws_sdk_dynamodb::types::AttributeValue::{N, S};
-    let client = support::table::client();
-    let table = support::table::create(&client).await;
-    let id = signup_service::sign_up::MailId([7; 16]);
-    let item = [
-        ("pk", S(format!("MAIL#{id}"))),
-        ("sk", S("MAIL".into())),
-        ("state", S("pending".into())),
-        ("attempts", N("0".into())),
-        ("due", S("3".into())),
-        ("due_at", N("1000".into())),
-    ];
-    let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    client.put_item().table_name(&table).set_item(Some(item)).send().await.expect("the emulator keeps it");
-    let store = DynamoStore::new(client.clone(), &table);
-    assert_eq!(store.due_mails(3, start(), 10).await.expect("the store works"), [id]);
-    assert_eq!(store.lease_mail(id, start()).await.expect("no failure"), None);
-    assert!(store.due_mails(3, after(start(), 86_400), 10).await.expect("the store works").is_empty());
-    let key = ("pk", S(format!("MAIL#{id}")));
-    let found = client.get_item().table_name(table).key(key.0, key.1).key("sk", S("MAIL".into())).send().await;
-    let found = found.expect("the emulator answers").item.expect("kept for support");
-    assert_eq!((&found["state"], &found["reason"]), (&S("dead".into()), &S("unreadable".into())));
-}
-
 /// More days than one answer of the list of days holds.
 #[tokio::test]
 async fn a_year_of_single_users_is_listed_in_pages() {
@@ -68,21 +40,12 @@ async fn a_year_of_single_users_is_listed_in_pages() {
     let entropy = Counting::from(12);
     let mut expected = Vec::new();
     for day in 0..70 {
-        let now = after(start(), day * 86_400);
-        expected.insert(0, accepted(&store, &sign_up(&entropy, &format!("u{day}@example.com"), 36, now)).await);
+        let user = new_user(&entropy, &format!("u{day}@example.com"), 36, after(start(), day * 86_400));
+        keep(&store, &user).await;
+        expected.insert(0, user.id);
     }
     for limit in [7, 30, 100] {
-        let (mut listed, mut cursor) = (Vec::new(), None);
-        loop {
-            let query = ListUsers { limit, cursor };
-            let page = store.list_users(&query).await.expect("the store works");
-            listed.extend(page.users.iter().map(|user| user.id));
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        assert_eq!(listed, expected, "in pages of {limit}");
+        assert_eq!(listed(&store, limit).await, expected, "in pages of {limit}");
     }
 }
 
@@ -90,270 +53,241 @@ type Making = std::pin::Pin<Box<dyn Future<Output = Arc<dyn Store>>>>;
 
 /// Every claim, each on a store of its own.
 async fn conformance(make: &dyn Fn() -> Making) {
-    a_sign_up_is_kept_whole(&*make().await).await;
-    a_link_works_once_and_in_time(&*make().await).await;
-    a_known_address_gets_no_second_user(&*make().await).await;
-    a_forgotten_address_may_sign_up_again(&*make().await).await;
-    without_confirmation_a_user_is_confirmed_at_once(&*make().await).await;
-    whoever_waits_is_confirmed_when_nothing_is_to_be_confirmed_any_more(&*make().await).await;
-    budgets_hold_for_an_hour_and_refusals_cost_nothing(&*make().await).await;
-    a_mail_has_one_sender_at_a_time(&*make().await).await;
-    due_mails_are_found_in_their_shard(&*make().await).await;
-    events_count_once(&*make().await).await;
+    a_user_is_kept_whole(&*make().await).await;
+    the_faster_of_two_wins(&*make().await).await;
+    users_and_counters_change_together_or_not_at_all(&*make().await).await;
+    an_erased_user_is_gone_and_uncounted(&*make().await).await;
+    a_forgotten_user_is_uncounted_once(&*make().await).await;
+    counters_can_be_mended(&*make().await).await;
+    a_budget_is_spent_and_proofs_are_good_for_once(&*make().await).await;
+    a_key_answers_one_request(&*make().await).await;
+    the_due_are_found_in_their_shard(&*make().await).await;
     users_are_listed_newest_first(&*make().await).await;
-    one_of_many_at_once_wins(make().await).await;
+    of_many_at_once_one_is_kept(make().await).await;
+    many_at_once_are_counted_exactly(make().await).await;
 }
-
-const START: &str = "2026-11-22T10:59:00.123456Z";
 
 fn start() -> Timestamp {
-    START.parse().expect("a time")
+    "2026-11-22T10:59:00.123Z".parse().expect("a time")
 }
 
-async fn accepted(store: &dyn Store, new: &NewSignUp) -> UserId {
-    match store.sign_up(new).await.expect("the store works") {
-        SignUpOutcome::Accepted(id) => id,
-        other => panic!("{other:?}"),
+async fn keep(store: &dyn Store, user: &User) {
+    assert_eq!(store.save(user, None).await.expect("the store works"), Saved::Done);
+}
+
+async fn load(store: &dyn Store, id: UserId) -> Option<User> {
+    store.load(id).await.expect("the store works")
+}
+
+/// Counts users as they are, each in a change of its own.
+async fn count(store: &dyn Store, users: &[User], now: Timestamp) -> Vec<User> {
+    let mut delta = Delta::default();
+    let mut settled = Vec::new();
+    for user in users {
+        let taken = user.clone().take(1, Some("country"), now).expect("something to do").user;
+        delta.replace(user.counted.as_ref(), taken.counted.as_ref());
+        settled.push((taken, user.version));
     }
+    assert_eq!(store.settle(&settled, &delta).await.expect("the store works"), Settled::Done);
+    settled.into_iter().map(|(user, _)| user).collect()
 }
 
-async fn a_sign_up_is_kept_whole(store: &dyn Store) {
-    let new = sign_up(&Counting::from(1), "Ada@Example.com", 36, start());
-    let id = accepted(store, &new).await;
-    assert_eq!(id, new.id);
-    let user = store.get_user(id).await.expect("the store works").expect("the user");
-    assert_eq!((user.state, user.email.as_str()), (State::Pending, "Ada@Example.com"));
-    assert_eq!((user.created_at, user.confirmed_at), (start(), None));
-    assert_eq!((user.expires_at, user.mailed_at), (Some(new.expires_at), start()));
-    assert_eq!(user.fields, new.fields);
-    assert_eq!(user.fields["tags"], FieldValue::Choices(vec!["a".into(), "b".into()]));
-    assert_eq!((&user.fields["age"], &user.fields["size"]), (&FieldValue::Integer(36), &FieldValue::Number(1.5)));
-    assert_eq!(user.fields["letter"], FieldValue::Flag(false));
-    let mail = store.lease_mail(new.mail_id, start()).await.expect("the store works").expect("the mail");
-    assert_eq!((mail.user, mail.kind, mail.to.as_str()), (id, MailKind::Confirmation, "Ada@example.com"));
-    assert_eq!((mail.base_url.as_str(), mail.created_at, mail.attempts), (BASE_URL, start(), 1));
-    assert_eq!(store.get_user(UserId([9; 16])).await.expect("the store works"), None);
+async fn counters(store: &dyn Store) -> Sums {
+    store.counters(None).await.expect("the store works")
 }
 
-async fn a_link_works_once_and_in_time(store: &dyn Store) {
-    let entropy = Counting::from(2);
-    let first = accepted(store, &sign_up(&entropy, "ada@example.com", 36, start())).await;
-    let confirm = async |id, now| store.confirm(id, now).await.expect("the store works");
-    assert_eq!(confirm(UserId([9; 16]), start()).await, ConfirmOutcome::Unknown);
-    let at = after(start(), 60);
-    assert_eq!(confirm(first, at).await, ConfirmOutcome::Confirmed);
-    assert_eq!(confirm(first, after(at, 1)).await, ConfirmOutcome::AlreadyConfirmed);
-    let user = store.get_user(first).await.expect("the store works").expect("the user");
-    assert_eq!((user.state, user.confirmed_at, user.expires_at), (State::Confirmed, Some(at), None));
-    let late = accepted(store, &sign_up(&entropy, "bob@example.com", 36, start())).await;
-    assert_eq!(confirm(late, after(start(), 86_400)).await, ConfirmOutcome::Expired);
-    assert_eq!(confirm(late, after(start(), 86_398)).await, ConfirmOutcome::Confirmed);
+async fn a_user_is_kept_whole(store: &dyn Store) {
+    let entropy = Counting::from(1);
+    let user = new_user(&entropy, "Ada@Example.com", 36, start());
+    assert_eq!(load(store, user.id).await, None);
+    keep(store, &user).await;
+    let kept = load(store, user.id).await.expect("the user");
+    assert_eq!(kept, user);
+    assert_eq!((kept.state, kept.answers.email.as_str()), (State::Pending, "Ada@Example.com"));
+    assert_eq!(kept.answers.fields["tags"], FieldValue::Choices(vec!["a".into(), "b".into()]));
+    assert_eq!(kept.answers.fields["age"], FieldValue::Integer(36));
+    assert_eq!(kept.answers.fields["size"], FieldValue::Number(1.5));
+    assert_eq!(kept.answers.fields["letter"], FieldValue::Flag(false));
+    // With everything that a user can have.
+    let taken = kept.take(u32::MAX, Some("country"), after(start(), 1)).expect("something to do");
+    let lease = taken.attempt.expect("a mail").lease;
+    assert_eq!(store.save(&taken.user, Some(user.version)).await.expect("the store works"), Saved::Done);
+    assert_eq!(load(store, user.id).await, Some(taken.user.clone()));
+    let end = MailEnd::Dead { reason: "refused".into(), unanswered: true };
+    let dead = taken.user.clone().finish(&lease, &end, MailId([9; 16]), start()).expect("the lease holds");
+    let (waiting, _) = User::receive(Some(dead), submission(&entropy, "ada@example.com", 37), &rules(), start());
+    let waiting = waiting.expect("the second of the hour");
+    assert_eq!(store.save(&waiting, Some(taken.user.version)).await.expect("the store works"), Saved::Done);
+    assert_eq!(load(store, user.id).await, Some(waiting));
 }
 
-async fn a_known_address_gets_no_second_user(store: &dyn Store) {
+async fn the_faster_of_two_wins(store: &dyn Store) {
+    let user = new_user(&Counting::from(2), "ada@example.com", 36, start());
+    keep(store, &user).await;
+    keep(store, &user).await;
+    let one = user.clone().unsubscribe(after(start(), 1)).expect("a change");
+    let two = user.clone().unsubscribe(after(start(), 2)).expect("a change");
+    assert_eq!(store.save(&one, Some(user.version)).await.expect("the store works"), Saved::Done);
+    assert_eq!(store.save(&two, Some(user.version)).await.expect("the store works"), Saved::Changed);
+    assert_eq!(store.save(&two, None).await.expect("the store works"), Saved::Changed);
+    // An answer that was lost is asked for again.
+    assert_eq!(store.save(&one, Some(user.version)).await.expect("the store works"), Saved::Done);
+    assert_eq!(load(store, user.id).await, Some(one));
+    store.touch(user.id).await.expect("the store works");
+    let nobody = UserId([9; 16]);
+    store.touch(nobody).await.expect("the store works");
+    assert_eq!(load(store, nobody).await, None);
+}
+
+async fn users_and_counters_change_together_or_not_at_all(store: &dyn Store) {
     let entropy = Counting::from(3);
-    let again = |email: &str, age, seconds| sign_up(&entropy, email, age, after(start(), seconds));
-    let id = accepted(store, &again("ada@example.com", 36, 0)).await;
-    let known = async |new: &NewSignUp| match store.sign_up(new).await.expect("the store works") {
-        SignUpOutcome::Known(known) => known,
-        other => panic!("{other:?}"),
-    };
-    let user = async || store.get_user(id).await.expect("the store works").expect("the user");
-    let lease = async |new: &NewSignUp| store.lease_mail(new.mail_id, new.now).await.expect("the store works");
-    // At once: nothing changes at all, and no mail goes out.
-    let before = user().await;
-    let soon = again("ADA@example.com", 37, 10);
-    assert_eq!(known(&soon).await, Known::CoolingDown);
-    assert_eq!(user().await, before);
-    assert_eq!(lease(&soon).await, None);
-    // Later: the answers are replaced, the mail goes out again, to the same user, and the link works for longer.
-    let later = again("ada@example.com", 38, RESEND_COOL_DOWN);
-    assert_eq!(known(&later).await, Known::MailedAgain);
-    let mail = lease(&later).await.expect("a second mail");
-    assert_eq!((mail.user, mail.kind), (id, MailKind::Confirmation));
-    assert_eq!((mail.expires_at, mail.unanswered), (Some(later.expires_at), 0));
-    let pending = user().await;
-    assert_eq!(pending.fields["age"], FieldValue::Integer(38));
-    assert_eq!(
-        (pending.expires_at, pending.mailed_at, pending.created_at),
-        (Some(later.expires_at), later.now, start())
-    );
-    assert_eq!(known(&again("ada@example.com", 39, RESEND_COOL_DOWN + 10)).await, Known::CoolingDown);
-    // Confirmed: nothing changes any more.
-    assert_eq!(store.confirm(id, after(start(), 400)).await.expect("the store works"), ConfirmOutcome::Confirmed);
-    let before = user().await;
-    let too_late = again("ada@example.com", 99, 3_600);
-    assert_eq!(known(&too_late).await, Known::Confirmed);
-    assert_eq!(user().await, before);
-    assert_eq!(lease(&too_late).await, None);
-}
-
-async fn a_forgotten_address_may_sign_up_again(store: &dyn Store) {
-    let entropy = Counting::from(4);
-    let first = sign_up(&entropy, "ada@example.com", 36, start());
-    let old = accepted(store, &first).await;
-    let now = after(first.keep_until, 1);
-    let new = accepted(store, &sign_up(&entropy, "ada@example.com", 36, now)).await;
-    assert_ne!(old, new);
-    assert_eq!(store.confirm(old, now).await.expect("the store works"), ConfirmOutcome::Expired);
-    assert_eq!(store.confirm(new, now).await.expect("the store works"), ConfirmOutcome::Confirmed);
-}
-
-async fn without_confirmation_a_user_is_confirmed_at_once(store: &dyn Store) {
-    let entropy = Counting::from(5);
-    let mut config = small_config();
-    config.confirmation = Confirmation { mode: ConfirmationMode::None, ..Confirmation::default() };
-    let new = sign_up_to(&config, &entropy, "ada@example.com", 36, start());
-    let id = accepted(store, &new).await;
-    let user = store.get_user(id).await.expect("the store works").expect("the user");
-    assert_eq!((user.state, user.confirmed_at, user.expires_at), (State::Confirmed, Some(start()), None));
-    let mail = store.lease_mail(new.mail_id, start()).await.expect("the store works").expect("the mail");
-    assert_eq!((mail.kind, mail.expires_at), (MailKind::Welcome, None));
-    // Nobody forgets a confirmed user.
-    let much_later = sign_up_to(&config, &entropy, "ada@example.com", 37, after(start(), 90 * 86_400));
-    assert_eq!(store.sign_up(&much_later).await.expect("the store works"), SignUpOutcome::Known(Known::Confirmed));
-}
-
-async fn whoever_waits_is_confirmed_when_nothing_is_to_be_confirmed_any_more(store: &dyn Store) {
-    let entropy = Counting::from(11);
-    let first = sign_up(&entropy, "ada@example.com", 36, start());
-    let id = accepted(store, &first).await;
-    let mut config = small_config();
-    config.confirmation = Confirmation { mode: ConfirmationMode::None, ..Confirmation::default() };
-    // However soon: there is nothing to wait for.
-    let now = after(start(), 10);
-    let again = sign_up_to(&config, &entropy, "Ada@example.com", 37, now);
-    assert_eq!(store.sign_up(&again).await.expect("the store works"), SignUpOutcome::Known(Known::Promoted));
-    let user = store.get_user(id).await.expect("the store works").expect("the user");
-    assert_eq!((user.state, user.confirmed_at, user.expires_at), (State::Confirmed, Some(now), None));
-    assert_eq!((user.email.as_str(), &user.fields["age"]), ("Ada@example.com", &FieldValue::Integer(37)));
-    let mail = store.lease_mail(again.mail_id, now).await.expect("the store works").expect("the mail");
-    assert_eq!((mail.user, mail.kind), (id, MailKind::Welcome));
-    assert_eq!(store.confirm(id, now).await.expect("the store works"), ConfirmOutcome::AlreadyConfirmed);
-    // The lock no longer runs out.
-    let much_later = sign_up_to(&config, &entropy, "ada@example.com", 38, after(first.keep_until, 86_400));
-    assert_eq!(store.sign_up(&much_later).await.expect("the store works"), SignUpOutcome::Known(Known::Confirmed));
-}
-
-async fn budgets_hold_for_an_hour_and_refusals_cost_nothing(store: &dyn Store) {
-    let entropy = Counting::from(6);
-    let limited = |email: &str, limit, seconds| {
-        let mut new = sign_up(&entropy, email, 36, after(start(), seconds));
-        new.budgets[1].limit = limit;
-        new
-    };
-    for name in ["a", "b"] {
-        accepted(store, &limited(&format!("{name}@example.com"), 2, 0)).await;
+    let users: Vec<User> =
+        (0..5).map(|number| new_user(&entropy, &format!("u{number}@example.com"), 36, start())).collect();
+    for user in &users {
+        keep(store, user).await;
     }
-    let refused = limited("c@example.com", 2, 0);
-    // It is 10:59:00 and a little.
-    let outcome = SignUpOutcome::RateLimited { retry_after: 60 };
-    assert_eq!(store.sign_up(&refused).await.expect("the store works"), outcome);
-    assert_eq!(store.get_user(refused.id).await.expect("the store works"), None);
-    assert_eq!(store.lease_mail(refused.mail_id, start()).await.expect("the store works"), None);
-    // The address's own budget was not touched by the refusal.
-    let mut own = limited("c@example.com", 3, 0);
-    own.budgets[0].limit = 1;
-    accepted(store, &own).await;
-    let mut known = limited("c@example.com", 9, 0);
-    known.budgets[0].limit = 1;
-    assert_eq!(store.sign_up(&known).await.expect("the store works"), outcome);
-    // The next hour begins anew.
-    accepted(store, &limited("d@example.com", 1, 60)).await;
+    let counted = count(store, &users, start()).await;
+    let census = counters(store).await.census();
+    assert_eq!(census.states, BTreeMap::from([(State::Pending, 5)]));
+    assert_eq!((census.countries["FR"].received, census.days["2026-11-22"].received), (5, 5));
+    let month = store.counters(Some("2026-11")).await.expect("the store works");
+    assert_eq!(month.received_on("2026-11-22"), 5);
+    assert_eq!(store.counters(Some("2026-10")).await.expect("the store works"), Sums::default());
+    // One of them changed meanwhile: nobody changes, and nothing is counted.
+    let changed = counted[2].clone().unsubscribe(start()).expect("a change");
+    assert_eq!(store.save(&changed, Some(counted[2].version)).await.expect("the store works"), Saved::Done);
+    let mut delta = Delta::default();
+    let settled: Vec<(User, u64)> = counted
+        .iter()
+        .map(|user| {
+            let suppressed = user.clone().unsubscribe(start()).expect("a change").take(1, None, start());
+            let after = suppressed.expect("something to do").user;
+            delta.replace(user.counted.as_ref(), after.counted.as_ref());
+            (after, user.version)
+        })
+        .collect();
+    let outcome = store.settle(&settled, &delta).await.expect("the store works");
+    assert_eq!(outcome, Settled::Changed(vec![changed.id]));
+    assert_eq!(load(store, counted[0].id).await, Some(counted[0].clone()));
+    assert_eq!(counters(store).await.census(), census);
 }
 
-async fn a_mail_has_one_sender_at_a_time(store: &dyn Store) {
-    let entropy = Counting::from(7);
-    let new = sign_up(&entropy, "ada@example.com", 36, start());
-    accepted(store, &new).await;
-    let lease = async |now| store.lease_mail(new.mail_id, now).await.expect("the store works");
-    let finish = async |mail: &_, end: &_, now| store.finish_mail(mail, end, now).await.expect("the store works");
-    let first = lease(start()).await.expect("free");
-    assert_eq!(lease(after(start(), LEASE - 1)).await, None);
-    // Its sender was lost: another takes over, and the first one's word counts no more.
-    let now = after(start(), LEASE + 1);
-    let second = lease(now).await.expect("free again");
-    assert_eq!((second.attempts, second.lease > first.lease), (2, true));
-    assert!(!finish(&first, &MailEnd::Sent, now).await);
-    // Put off: not before its time.
-    let due = after(now, 30);
-    assert!(finish(&second, &MailEnd::Later(due), now).await);
-    assert_eq!(lease(after(now, 29)).await, None);
-    let third = lease(due).await.expect("due again");
-    assert_eq!(third.attempts, 3);
-    // Put off without an answer, which is remembered.
-    assert_eq!(third.unanswered, 0);
-    let again = after(due, 600);
-    assert!(finish(&third, &MailEnd::Unanswered(again), due).await);
-    let third = lease(again).await.expect("due again");
-    assert_eq!((third.attempts, third.unanswered), (4, 1));
-    let due = again;
-    // Sent: never again.
-    assert!(finish(&third, &MailEnd::Sent, due).await);
-    assert!(!finish(&third, &MailEnd::Sent, due).await);
-    assert_eq!(lease(after(due, 86_400)).await, None);
-    // Dead: never again either.
-    let other = sign_up(&entropy, "bob@example.com", 36, start());
-    accepted(store, &other).await;
-    let mail = store.lease_mail(other.mail_id, start()).await.expect("the store works").expect("free");
-    assert!(finish(&mail, &MailEnd::Dead("refused".into()), start()).await);
-    assert_eq!(store.lease_mail(other.mail_id, due).await.expect("the store works"), None);
+async fn an_erased_user_is_gone_and_uncounted(store: &dyn Store) {
+    let user = new_user(&Counting::from(4), "ada@example.com", 36, start());
+    keep(store, &user).await;
+    let counted = count(store, std::slice::from_ref(&user), start()).await.remove(0);
+    assert_eq!(store.erase(&user).await.expect("the store works"), Saved::Changed);
+    assert_eq!(store.erase(&counted).await.expect("the store works"), Saved::Done);
+    assert_eq!(load(store, user.id).await, None);
+    assert_eq!(counters(store).await, Sums::default());
+    assert_eq!(store.save(&counted, Some(user.version)).await.expect("the store works"), Saved::Changed);
 }
 
-async fn due_mails_are_found_in_their_shard(store: &dyn Store) {
-    let entropy = Counting::from(8);
-    let mut mails = Vec::new();
-    for number in 0..6 {
-        let new = sign_up(&entropy, &format!("user{number}@example.com"), 36, after(start(), number));
-        accepted(store, &new).await;
-        mails.push(new.mail_id);
+async fn a_forgotten_user_is_uncounted_once(store: &dyn Store) {
+    let user = new_user(&Counting::from(5), "ada@example.com", 36, start());
+    keep(store, &user).await;
+    let counted = count(store, &[user], start()).await.remove(0).counted.expect("counted");
+    for (first, seconds) in [(true, 0), (false, 1), (false, 86_400)] {
+        let now = after(start(), seconds);
+        assert_eq!(store.forget("event-1", &counted, now).await.expect("the store works"), first);
+        assert_eq!(counters(store).await, Sums::default());
     }
-    let due = async |now| {
-        let mut all = Vec::new();
-        for shard in 0..SHARDS {
-            all.extend(store.due_mails(shard, now, 100).await.expect("the store works"));
-        }
-        all
+}
+
+async fn counters_can_be_mended(store: &dyn Store) {
+    let tally = Tally {
+        state: State::Confirmed,
+        received: "2026-10-31".into(),
+        confirmed: Some("2026-11-01".into()),
+        country: None,
     };
-    // The stream has its chance first.
-    assert_eq!(due(after(start(), STREAM_GRACE - 1)).await, []);
-    let now = after(start(), STREAM_GRACE + 10);
-    assert_eq!(due(now).await.into_iter().collect::<BTreeSet<_>>(), mails.iter().copied().collect());
-    let mut one = Vec::new();
+    let mut expected = Sums::default();
+    expected.add_tally(&tally);
+    let delta = Delta::between(&Sums::default(), &expected);
+    store.adjust(&delta).await.expect("the store works");
+    assert_eq!(counters(store).await, expected);
+}
+
+async fn a_budget_is_spent_and_proofs_are_good_for_once(store: &dyn Store) {
+    let spend = async |key: &str, hour, limit, once: Option<&str>| {
+        let spending = Spending { key: key.into(), hour, limit, once: once.map(str::to_owned) };
+        store.spend(&spending).await.expect("the store works")
+    };
+    assert_eq!(spend("ip#a", 1, 2, Some("p1")).await, Spent::Done);
+    assert_eq!(spend("ip#a", 1, 2, Some("p1")).await, Spent::Repeated);
+    assert_eq!(spend("ip#a", 1, 2, Some("p2")).await, Spent::Done);
+    assert_eq!(spend("ip#a", 1, 2, Some("p3")).await, Spent::UsedUp);
+    assert_eq!(spend("ip#a", 1, 2, Some("p1")).await, Spent::Repeated);
+    assert_eq!(spend("ip#a", 1, 2, None).await, Spent::UsedUp);
+    assert_eq!(spend("ip#a", 1, 3, None).await, Spent::Done);
+    assert_eq!(spend("ip#a", 1, 4, Some("p3")).await, Spent::Done);
+    assert_eq!(store.spent("ip#a", 1).await.expect("the store works"), 4);
+    // Others and other hours have budgets of their own.
+    assert_eq!(spend("ip#b", 1, 1, None).await, Spent::Done);
+    assert_eq!(spend("ip#b", 1, 2, Some("p1")).await, Spent::Done);
+    assert_eq!(spend("ip#a", 2, 1, Some("p1")).await, Spent::Done);
+    assert_eq!(store.spent("ip#c", 1).await.expect("the store works"), 0);
+}
+
+async fn a_key_answers_one_request(store: &dyn Store) {
+    let claim = async |key: &str, request: &str, seconds| {
+        store.claim(key, request, after(start(), seconds)).await.expect("the store works")
+    };
+    assert_eq!(claim("k", "one", 0).await, Claimed::Open);
+    // It was never answered, so it may be tried again.
+    assert_eq!(claim("k", "one", 1).await, Claimed::Open);
+    assert_eq!(claim("k", "two", 1).await, Claimed::Taken);
+    store.fulfil("k").await.expect("the store works");
+    store.fulfil("unknown").await.expect("the store works");
+    assert_eq!(claim("unknown", "one", 2).await, Claimed::Open);
+    assert_eq!(claim("k", "one", 2).await, Claimed::Answered);
+    assert_eq!(claim("k", "two", 2).await, Claimed::Taken);
+    assert_eq!(claim("k", "two", CLAIM + 1).await, Claimed::Open);
+    assert_eq!(claim("k", "two", CLAIM + 2).await, Claimed::Open);
+}
+
+async fn due(store: &dyn Store, now: Timestamp, limit: u16) -> Vec<UserId> {
+    let mut all = Vec::new();
     for shard in 0..SHARDS {
-        let found = store.due_mails(shard, now, 1).await.expect("the store works");
-        assert!(found.len() <= 1);
-        one.extend(found);
+        all.extend(store.due(shard, now, limit).await.expect("the store works"));
     }
-    assert!(one.contains(&mails[0]), "the oldest of its shard comes first");
-    let mail = store.lease_mail(mails[0], now).await.expect("the store works").expect("due");
-    assert!(!due(now).await.contains(&mails[0]), "a leased mail is not due");
-    assert!(due(after(now, LEASE + 1)).await.contains(&mails[0]), "until its lease ends");
-    assert!(store.finish_mail(&mail, &MailEnd::Sent, now).await.expect("the store works"));
-    assert!(!due(after(now, 86_400)).await.contains(&mails[0]));
+    all
 }
 
-async fn events_count_once(store: &dyn Store) {
-    let event = |id: &str, kind, country: Option<&str>| Event {
-        id: id.into(),
-        kind,
-        day: "2026-11-22".into(),
-        country: country.map(str::to_owned),
-    };
-    let mut events: Vec<Event> =
-        (0..60).map(|number| event(&format!("r{number}"), EventKind::Received, Some("FR"))).collect();
-    let record = async |events: &[Event], seconds| {
-        store.record_events(events, after(start(), seconds)).await.expect("the store works")
-    };
-    assert_eq!(record(&events, 0).await, 60);
-    assert_eq!(record(&events, 1).await, 0);
-    events.push(event("c1", EventKind::Confirmed, None));
-    events.push(event("c1", EventKind::Confirmed, None));
-    assert_eq!(record(&events[55..], 2).await, 1);
-    let counters = store.counters().await.expect("the store works");
-    let tally = Tally { received: 60, confirmed: 1 };
-    assert_eq!((counters.total, counters.days["2026-11-22"]), (tally, tally));
-    assert_eq!(counters.countries["FR"], Tally { received: 60, confirmed: 0 });
+async fn the_due_are_found_in_their_shard(store: &dyn Store) {
+    let entropy = Counting::from(8);
+    let mut users = Vec::new();
+    for number in 0..6 {
+        let user = new_user(&entropy, &format!("user{number}@example.com"), 36, after(start(), number));
+        keep(store, &user).await;
+        users.push(user);
+    }
+    let ids = |users: &[User]| users.iter().map(|user| user.id).collect::<BTreeSet<_>>();
+    // The stream has its chance first.
+    assert_eq!(due(store, after(start(), STREAM_GRACE - 1), 100).await, []);
+    let now = after(start(), STREAM_GRACE + 10);
+    assert_eq!(due(store, now, 100).await.into_iter().collect::<BTreeSet<_>>(), ids(&users));
+    assert!(due(store, now, 1).await.contains(&users[0].id), "the oldest of its shard comes first");
+    // Once its mail was sent, nobody need look at it.
+    let taken = users[0].clone().take(1, None, now).expect("something to do");
+    let lease = taken.attempt.expect("a mail").lease;
+    let sent = taken.user.finish(&lease, &MailEnd::Sent, MailId([9; 16]), now).expect("the lease holds");
+    assert_eq!(store.save(&sent, Some(users[0].version)).await.expect("the store works"), Saved::Done);
+    let later = after(now, NOTICE_PAUSE);
+    assert_eq!(due(store, later, 100).await.into_iter().collect::<BTreeSet<_>>(), ids(&users[1..]));
+}
+
+async fn listed(store: &dyn Store, limit: u16) -> Vec<UserId> {
+    let (mut listed, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.list_users(&ListUsers { limit, cursor }).await.expect("the store works");
+        assert!(page.users.len() <= usize::from(limit));
+        listed.extend(page.users.iter().map(|user| user.id));
+        cursor = page.next;
+        if cursor.is_none() {
+            return listed;
+        }
+    }
 }
 
 async fn users_are_listed_newest_first(store: &dyn Store) {
@@ -363,45 +297,46 @@ async fn users_are_listed_newest_first(store: &dyn Store) {
     for (day, count) in [(0_u32, 5), (3, 7), (9, 6)] {
         for number in 0..count {
             let now = after(start(), day * 86_400 + number);
-            let new = sign_up(&entropy, &format!("user{day}-{number}@example.com"), 36, now);
-            let id = accepted(store, &new).await;
-            expected.insert(0, id);
+            let user = new_user(&entropy, &format!("user{day}-{number}@example.com"), 36, now);
+            keep(store, &user).await;
+            expected.insert(0, user.id);
         }
     }
-    let clock = SetClock::at(START);
-    clock.forward(9 * 86_400 + 100);
     for limit in [1, 4, 6, 18, 50] {
-        let mut listed = Vec::new();
-        let mut cursor = None;
-        loop {
-            let query = ListUsers { limit, cursor };
-            let page = store.list_users(&query).await.expect("the store works");
-            assert!(page.users.len() <= usize::from(limit));
-            listed.extend(page.users.iter().map(|user| user.id));
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        assert_eq!(listed, expected, "in pages of {limit}");
+        assert_eq!(listed(store, limit).await, expected, "in pages of {limit}");
     }
     let query = ListUsers { limit: 1, cursor: None };
     let newest = &store.list_users(&query).await.expect("the store works").users[0];
-    assert_eq!((newest.email.as_str(), newest.state), ("user9-5@example.com", State::Pending));
-    assert_eq!(newest.fields["country"], FieldValue::Text("FR".into()));
+    assert_eq!((newest.answers.email.as_str(), newest.state), ("user9-5@example.com", State::Pending));
+    assert_eq!(newest.answers.fields["country"], FieldValue::Text("FR".into()));
 }
 
-async fn one_of_many_at_once_wins(store: Arc<dyn Store>) {
+async fn of_many_at_once_one_is_kept(store: Arc<dyn Store>) {
     let entropy = Counting::from(10);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..8 {
-        let mut new = sign_up(&entropy, "ada@example.com", number, start());
-        new.budgets.iter_mut().for_each(|budget| budget.limit = 100);
+        let user = new_user(&entropy, "ada@example.com", number, start());
         let store = Arc::clone(&store);
-        tasks.spawn(async move { store.sign_up(&new).await.expect("the store works") });
+        tasks.spawn(async move { store.save(&user, None).await.expect("the store works") });
     }
     let outcomes = tasks.join_all().await;
-    let accepted = outcomes.iter().filter(|outcome| matches!(outcome, SignUpOutcome::Accepted(_))).count();
-    let known = outcomes.iter().filter(|outcome| **outcome == SignUpOutcome::Known(Known::CoolingDown)).count();
-    assert_eq!((accepted, known), (1, 7));
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Saved::Done).count(), 1);
+}
+
+async fn many_at_once_are_counted_exactly(store: Arc<dyn Store>) {
+    let entropy = Counting::from(11);
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..6 {
+        let users: Vec<User> =
+            (0..20).map(|number| new_user(&entropy, &format!("u{worker}-{number}@example.com"), 36, start())).collect();
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            for user in &users {
+                keep(&*store, user).await;
+            }
+            count(&*store, &users, start()).await;
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(counters(&*store).await.census().received(), 120);
 }

@@ -5,10 +5,11 @@ mod support;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
+use signup_service::census::Pair;
 use signup_service::config::ConfirmationMode;
-use signup_service::sign_up::State;
-use signup_service::store::{Store, StoreError, Tally};
-use support::service::{ADA, Answer, Failing, Service};
+use signup_service::store::StoreError;
+use signup_service::user::State;
+use support::service::{ADA, Failing, Service};
 use support::{config, small_config};
 
 #[tokio::test]
@@ -28,19 +29,20 @@ async fn a_person_signs_up_by_form_and_confirms_by_mail() {
     let token = service.token();
     let page = service.get(&format!("/confirm?t={token}")).await;
     assert!(page.status == StatusCode::OK && page.body.contains(&token));
-    assert_eq!(service.users().await[0].state, State::Pending, "reading the page changes nothing");
+    assert_eq!(service.users()[0].state, State::Pending, "reading the page changes nothing");
     let answer = service.form("/confirm", &format!("t={token}")).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "welcome"));
     assert!(service.get("/welcome").await.body.contains("You are in"));
     let again = service.form("/confirm", &format!("t={token}")).await;
     assert_eq!((again.status, again.header("location")), (StatusCode::SEE_OTHER, "welcome"));
-    let users = service.users().await;
-    assert_eq!((users.len(), users[0].state, users[0].email.as_str()), (1, State::Confirmed, "Ada@Example.com"));
-    assert_eq!(users[0].consent.as_ref().expect("kept").version, "2");
+    let users = service.users();
+    let answers = &users[0].answers;
+    assert_eq!((users.len(), users[0].state, answers.email.as_str()), (1, State::Confirmed, "Ada@Example.com"));
+    assert_eq!(answers.consent.as_ref().expect("kept").version, "2");
     service.work().await;
-    let counters = service.store.counters().await.expect("the store works");
-    let one = Tally { received: 1, confirmed: 1 };
-    assert_eq!((counters.total, counters.countries["GB"], counters.days["2026-11-22"]), (one, one, one));
+    let census = service.census().await;
+    let one = Pair { received: 1, confirmed: 1 };
+    assert_eq!((census.confirmed(), census.countries["GB"], census.days["2026-11-22"]), (1, one, one));
     assert_eq!(service.mailer.sent().len(), 1);
 }
 
@@ -66,7 +68,7 @@ async fn mistakes_come_back_with_the_form_as_typed() {
     {
         assert!(answer.body.contains(part), "{part}");
     }
-    assert!(service.users().await.is_empty());
+    assert!(service.users().is_empty());
     let answer = service.api("/api/v1/sign-ups", json!({ "email": "nobody", "age": 7, "x": 1 })).await;
     assert_eq!(answer.header("content-type"), "application/problem+json");
     let errors = answer.json()["errors"].as_array().expect("errors").clone();
@@ -100,28 +102,9 @@ async fn a_body_is_of_the_right_type_and_size() {
 }
 
 #[tokio::test]
-async fn known_and_new_addresses_get_the_same_answer() {
-    let service = Service::new(small_config());
-    let sign_up = async || service.api("/api/v1/sign-ups", json!({ "email": "ada@example.com" })).await;
-    let same = |a: &Answer, b: &Answer| a.status == b.status && a.body == b.body && a.headers == b.headers;
-    let new = sign_up().await;
-    assert!(same(&sign_up().await, &new), "pending");
-    service.work().await;
-    assert_eq!(service.mailer.sent().len(), 1);
-    service.clock.forward(600);
-    assert!(same(&sign_up().await, &new), "mailed again");
-    service.work().await;
-    assert_eq!(service.mailer.sent().len(), 2);
-    service.api("/api/v1/confirmations", json!({ "token": service.token() })).await;
-    assert!(same(&sign_up().await, &new), "confirmed");
-    service.work().await;
-    assert_eq!((service.mailer.sent().len(), service.users().await.len()), (2, 1));
-}
-
-#[tokio::test]
 async fn floods_are_turned_away_and_told_when_to_come_back() {
     let mut config = small_config();
-    config.security.budgets.ip_per_hour = 2;
+    config.security.budgets.unproven_per_hour = 2;
     let service = Service::new(config);
     for name in ["a", "b"] {
         service.form("/sign-up", "email=not+an+address").await;
@@ -130,7 +113,7 @@ async fn floods_are_turned_away_and_told_when_to_come_back() {
     }
     let page = service.form("/sign-up", "email=c%40example.com").await;
     assert_eq!((page.status, page.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "3600"));
-    assert!(page.body.contains("value=\"c@example.com\"") && page.body.contains("in 60 minutes"));
+    assert!(page.body.contains("value=\"c@example.com\"") && page.body.contains("in 60 min"));
     assert!(page.body.contains("<title>Error: ") && page.body.contains("role=\"alert\" tabindex=\"-1\" autofocus"));
     let api = service.api("/api/v1/sign-ups", json!({ "email": "c@example.com" })).await;
     assert_eq!((api.status, api.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "3600"));
@@ -179,7 +162,10 @@ async fn whoever_meets_a_busy_table_is_told_to_come_back() {
     service.form("/sign-up", "email=ada%40example.com").await;
     service.work().await;
     let token = service.token();
-    let busy = Service { router: service.router_over(Failing::of(&service, StoreError::busy("x", "y"))), ..service };
+    let busy = Service {
+        router: service.router_over(Failing::of(&service, StoreError::busy("x", "y"), [("load", 9)])),
+        ..service
+    };
     let form = busy.form("/sign-up", "email=bob%40example.com").await;
     assert_eq!((form.status, form.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
     assert!(form.body.contains("value=\"bob@example.com\""), "what was typed is kept");
@@ -193,7 +179,8 @@ async fn whoever_meets_a_busy_table_is_told_to_come_back() {
         assert_eq!((api.status, api.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
         assert_eq!(api.header("content-type"), "application/problem+json");
     }
-    let broken = Service { router: busy.router_over(Failing::of(&busy, StoreError::new("x", "y"))), ..busy };
+    let broken =
+        Service { router: busy.router_over(Failing::of(&busy, StoreError::new("x", "y"), [("load", 9)])), ..busy };
     let form = broken.form("/sign-up", "email=bob%40example.com").await;
     assert_eq!((form.status, form.header("retry-after")), (StatusCode::INTERNAL_SERVER_ERROR, ""));
 }
@@ -201,15 +188,28 @@ async fn whoever_meets_a_busy_table_is_told_to_come_back() {
 #[tokio::test]
 async fn every_answer_carries_the_policy_and_only_files_are_cached() {
     let service = Service::new(config());
-    for path in
-        ["/", "/sent", "/welcome", "/healthz", "/style.css", "/icon.svg", "/nothing", "/api/v1/nothing", "/sign-up"]
-    {
+    for path in [
+        "/",
+        "/sent",
+        "/welcome",
+        "/healthz",
+        "/style.css",
+        "/icon.svg",
+        "/form.js",
+        "/confirm.js",
+        "/nothing",
+        "/api/v1/nothing",
+        "/api/v1/challenges",
+        "/openapi.json",
+        "/sign-up",
+        "/logo",
+    ] {
         let answer = service.get(path).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         let cached = answer.header("cache-control") != "no-store";
-        assert_eq!(cached, ["/style.css", "/icon.svg"].contains(&path), "{path}");
+        assert_eq!(cached, ["/style.css", "/icon.svg", "/form.js", "/confirm.js"].contains(&path), "{path}");
     }
     assert!(service.get("/style.css").await.body.starts_with(":root { --accent: #0a7f5b; --on-accent: #ffffff;"));
     assert_eq!(service.get("/healthz").await.json(), json!({ "status": "ok", "version": "0123456789ab" }));
@@ -253,4 +253,92 @@ async fn without_confirmation_nobody_reads_of_one_and_the_brand_is_not_the_forms
     service.work().await;
     let mail = &service.mailer.sent()[0];
     assert!(!mail.text.contains("confirmed") && mail.subject == "Welcome to Small", "{mail:?}");
+}
+
+#[tokio::test]
+async fn pages_speak_the_language_that_is_asked_for() {
+    let mut config = config();
+    for code in ["de", "ar"] {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("languages/{code}.json"));
+        let text = std::fs::read(file).expect("a language");
+        config.languages.push(serde_json::from_slice(&text).expect("a language"));
+    }
+    let service = Service::new(config);
+    let page = service.get("/?lang=ar").await.body;
+    assert!(page.contains("<html lang=\"ar\" dir=\"rtl\">") && page.contains("action=\"sign-up?lang=ar\""), "{page}");
+    let accepting = Request::get("/").header("accept-language", "de-CH, fr;q=0.9").body(Body::empty());
+    let page = service.send(accepting.expect("a request")).await.body;
+    assert!(page.contains("<html lang=\"de\" dir=\"ltr\">") && page.contains("action=\"sign-up\""), "{page}");
+    assert!(service.get("/?lang=xx").await.body.contains("<html lang=\"en\""));
+    let answer = service.form("/sign-up?lang=de", ADA).await;
+    assert_eq!(answer.header("location"), "sent?lang=de");
+    service.work().await;
+    let mail = &service.mailer.sent()[0];
+    assert!(mail.html.contains("lang=\"de\""), "{}", mail.html);
+    assert_eq!(service.users()[0].answers.language.as_deref(), Some("de"));
+}
+
+#[tokio::test]
+async fn the_form_can_be_shown_in_frames_of_allowed_origins_alone() {
+    let mut config = small_config();
+    let framed = async |service: &Service, path: &str| {
+        let answer = service.get(path).await;
+        let policy = answer.header("content-security-policy").to_owned();
+        let ancestors = policy.split("frame-ancestors ").nth(1).expect("always there").to_owned();
+        (ancestors, answer.header("x-frame-options").to_owned())
+    };
+    let closed = Service::new(config.clone());
+    assert_eq!(framed(&closed, "/embed").await.0, "'none'");
+    config.security.allowed_origins = vec!["https://www.example.com".into(), "https://example.org".into()];
+    let service = Service::new(config);
+    let open = ("https://www.example.com https://example.org".to_owned(), String::new());
+    let none = ("'none'".to_owned(), "DENY".to_owned());
+    assert_eq!(framed(&service, "/embed").await, open);
+    assert_eq!(framed(&service, "/sent?embed=1").await, open);
+    for path in ["/", "/sent", "/confirm?t=x", "/api/v1/nothing"] {
+        assert_eq!(framed(&service, path).await, none, "{path}");
+    }
+    assert!(service.get("/embed").await.body.contains("action=\"sign-up?embed=1\""));
+    let answer = service.form("/sign-up?embed=1", "email=ada%40example.com").await;
+    assert_eq!(answer.header("location"), "sent?embed=1");
+}
+
+#[tokio::test]
+async fn what_is_sent_by_openapi_is_what_the_router_knows() {
+    let service = Service::new(config());
+    let document = service.get("/openapi.json").await.json();
+    assert_eq!((&document["openapi"], &document["info"]["version"]), (&json!("3.1.0"), &json!("0123456789ab")));
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for method in operations.as_object().expect("operations").keys() {
+            let request = Request::builder().method(method.to_uppercase().as_str()).uri(path.as_str());
+            let answer = service.send(request.body(Body::empty()).expect("a request")).await;
+            assert!(![404, 405].contains(&answer.status.as_u16()), "{method} {path}");
+            assert!(
+                !operations[method]["responses"][answer.status.as_str()].is_null(),
+                "{method} {path}: {}",
+                answer.status
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_for_each_request_tells_nothing_of_the_person() {
+    let service = Service::new(config());
+    service.form("/sign-up?secret=1", ADA).await;
+    service.work().await;
+    let (token, code) = (service.token(), service.code());
+    service.get(&format!("/confirm?t={token}")).await;
+    service.form("/confirm", &format!("email=ada%40example.com&code={code}")).await;
+    service.get("/nobody/ada@example.com").await;
+    let lines = service.journal.lines();
+    let routes: Vec<_> =
+        lines.iter().filter(|line| line["message"] == "request").map(|line| line["route"].clone()).collect();
+    assert_eq!(routes, ["/sign-up", "/confirm", "/confirm", "none"]);
+    assert!(lines.iter().any(|line| line["SignUps"] == 1 && line["status"] == 303 && line["Latency"].is_u64()));
+    assert!(lines.iter().any(|line| line["Confirmations"] == 1 && line["reason"] == "code"));
+    let all = serde_json::to_string(&lines).expect("JSON");
+    for secret in ["Ada", "ada", "Lovelace", "single", "secret", "192.0.2", token.as_str(), code.as_str()] {
+        assert!(!all.contains(secret), "{secret} in {all}");
+    }
 }

@@ -2,14 +2,23 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use signup_service::clock::Clock;
 use signup_service::mailer::SendError;
-use signup_service::store::{MailEnd, Store, StoreError, What};
-use signup_service::worker::Worker;
+use signup_service::pace::Quota;
+use signup_service::store::StoreError;
+use signup_service::stream::What;
+use signup_service::user::End;
 use support::service::{Failing, Service};
 use support::small_config;
+
+fn lost() -> StoreError {
+    StoreError::new("first", "y")
+}
+
+/// How often a metric was raised.
+fn measured(service: &Service, metric: &str) -> usize {
+    service.journal.lines().iter().filter(|line| line[metric] == 1).count()
+}
 
 #[tokio::test]
 async fn a_mail_that_fails_is_sent_later_or_given_up() {
@@ -17,27 +26,29 @@ async fn a_mail_that_fails_is_sent_later_or_given_up() {
     service.form("/sign-up", "email=ada%40example.com").await;
     service.mailer.fail_next(SendError::Throttled("the sending rate is reached".into()));
     service.work().await;
-    assert_eq!((service.mailer.sent().len(), service.store.mails()[0].end.clone()), (0, None));
+    assert_eq!((service.mailer.sent().len(), service.ends()), (0, vec![None]));
     assert_eq!(service.sweep().await, 0, "not due yet");
-    service.clock.forward(31);
+    service.clock.forward(151);
     assert_eq!(service.sweep().await, 1);
-    assert_eq!(service.store.mails()[0].end, Some(MailEnd::Sent));
+    assert_eq!(service.ends(), [Some(End::Sent)]);
     service.form("/sign-up", "email=bob%40example.com").await;
     service.mailer.fail_next(SendError::Never("SES answered `MessageRejected`".into()));
     service.work().await;
-    let ends: Vec<_> = service.store.mails().into_iter().map(|mail| mail.end).collect();
-    assert_eq!(ends, [Some(MailEnd::Sent), Some(MailEnd::Dead("SES answered `MessageRejected`".into()))]);
+    assert!(service.ends().contains(&Some(End::Dead("SES answered `MessageRejected`".into()))));
+    let metrics = ["MailsSent", "MailsDelayed", "MailsGivenUp", "MailsOverQuota"];
+    assert_eq!(metrics.map(|metric| measured(&service, metric)), [1, 1, 1, 0]);
 }
 
 #[tokio::test]
-async fn a_mail_that_the_stream_lost_is_found() {
+async fn a_mail_that_the_stream_lost_is_found_and_its_user_counted() {
     let service = Service::new(small_config());
     service.form("/sign-up", "email=ada%40example.com").await;
     assert_eq!(service.sweep().await, 0);
     service.clock.forward(150);
     assert_eq!(service.sweep().await, 1);
+    assert_eq!(service.census().await.received(), 1);
     service.work().await;
-    assert_eq!(service.mailer.sent().len(), 1);
+    assert_eq!((service.mailer.sent().len(), service.census().await.received()), (1, 1));
 }
 
 #[tokio::test]
@@ -51,7 +62,7 @@ async fn a_mail_without_an_answer_goes_out_at_most_twice_and_far_apart() {
     service.clock.forward(20);
     service.mailer.fail_next(SendError::Unknown("timed out".into()));
     assert_eq!(service.sweep().await, 1);
-    assert_eq!(service.store.mails()[0].end, Some(MailEnd::Dead("no answer: timed out".into())));
+    assert_eq!(service.ends(), [Some(End::Dead("no answer: timed out".into()))]);
     service.clock.forward(86_400);
     assert_eq!((service.sweep().await, service.mailer.sent().len()), (0, 0));
 }
@@ -63,50 +74,81 @@ async fn a_link_that_is_about_to_die_is_not_mailed() {
     service.clock.forward(86_400 - 500);
     assert_eq!(service.sweep().await, 1);
     assert!(service.mailer.sent().is_empty());
-    let end = service.store.mails()[0].end.clone();
-    assert!(matches!(&end, Some(MailEnd::Dead(reason)) if reason.contains("link")), "{end:?}");
+    assert!(matches!(&service.ends()[..], [Some(End::Dead(reason))] if reason.contains("link")));
+    assert_eq!(measured(&service, "MailsGivenUp"), 1);
 }
 
 #[tokio::test]
 async fn a_mail_that_was_sent_is_marked_even_if_the_table_fails_at_first() {
     let service = Service::new(small_config());
     service.form("/sign-up", "email=ada%40example.com").await;
-    let failing = Failing { finish: 2.into(), ..Failing::of(&service, StoreError::new("x", "y")) };
-    let worker = Worker { store: Arc::new(failing), ..service.worker.clone() };
+    let worker = service.worker_over(Failing::of(&service, lost(), [("save", 2)]));
     assert_eq!(worker.batch(&service.store.changes(), service.until()).await, Vec::<String>::new());
-    assert_eq!(service.store.mails()[0].end, Some(MailEnd::Sent));
+    assert_eq!((service.ends(), service.mailer.sent().len()), (vec![Some(End::Sent)], 1));
 }
 
 #[tokio::test]
-async fn one_failing_mail_does_not_end_the_sweep() {
+async fn a_days_quota_that_is_used_up_stops_the_mail_and_says_so() {
+    let service = Service::new(small_config());
+    for name in ["a", "b", "c"] {
+        service.form("/sign-up", &format!("email={name}%40example.com")).await;
+    }
+    service.mailer.set_quota(Quota { per_second: 1.0, per_day: 200.0, sent: 199.0 });
+    service.mailer.fail_next(SendError::QuotaUsedUp);
+    service.work().await;
+    // SES is not asked for each of the others only to refuse it.
+    assert_eq!((service.mailer.sent().len(), measured(&service, "MailsOverQuota")), (0, 3));
+    service.mailer.set_quota(Quota { per_second: 10.0, per_day: 50_000.0, sent: 199.0 });
+    service.clock.forward(700);
+    service.sweep().await;
+    assert_eq!(service.mailer.sent().len(), 3, "it recovers by itself");
+}
+
+#[tokio::test]
+async fn mail_leaves_at_four_fifths_of_the_accounts_rate() {
+    let service = Service::new(small_config());
+    service.mailer.set_quota(Quota { per_second: 5.0, per_day: 50_000.0, sent: 0.0 });
+    for name in 0..10 {
+        service.form("/sign-up", &format!("email=u{name}%40example.com")).await;
+        service.clock.forward(600);
+    }
+    let start = service.clock.now();
+    service.work().await;
+    let passed = service.clock.now().duration_since(start).as_secs_f64();
+    // A bucket of four, and four a second.
+    assert_eq!(service.mailer.sent().len(), 10);
+    assert!((1.5..2.5).contains(&passed), "{passed}");
+}
+
+#[tokio::test]
+async fn what_the_table_refuses_comes_again_and_does_not_end_the_sweep() {
     let service = Service::new(small_config());
     for name in ["a", "b", "c", "d", "e", "f"] {
         service.form("/sign-up", &format!("email={name}%40example.com")).await;
     }
+    let changes = service.store.changes();
+    let worker = service.worker_over(Failing::of(&service, lost(), [("settle", 1)]));
+    let failed = worker.batch(&changes, service.until()).await;
+    let users = changes.iter().filter(|change| matches!(change.what, What::User(_))).count();
+    assert_eq!((failed.len(), users), (6, 6), "they were taken at once");
     service.clock.forward(150);
-    let failing = Failing { lease: 1.into(), due: 1.into(), ..Failing::of(&service, StoreError::new("first", "y")) };
-    let worker = Worker { store: Arc::new(failing), ..service.worker.clone() };
+    let worker = service.worker_over(Failing::of(&service, lost(), [("load", 1), ("due", 1)]));
     let error = worker.sweep(service.until()).await.expect_err("told in the end");
     assert_eq!(error.to_string(), "the table could not `first`");
-    // One shard could not be read, and one mail of the others not be leased.
+    // One shard could not be read, and one user of the others.
     let sent = service.mailer.sent().len();
-    assert!((2..6).contains(&sent), "{sent}");
+    assert!(sent < 6, "{sent}");
     assert_eq!(service.sweep().await + sent, 6, "the rest is still due");
 }
 
 #[tokio::test]
 async fn every_shard_is_the_first_in_some_minute() {
     let service = Service::new(small_config());
-    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-        service.form("/sign-up", &format!("email={name}%40example.com")).await;
-    }
-    service.clock.forward(150);
     let mut first = std::collections::BTreeSet::new();
     for _ in 0..4 {
-        let failing = Failing::of(&service, StoreError::new("x", "y"));
+        let failing = Failing::of(&service, lost(), []);
         let asked = failing.asked.clone();
-        let worker = Worker { store: Arc::new(failing), ..service.worker.clone() };
-        worker.sweep(service.clock.now()).await.expect("no time, no failure");
+        service.worker_over(failing).sweep(service.until()).await.expect("nobody is due");
         first.extend(asked.lock().expect("no panic while held").first().copied());
         service.clock.forward(60);
     }
@@ -114,18 +156,26 @@ async fn every_shard_is_the_first_in_some_minute() {
 }
 
 #[tokio::test]
-async fn what_was_not_counted_in_time_comes_again() {
+async fn what_there_was_no_time_for_comes_again() {
     let service = Service::new(small_config());
     service.form("/sign-up", "email=ada%40example.com").await;
     let changes = service.store.changes();
     let failed = service.worker.batch(&changes, service.clock.now()).await;
-    let users: Vec<String> = changes
-        .iter()
-        .filter(|change| matches!(change.what, What::User { .. }))
-        .map(|change| change.sequence.clone())
-        .collect();
-    // The mail is the sweeper's now; the user can be counted by nobody else.
-    assert_eq!((failed, users.len()), (users.clone(), 1));
+    assert_eq!(failed.len(), 1);
+    assert_eq!(service.users()[0].counted, None);
     service.work().await;
-    assert_eq!(service.store.counters().await.expect("the store works").total.received, 1);
+    assert_eq!((service.census().await.received(), service.mailer.sent().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn whoever_was_forgotten_is_no_longer_counted() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com&country=FR").await;
+    service.work().await;
+    assert_eq!(service.census().await.countries["FR"].received, 1);
+    service.clock.forward(8 * 86_400);
+    service.store.expire(service.clock.now());
+    service.work().await;
+    service.work().await;
+    assert_eq!((service.census().await, service.users()), (Default::default(), vec![]));
 }

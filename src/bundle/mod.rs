@@ -1,5 +1,5 @@
-//! The bundle: one zip with the function's binary and the service's configuration, the same bytes for
-//! the same input, kept in the cache by what went into it.
+//! The bundle: one zip with the function's binary, the service's configuration and its logo if there is one, the
+//! same bytes for the same input, kept in the cache by what went into it.
 
 mod build;
 mod elf;
@@ -67,6 +67,8 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
         Failure::new("spec_invalid", "the configuration cannot be written").cause(error.to_string())
     })?;
 
+    let logo = spec.files.logo.as_ref().map(|logo| logo.bytes.as_slice());
+
     // Local bundles are compressed fast, those for AWS small; the level is part of what was put in.
     let level = if matches!(source, Source::Local) { 1 } else { 9 };
     let mut inputs = Sha256::new();
@@ -74,7 +76,9 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
     inputs.update([level]);
     inputs.update((binary.len() as u64).to_be_bytes());
     inputs.update(&binary);
+    inputs.update((config.len() as u64).to_be_bytes());
     inputs.update(&config);
+    inputs.update(logo.unwrap_or_default());
     let entry = cache.join("bundles").join(hex(&inputs.finalize()));
     let (path, sum) = (entry.join("bundle.zip"), entry.join("sha256"));
     let known = fs::read_to_string(&sum).ok().filter(|text| text.len() == 64 && path.is_file());
@@ -85,7 +89,10 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
             sha256
         }
         None => {
-            let zip = pack::zip(&[("bootstrap", 0o755, &binary), ("service.json", 0o644, &config)], level)?;
+            let mut files: Vec<(&str, u32, &[u8])> =
+                vec![("bootstrap", 0o755, &binary), ("service.json", 0o644, &config)];
+            files.extend(logo.map(|logo| ("logo", 0o644, logo)));
+            let zip = pack::zip(&files, level)?;
             let sha256 = hex(&Sha256::digest(&zip));
             fs::create_dir_all(&entry).map_err(|error| unwritable(&entry, &error))?;
             // The sum is written last and so tells that the zip is whole.

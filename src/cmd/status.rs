@@ -1,13 +1,18 @@
-//! `status`: the stacks, whether the service answers, and how many signed up.
+//! `status`: the stacks, whether the service answers, how many signed up, and whether mail goes out.
 
 use serde_json::json;
+use signup_service::census::Census;
+use signup_service::clock::{Clock, System, rfc3339};
 use signup_service::store::{DynamoStore, Store};
 
+use super::users::store_failure;
 use super::{Context, data_outputs, endpoint};
 use crate::aws::Fetcher;
+use crate::engine::mail::{self, Quota, Waiting};
 use crate::engine::stack;
 use crate::engine::template::Role;
 use crate::error::{Exit, Outcome};
+use crate::output::Output;
 
 pub async fn run(context: &Context) -> Outcome<Exit> {
     let output = &context.output;
@@ -24,12 +29,11 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         let health: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
         health.get("version")?.as_str().map(str::to_owned)
     };
-    let counters = async {
-        let table = stacks.get(&Role::Data)?.outputs.get("TableName")?.clone();
-        Some(DynamoStore::new(aws.dynamodb(), table).counters().await)
-    };
-    let (version, counters) = tokio::join!(health, counters);
-    let total = counters.as_ref().map(|counters| counters.as_ref().map(|counters| counters.total));
+    let table = stacks.get(&Role::Data).and_then(|stack| stack.outputs.get("TableName"));
+    let store = table.map(|table| DynamoStore::new(aws.dynamodb(), table));
+    let census = async { Some(store.as_ref()?.counters(None).await.map(|sums| sums.census())) };
+    let waiting = async { Some(mail::waiting(store.as_ref()?, System.now()).await) };
+    let (version, census, waiting, quota) = tokio::join!(health, census, waiting, mail::quota(&aws));
 
     let mut lines = vec![format!(
         "{} in {}",
@@ -46,16 +50,93 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         (Some(endpoint), None) => output.red(&format!("  {endpoint}/ does not answer")),
         (None, _) => "  no endpoint: the web stack is not deployed".to_owned(),
     });
-    match &total {
-        Some(Ok(total)) => lines.push(format!("  {} signed up, {} confirmed", total.received, total.confirmed)),
-        Some(Err(error)) => lines.push(output.red(&format!("  {}", super::users::store_failure(error).message))),
+    match &census {
+        Some(Ok(census)) => lines.push(format!("  {}", census_line(census))),
+        Some(Err(error)) => lines.push(output.red(&format!("  {}", store_failure(error).message))),
         None => {}
     }
+    match &waiting {
+        Some(Ok(waiting)) => lines.extend(waiting_line(waiting).map(|line| format!("  {line}"))),
+        Some(Err(error)) => lines.push(output.red(&format!("  {}", store_failure(error).message))),
+        None => {}
+    }
+    match &quota {
+        Ok(quota) => lines.push(format!("  {}", quota_line(quota, output))),
+        Err(failure) => output.note(format!("note: {}", failure.message)),
+    }
     output.text(lines.join("\n"));
+    let census = census.and_then(Result::ok);
+    let waiting = waiting.and_then(Result::ok);
     output.object(&json!({
         "service": spec.service, "region": aws.region, "topology": spec.topology.name(),
         "stacks": stacks.values().map(|stack| json!({"name": stack.name, "status": stack.status.as_str()})).collect::<Vec<_>>(),
-        "endpoint": endpoint, "version": version, "sign_ups": total.and_then(Result::ok),
+        "endpoint": endpoint, "version": version,
+        "sign_ups": census.map(|census| {
+            json!({"received": census.received(), "confirmed": census.confirmed(), "states": census.states})
+        }),
+        "mail": {
+            "waiting": waiting.map(|it| json!({"mails": it.mails, "more": it.more, "oldest": it.oldest.map(rfc3339)})),
+            "quota": quota.ok(),
+        },
     }));
     Ok(Exit::Done)
+}
+
+/// How many there are, and of which state.
+fn census_line(census: &Census) -> String {
+    let states: Vec<String> = census
+        .states
+        .iter()
+        .filter(|(_, users)| **users > 0)
+        .map(|(state, users)| format!("{users} {}", state.name()))
+        .collect();
+    match census.received() {
+        0 => "nobody has signed up yet".to_owned(),
+        all => format!("{all} signed up: {}", states.join(", ")),
+    }
+}
+
+/// The mails that wait, if any do.
+fn waiting_line(waiting: &Waiting) -> Option<String> {
+    let oldest = rfc3339(waiting.oldest?);
+    let mails = if waiting.mails == 1 && !waiting.more { "mail waits" } else { "mails wait" };
+    let least = if waiting.more { "at least " } else { "" };
+    Some(format!("{least}{} {mails}, the oldest since {oldest}", waiting.mails))
+}
+
+/// What SES has sent and may send.
+fn quota_line(quota: &Quota, output: &Output) -> String {
+    let of = quota.limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+    let sandbox = if quota.production_access { "" } else { " (sandbox: to verified addresses alone)" };
+    let line = format!("mail: {}{of} sent by the account in 24 hours{sandbox}", quota.sent);
+    match quota {
+        Quota { enabled: false, .. } => output.red(&format!("{line}; SES has paused the account's sending")),
+        quota if quota.is_used_up() => output.red(&format!("{line}; the day's quota is used up")),
+        _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::ColorChoice;
+
+    #[test]
+    fn a_used_up_quota_is_told() {
+        let output = Output::new(false, ColorChoice::Never, false);
+        let line = |sent, limit, production_access, enabled| {
+            quota_line(&Quota { sent, limit, production_access, enabled }, &output)
+        };
+        insta::assert_snapshot!(line(12, Some(200), false, true), @"mail: 12 of 200 sent by the account in 24 hours (sandbox: to verified addresses alone)");
+        insta::assert_snapshot!(line(50_000, Some(50_000), true, true), @"mail: 50000 of 50000 sent by the account in 24 hours; the day's quota is used up");
+        insta::assert_snapshot!(line(7, None, true, false), @"mail: 7 sent by the account in 24 hours; SES has paused the account's sending");
+    }
+
+    #[test]
+    fn mail_that_waits_is_told() {
+        let waiting = |mails, more| waiting_line(&Waiting { mails, more, oldest: Some(jiff::Timestamp::UNIX_EPOCH) });
+        assert_eq!(waiting_line(&Waiting::default()), None);
+        insta::assert_snapshot!(waiting(1, false).expect("a line"), @"1 mail waits, the oldest since 1970-01-01T00:00:00.000Z");
+        insta::assert_snapshot!(waiting(100, true).expect("a line"), @"at least 100 mails wait, the oldest since 1970-01-01T00:00:00.000Z");
+    }
 }

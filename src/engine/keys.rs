@@ -4,6 +4,7 @@
 use aws_sdk_ssm::types::{ParameterType, Tag};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use signup_service::keys::{AddressKey, Key};
 
 use super::desired::SERVICE_TAG;
 use crate::aws::{Aws, explain, service_code};
@@ -43,6 +44,23 @@ pub async fn ensure(aws: &Aws, spec: &Spec) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// The key by which an address is found, as the functions read it.
+pub async fn address_key(aws: &Aws, key_prefix: &str) -> Outcome<AddressKey> {
+    let name = format!("{key_prefix}/{}", NAMES[0]);
+    let found = match aws.ssm().get_parameter().name(&name).with_decryption(true).send().await {
+        Ok(answer) => answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default(),
+        Err(error) if service_code(&error) == Some("ParameterNotFound") => {
+            return Err(Failure::new("no_key", format!("there is no key `{name}`"))
+                .cause("without it no address can be found")
+                .hint("name the user by the ID that `users list` shows"));
+        }
+        Err(error) => return Err(explain(format!("the key `{name}` cannot be read"), error)),
+    };
+    Key::from_base64(&found)
+        .map(AddressKey)
+        .ok_or_else(|| Failure::new("no_key", format!("the key `{name}` is not 32 bytes in base64")))
 }
 
 /// Deletes the keys; returns the names of those that were there.

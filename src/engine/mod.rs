@@ -1,18 +1,22 @@
 //! The engine: from a spec to stacks that run, and back to nothing.
 //!
 //! `desired` and `plan` are pure. Everything that talks to CloudFormation stands in `stack`,
-//! `change_set`, `events` and `delete`; `artifacts` and `keys` hold what CloudFormation cannot.
+//! `change_set`, `events` and `delete`; `artifacts`, `keys` and `erasure` hold what CloudFormation cannot.
 
 pub mod artifacts;
 pub mod change_set;
 pub mod data;
 pub mod deploy;
 pub mod desired;
+pub mod erasure;
 pub mod events;
 pub mod keys;
+pub mod mail;
 pub mod notes;
 pub mod plan;
 pub mod progress;
+#[cfg(test)]
+pub mod sample;
 pub mod sender;
 pub mod settle;
 pub mod stack;

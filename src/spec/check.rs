@@ -7,6 +7,7 @@ use signup_service::address::Address;
 use signup_service::config::{Bound, Duration, Field, FieldType, Rule};
 use signup_service::form::compile_pattern;
 
+use super::text::{self, BUTTON, HELP, LABEL, NAME, PARAGRAPH, TITLE};
 use super::tree::Path;
 use super::{Domain, Spec};
 
@@ -23,7 +24,7 @@ const MAX_TAGS: usize = 40;
 const LOG_RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 /// Names that the service itself uses beside the fields.
-const RESERVED_FIELDS: [&str; 5] = ["consent", "id", "state", "created_at", "confirmed_at"];
+const RESERVED_FIELDS: [&str; 7] = ["consent", "stamp", "altcha", "id", "state", "created_at", "confirmed_at"];
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +55,8 @@ impl Problems {
 
     /// A text a person reads: not empty, not longer than `max` characters.
     fn text(&mut self, path: &Path, text: &str, max: usize) {
-        if text.trim().is_empty() {
-            self.add(path, format!("`{path}` is empty"), "write what a person shall read, or leave the key out");
-        } else if text.chars().count() > max {
-            self.add(path, format!("`{path}` has more than {max} characters"), "shorten it");
+        if let Some((message, hint)) = text::complaint(path, text, max) {
+            self.add(path, message, hint);
         }
     }
 
@@ -110,7 +109,7 @@ fn check_email(spec: &Spec, problems: &mut Problems) {
         problems.address(&email.key("reply_to"), reply_to);
     }
     if let Some(name) = &spec.email.from_name {
-        problems.text(&email.key("from_name"), name, 64);
+        problems.text(&email.key("from_name"), name, NAME);
         if name.contains(char::is_control) {
             problems.add(&email.key("from_name"), "`email.from_name` holds a control character", "keep it on one line");
         }
@@ -123,17 +122,21 @@ fn check_email(spec: &Spec, problems: &mut Problems) {
 fn check_form(spec: &Spec, problems: &mut Problems) {
     let form = &spec.form;
     let path = Path::default().key("form");
-    problems.text(&path.key("title"), &form.title, 120);
-    problems.text(&path.key("submit"), &form.submit, 40);
-    if let Some(intro) = &form.intro {
-        problems.text(&path.key("intro"), intro, 1_000);
+    problems.text(&path.key("title"), &form.title, TITLE);
+    if let Some(submit) = &form.submit {
+        problems.text(&path.key("submit"), submit, BUTTON);
     }
-    problems.text(&path.key("success").key("title"), &form.success.title, 120);
+    if let Some(intro) = &form.intro {
+        problems.text(&path.key("intro"), intro, PARAGRAPH);
+    }
+    if let Some(title) = &form.success.title {
+        problems.text(&path.key("success").key("title"), title, TITLE);
+    }
     if let Some(message) = &form.success.message {
-        problems.text(&path.key("success").key("message"), message, 1_000);
+        problems.text(&path.key("success").key("message"), message, PARAGRAPH);
     }
     if let Some(consent) = &form.consent {
-        problems.text(&path.key("consent").key("text"), &consent.text, 1_000);
+        problems.text(&path.key("consent").key("text"), &consent.text, PARAGRAPH);
         problems.text(&path.key("consent").key("version"), &consent.version, 40);
         if let Some(link) = &consent.link
             && !link.starts_with("https://")
@@ -195,7 +198,8 @@ fn check_form(spec: &Spec, problems: &mut Problems) {
 }
 
 fn check_field(field: &Field, path: &Path, problems: &mut Problems) {
-    let texts = [("label", &field.label, 120), ("help", &field.help, 300), ("placeholder", &field.placeholder, 120)];
+    let texts =
+        [("label", &field.label, LABEL), ("help", &field.help, HELP), ("placeholder", &field.placeholder, LABEL)];
     for (key, text, max) in texts {
         if let Some(text) = text {
             problems.text(&path.key(key), text, max);
@@ -300,7 +304,11 @@ fn check_options(field: &Field, path: &Path, problems: &mut Problems) {
 fn check_branding(spec: &Spec, problems: &mut Problems) {
     let path = Path::default().key("branding");
     if let Some(name) = &spec.branding.name {
-        problems.text(&path.key("name"), name, 64);
+        problems.text(&path.key("name"), name, NAME);
+        // It stands in the subject of every mail.
+        if name.contains(char::is_control) {
+            problems.add(&path.key("name"), "`branding.name` holds a control character", "keep it on one line");
+        }
     }
     if let Some(color) = &spec.branding.color {
         let digits = color.strip_prefix('#').filter(|digits| digits.len() == 6);
@@ -347,6 +355,8 @@ fn check_limits(spec: &Spec, problems: &mut Problems) {
     let limits = &spec.security.budgets;
     problems.range(&budgets.key("address_per_hour"), limits.address_per_hour, 1..=1_000, "");
     problems.range(&budgets.key("ip_per_hour"), limits.ip_per_hour, 1..=1_000_000, "");
+    problems.range(&budgets.key("unproven_per_hour"), limits.unproven_per_hour, 1..=1_000_000, "");
+    problems.range(&budgets.key("service_per_day"), limits.service_per_day, 1..=100_000_000, "");
     problems.range(&budgets.key("requests_per_second"), limits.requests_per_second, 1..=10_000, "");
     problems.range(&budgets.key("burst"), limits.burst, 1..=5_000, "");
     if limits.burst < limits.requests_per_second && limits.burst <= 5_000 && limits.requests_per_second <= 5_000 {

@@ -1,13 +1,16 @@
-//! From a file to a checked `Spec`: read, parse, lay the environment over, type, check.
+//! From a file to a checked `Spec`: read, parse, lay the environment over, type, check, read what it names.
 
 use std::fs;
 use std::path::Path as FilePath;
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::Segment;
 use signup_service::address::Address;
 
 use super::check::{self, Problem};
-use super::report::{self, Mistake};
+use super::files;
+use super::report::{self, Mistake, Sheet, nearest};
 use super::tree::{self, Node, Path, Step};
 use super::{Spec, tree::Tree};
 use crate::error::{Failure, Outcome};
@@ -44,19 +47,25 @@ pub fn load(file: &FilePath, environment: Option<&str>, color: bool) -> Outcome<
     let bytes = fs::read(file).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes)
         .map_err(|error| unreadable(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to())))?;
-    parse(&name, &text, environment, color)
+    parse(&name, &text, file.parent().unwrap_or(FilePath::new("")), environment, color)
 }
 
-/// Parses and checks the text of a spec; `name` is the file's name in messages.
-pub fn parse(name: &str, text: &str, environment: Option<&str>, color: bool) -> Outcome<Spec> {
-    let invalid = |mistakes: Vec<Mistake>| {
-        let count = match mistakes.len() {
+/// Parses and checks the text of a spec; `name` is the file's name in messages, `folder` where the files that it
+/// names are.
+fn parse(name: &str, text: &str, folder: &FilePath, environment: Option<&str>, color: bool) -> Outcome<Spec> {
+    let all_invalid = |mistakes: Vec<Mistake>, others: Vec<Sheet>| {
+        let count = match mistakes.len() + others.iter().map(|sheet| sheet.mistakes.len()).sum::<usize>() {
             1 => "a mistake".to_owned(),
             many => format!("{many} mistakes"),
         };
-        Failure::usage("spec_invalid", format!("the spec `{name}` has {count}"))
-            .report(report::render(name, text, &mistakes, color))
+        let has = if others.is_empty() { "has" } else { "and its files have" };
+        let mut sheets = vec![Sheet { name: name.to_owned(), source: text.to_owned(), mistakes }];
+        sheets.extend(others);
+        sheets.retain(|sheet| !sheet.mistakes.is_empty());
+        Failure::usage("spec_invalid", format!("the spec `{name}` {has} {count}"))
+            .report(report::render_all(&sheets, color))
     };
+    let invalid = |mistakes: Vec<Mistake>| all_invalid(mistakes, Vec::new());
     let mut root = tree::parse(text).map_err(|error| invalid(vec![syntax(&error, text)]))?;
     if matches!(&root.value, Tree::Scalar(value) if value.is_null()) {
         return Err(
@@ -78,11 +87,14 @@ pub fn parse(name: &str, text: &str, environment: Option<&str>, color: bool) -> 
         };
         overlay(&mut root, environments, environment).map_err(|mistake| invalid(vec![mistake]))?;
     }
-    let mut spec = typed(&root).map_err(|mistake| invalid(vec![mistake]))?;
-    let problems = check::check(&spec);
-    if !problems.is_empty() {
-        return Err(invalid(problems.into_iter().map(|problem| place(&root, problem)).collect()));
+    let mut spec: Spec = typed(&root, root.to_value()).map_err(|mistake| invalid(vec![mistake]))?;
+    let (files, wrong) = files::read(&spec, folder);
+    let mut problems = check::check(&spec);
+    problems.extend(wrong.problems);
+    if !problems.is_empty() || !wrong.sheets.is_empty() {
+        return Err(all_invalid(problems.into_iter().map(|problem| place(&root, problem)).collect(), wrong.sheets));
     }
+    spec.files = files;
     mailable(&mut spec.email.from);
     spec.email.reply_to.as_mut().map(mailable);
     spec.monitoring.alarm_address.as_mut().map(mailable);
@@ -131,16 +143,15 @@ fn overlay(root: &mut Node, mut environments: Node, name: &str) -> Result<(), Mi
     if matches!(overlay.value, Tree::Map(_)) {
         root.merge(overlay);
     }
-    if !renames
-        && let Some(Node { value: Tree::Scalar(serde_json::Value::String(service)), .. }) = root.get_mut("service")
-    {
+    if !renames && let Some(Node { value: Tree::Scalar(Value::String(service)), .. }) = root.get_mut("service") {
         *service = format!("{service}-{name}");
     }
     Ok(())
 }
 
-fn typed(root: &Node) -> Result<Spec, Mistake> {
-    serde_path_to_error::deserialize(root.to_value()).map_err(|error| {
+/// Types a value; what is wrong with it is shown where it stands in `root`.
+pub(super) fn typed<T: DeserializeOwned>(root: &Node, value: Value) -> Result<T, Mistake> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
         let path = Path(
             error
                 .path()
@@ -213,18 +224,8 @@ fn describe(root: &Node, path: &Path, message: &str) -> Mistake {
     }
 }
 
-/// The known word that a typo most likely stands for: at most a third of the letters differ.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
-        .filter(|(distance, candidate)| distance * 3 <= candidate.len().max(word.len()))
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 /// The parser's complaint without its own idea of the place, which is drawn below the line instead.
-fn syntax(error: &serde_saphyr::Error, text: &str) -> Mistake {
+pub(super) fn syntax(error: &serde_saphyr::Error, text: &str) -> Mistake {
     let start = error.location().map_or(0, |location| offset(text, location.line(), location.column()));
     let sentence = error.render();
     let sentence = sentence.lines().next().unwrap_or_default();
@@ -261,7 +262,7 @@ mod tests {
     fn a_sender_is_written_as_ses_compares_it() {
         let text = "service: demo\nemail: {from: Hello@BÜCHER.Example}\n\
                     form: {title: Demo, fields: [{name: email, type: email}]}\n";
-        let spec = parse("signup.yaml", text, None, false).expect("valid");
+        let spec = parse("signup.yaml", text, FilePath::new(""), None, false).expect("valid");
         assert_eq!(spec.email.from, "Hello@xn--bcher-kva.example");
     }
 }

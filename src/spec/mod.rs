@@ -1,17 +1,21 @@
 //! The spec: what the operator wrote, typed and checked. Start of the first flow (YAML -> `Spec`).
 //!
-//! Pure but for [`load`], which reads the one file it is given. No environment variable changes a spec.
+//! Pure but for [`load`], which reads the one file it is given and those that it names. No environment variable
+//! changes a spec.
 
 mod check;
+mod files;
 mod load;
 mod report;
+mod text;
 mod tree;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use signup_service::config::{Branding, Confirmation, Duration, Email, Form, Security, ServiceConfig};
+use signup_service::config::{self, Confirmation, Duration, Form, Security, ServiceConfig};
 
+pub use files::Files;
 pub use load::{environments, load};
 
 /// A whole spec. Only the service's name, the sender and the form have no default.
@@ -33,6 +37,9 @@ pub struct Spec {
     pub confirmation: Confirmation,
     #[serde(default)]
     pub security: Security,
+    /// Codes of languages that are shipped, and paths of files; the first is the default language.
+    #[serde(default = "english_alone")]
+    pub languages: Vec<String>,
     #[serde(default)]
     pub data: Data,
     #[serde(default)]
@@ -44,19 +51,66 @@ pub struct Spec {
     /// Tags for every stack and what it holds.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// What the files hold that `languages`, `email.templates` and `branding.logo` name.
+    #[serde(skip)]
+    pub files: Files,
+}
+
+fn english_alone() -> Vec<String> {
+    vec!["en".into()]
+}
+
+/// Who the mail comes from, and where its wording is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Email {
+    /// The sender's address. Its identity must be verified in SES before mail is delivered.
+    pub from: String,
+    /// The name shown beside the address; when absent, the one that pages and mails show.
+    #[serde(default)]
+    pub from_name: Option<String>,
+    /// Where answers go; the sender when absent.
+    #[serde(default)]
+    pub reply_to: Option<String>,
+    /// A folder of mail templates, seen from the spec; the service's own words when absent.
+    #[serde(default)]
+    pub templates: Option<String>,
+}
+
+/// How the page and the mail look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Branding {
+    /// The name a person knows you by; when absent, the sender's name or the service's in words.
+    pub name: Option<String>,
+    /// Accent colour as `#rrggbb`.
+    pub color: Option<String>,
+    /// A picture drawn beside the name, seen from the spec: SVG, PNG, JPEG or WebP of at most 64 KB.
+    pub logo: Option<String>,
 }
 
 impl Spec {
     /// What the function needs to know; it travels in the bundle.
     pub fn service_config(&self) -> ServiceConfig {
+        let logo = self.files.logo.as_ref();
         ServiceConfig {
             service: self.service.clone(),
-            email: self.email.clone(),
+            email: config::Email {
+                from: self.email.from.clone(),
+                from_name: self.email.from_name.clone(),
+                reply_to: self.email.reply_to.clone(),
+                templates: self.files.templates.clone(),
+            },
             form: self.form.clone(),
-            branding: self.branding.clone(),
+            branding: config::Branding {
+                name: self.branding.name.clone(),
+                color: self.branding.color.clone(),
+                logo: logo.map(|logo| config::Logo { media_type: logo.media_type.to_owned() }),
+            },
             confirmation: self.confirmation.clone(),
             security: self.security.clone(),
             retention: self.data.retention,
+            languages: self.files.languages.clone(),
         }
     }
 

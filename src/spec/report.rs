@@ -14,8 +14,32 @@ pub struct Mistake {
     pub hint: Option<String>,
 }
 
+/// A file and what is wrong in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    pub name: String,
+    pub source: String,
+    pub mistakes: Vec<Mistake>,
+}
+
+/// The known word that a typo most likely stands for: at most a third of the letters differ.
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), *candidate))
+        .filter(|(distance, candidate)| distance * 3 <= candidate.len().max(word.len()))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Renders the mistakes of every file, file by file.
+pub fn render_all(sheets: &[Sheet], color: bool) -> String {
+    let rendered = sheets.iter().map(|sheet| render(&sheet.name, &sheet.source, &sheet.mistakes, color));
+    rendered.collect::<Vec<_>>().join("\n\n")
+}
+
 /// Renders mistakes one below the other, in the order of the file.
-pub fn render(file: &str, source: &str, mistakes: &[Mistake], color: bool) -> String {
+fn render(file: &str, source: &str, mistakes: &[Mistake], color: bool) -> String {
     let mut mistakes = mistakes.to_vec();
     mistakes.sort_by_key(|mistake| mistake.span.start);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 pub mod account;
+pub mod deployed;
 pub mod http;
 
 use std::path::{Path, PathBuf};

@@ -128,8 +128,15 @@ fn the_stream_brings_the_worker_what_it_acts_on_and_nothing_else() {
     let filters = template.properties("WorkerSource")["FilterCriteria"]["Filters"].as_array().expect("filters");
     let filters: Vec<Value> =
         filters.iter().map(|filter| serde_json::from_str(text(&filter["Pattern"])).expect("JSON")).collect();
-    let of = |kind: &str, names: &[&str]| json!({ "eventName": names, "dynamodb": { "Keys": { "pk": { "S": [{ "prefix": kind }] } } } });
-    assert_eq!(filters, [of("MAIL#", &["INSERT"]), of("USER#", &["INSERT", "MODIFY"])]);
+    let wakes = json!({ "eventName": ["INSERT", "MODIFY"], "dynamodb": { "NewImage": { "wakes": { "BOOL": [{ "exists": true }] } } } });
+    let forgotten = json!({ "eventName": ["REMOVE"], "userIdentity": { "type": ["Service"] },
+        "dynamodb": { "Keys": { "pk": { "S": [{ "prefix": "USER#" }] } } } });
+    assert_eq!(filters, [wakes, forgotten]);
+    // The attribute is there for those alone whom it wakes for.
+    assert!(
+        include_str!("../../lambda/src/user/mod.rs")
+            .contains("skip_serializing_if = \"std::ops::Not::not\")]\n    pub wakes: bool")
+    );
 }
 
 #[test]

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 use crate::template::{Template, each, serverless, templates, text, workers};
 
 /// The wildcards that AWS leaves no way around, with the reason.
-const WILDCARDS: [(&str, &str, &str); 3] = [
+const WILDCARDS: [(&str, &str, &str); 5] = [
     // Lambda asks for it, and the stream's own ARN is not what it is asked about.
     ("WorkerRole", "dynamodb:ListStreams", "${TableArn}/stream/*"),
     // In the sandbox SES checks the recipient's identity, which is anybody's; the sender is a condition.
     ("SweeperRole", "ses:SendRawEmail", ":identity/*"),
     ("WorkerRole", "ses:SendRawEmail", ":identity/*"),
+    // The account's quota belongs to no resource.
+    ("SweeperRole", "ses:GetSendQuota", "*"),
+    ("WorkerRole", "ses:GetSendQuota", "*"),
 ];
 
 #[test]
@@ -58,7 +61,8 @@ fn whoever_may_send_mail_may_send_it_as_the_sender_alone() {
 }
 
 fn sending(template: &Template) -> Vec<(&str, &Value)> {
-    let sends = |statement: &Value| each(&statement["Action"]).iter().any(|action| text(action).starts_with("ses:"));
+    let sends =
+        |statement: &Value| each(&statement["Action"]).iter().any(|action| text(action).starts_with("ses:Send"));
     template.role_statements().into_iter().filter(|(_, statement)| sends(statement)).collect()
 }
 

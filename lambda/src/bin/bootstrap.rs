@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
@@ -13,16 +13,18 @@ use lambda_http::Adapter;
 use lambda_http::request::LambdaRequest;
 use lambda_runtime::{Context, LambdaEvent, Service, service_fn};
 use signup_service::aws;
-use signup_service::clock::{System, before};
+use signup_service::clock::{Clock, System, before};
 use signup_service::config::ServiceConfig;
 use signup_service::env::{Environment, Handler};
 use signup_service::event;
+use signup_service::journal::Stdout;
+use signup_service::ledger::Ledger;
 use signup_service::mailer::SesMailer;
-use signup_service::sign_up::UserId;
 use signup_service::store::{DynamoStore, Store};
 use signup_service::stream::{self, BatchResponse, StreamEvent};
+use signup_service::user::UserId;
 use signup_service::web::{App, Parts, router};
-use signup_service::worker::{RESERVE, Worker};
+use signup_service::worker::{RESERVE, Sending, Worker};
 
 /// How long the connection to the table may be waited for at init. It only saves time.
 const WARM_UP: Duration = Duration::from_millis(800);
@@ -86,17 +88,19 @@ async fn web(
 ) -> Result<(), Failure> {
     // The read of a user that cannot exist opens the connection to the table while the keys are fetched;
     // its answer, and even its failure, mean nothing.
-    let warm_up = tokio::time::timeout(WARM_UP, store.get_user(UserId([0; 16])));
+    let warm_up = tokio::time::timeout(WARM_UP, store.load(UserId([0; 16])));
     let (keys, _) = tokio::join!(aws::keys(sdk, &environment.key_prefix), warm_up);
     let (address_key, token_key) = keys?;
     let parts = Parts {
         store: Arc::new(store),
         clock: Arc::new(System),
         entropy: Arc::new(System),
+        journal: Arc::new(Stdout { service: config.service.clone() }),
         address_key,
         token_key,
         base_url: environment.base_url.clone().unwrap_or_default(),
         release: environment.release.clone().unwrap_or_default(),
+        logo: environment.logo(&config)?.map(Into::into),
     };
     let mut service = Adapter::from(router(App::new(config, parts)?));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
@@ -119,11 +123,11 @@ async fn worker(
 ) -> Result<Worker, Failure> {
     let configuration_set = environment.configuration_set.clone().unwrap_or_default();
     Ok(Worker {
+        journal: Arc::new(Stdout { service: config.service.clone() }),
         config: Arc::new(config),
-        store: Arc::new(store),
+        ledger: Ledger { store: Arc::new(store), clock: Arc::new(System), entropy: Arc::new(System) },
         mailer: Arc::new(SesMailer::new(aws::mail_client(sdk), configuration_set)),
-        clock: Arc::new(System),
-        entropy: Arc::new(System),
+        sending: Arc::new(Mutex::new(Sending::new(System.now()))),
         token_key: aws::token_key(sdk, &environment.key_prefix).await?,
     })
 }

@@ -13,18 +13,14 @@ pub struct Form {
     /// A sentence or two below the title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intro: Option<String>,
-    /// The button's label.
-    #[serde(default = "default_submit")]
-    pub submit: String,
+    /// The button's label; when absent, what the page's language says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit: Option<String>,
     pub fields: Vec<Field>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
     #[serde(default)]
     pub success: Success,
-}
-
-fn default_submit() -> String {
-    "Sign up".into()
 }
 
 impl Form {
@@ -51,25 +47,15 @@ fn default_consent_version() -> String {
     "1".into()
 }
 
-/// What a person reads once they have confirmed, or signed up where nothing is to be confirmed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a person reads once they have confirmed, or signed up where nothing is to be confirmed. What is absent
+/// the page's language says, see [`crate::words::Language::success`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Success {
-    #[serde(default = "default_success_title")]
-    pub title: String,
-    /// Where it is absent, see [`super::ServiceConfig::success_message`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-}
-
-impl Default for Success {
-    fn default() -> Self {
-        Self { title: default_success_title(), message: None }
-    }
-}
-
-fn default_success_title() -> String {
-    "Welcome".into()
 }
 
 /// One field of the form. Which rules a type takes is said by [`FieldType::rules`].

@@ -6,6 +6,7 @@
 
 mod duration;
 mod form;
+mod mail;
 
 use std::fmt;
 
@@ -14,6 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use duration::Duration;
 pub use form::{Bound, Choice, Consent, Field, FieldType, Form, Rule, Success};
+pub use mail::{MailKind, MailTemplate, TextTemplate};
+
+use crate::words::{Language, english};
 
 /// Everything the service shows, checks and says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,9 +35,21 @@ pub struct ServiceConfig {
     pub security: Security,
     /// How long a sign-up that nobody confirmed is kept.
     pub retention: Duration,
+    /// The languages on offer; the first is the default. English alone where nothing is declared.
+    #[serde(default = "english_alone")]
+    pub languages: Vec<Language>,
+}
+
+fn english_alone() -> Vec<Language> {
+    vec![english().clone()]
 }
 
 impl ServiceConfig {
+    /// The language of whoever asks for none.
+    pub fn default_language(&self) -> &Language {
+        self.languages.first().unwrap_or_else(|| english())
+    }
+
     /// The name a person knows the operator by: as declared, or the sender's, or the service's in words.
     pub fn brand(&self) -> String {
         let declared = self.branding.name.as_ref().or(self.email.from_name.as_ref());
@@ -43,14 +59,6 @@ impl ServiceConfig {
                 letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
             };
             self.service.split('-').filter(|part| !part.is_empty()).map(word).collect::<Vec<_>>().join(" ")
-        })
-    }
-
-    /// What a person reads in the end: as declared, or that the address is confirmed, where it had to be.
-    pub fn success_message(&self) -> &str {
-        self.form.success.message.as_deref().unwrap_or(match self.confirmation.mode {
-            ConfirmationMode::DoubleOptIn => "Your address is confirmed. Thank you for signing up.",
-            ConfirmationMode::None => "Thank you for signing up.",
         })
     }
 }
@@ -67,6 +75,9 @@ pub struct Email {
     /// Where answers go; the sender when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// The operator's own wording of the mails; what is absent the service words itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<MailTemplate>,
 }
 
 /// How the page and the mail look.
@@ -79,6 +90,18 @@ pub struct Branding {
     /// Accent colour as `#rrggbb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<String>,
+    /// Drawn beside the name. The picture itself is the file `logo` beside `service.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<Logo>,
+}
+
+/// The operator's logo.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logo {
+    /// Media type, such as `image/svg+xml`.
+    #[serde(rename = "type")]
+    pub media_type: String,
 }
 
 /// What must happen before a sign-up counts: `confirmation: none`, or `{mode: double_opt_in, expires: 24h}`.
@@ -154,8 +177,12 @@ pub struct Security {
 pub struct Budgets {
     /// Sign-ups of one address in an hour.
     pub address_per_hour: u32,
-    /// Sign-ups from one client address in an hour.
+    /// Sign-ups from one client address in an hour that come with a proof of work, as browsers send it.
     pub ip_per_hour: u32,
+    /// The same without one: browsers without script, and programs. Never more than `ip_per_hour`.
+    pub unproven_per_hour: u32,
+    /// Addresses that the service takes in a day, in UTC.
+    pub service_per_day: u32,
     /// Requests a second that the API takes in steady state.
     pub requests_per_second: u32,
     /// Requests that the API takes at once, above the steady rate.
@@ -164,7 +191,14 @@ pub struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { address_per_hour: 5, ip_per_hour: 60, requests_per_second: 50, burst: 100 }
+        Self {
+            address_per_hour: 5,
+            ip_per_hour: 60,
+            unproven_per_hour: 10,
+            service_per_day: 20_000,
+            requests_per_second: 50,
+            burst: 100,
+        }
     }
 }
 
@@ -202,20 +236,6 @@ mod tests {
         assert_eq!(config.brand(), "Ada");
         config.email.from_name = None;
         assert_eq!(config.brand(), "Garden Club 2");
-    }
-
-    #[test]
-    fn nobody_is_told_of_a_confirmation_that_was_not_asked_for() {
-        let mut config: ServiceConfig = serde_json::from_value(serde_json::json!({
-            "service": "x", "email": { "from": "a@example.com" }, "retention": "7d",
-            "form": { "title": "Join us", "fields": [] },
-        }))
-        .expect("a configuration");
-        assert!(config.success_message().contains("confirmed"));
-        config.confirmation.mode = ConfirmationMode::None;
-        assert_eq!(config.success_message(), "Thank you for signing up.");
-        config.form.success.message = Some("You are in.".into());
-        assert_eq!(config.success_message(), "You are in.");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The codes come from `celes`; its names are the official ones with articles in front and without
 //! accents, so those that nobody would find in a list are replaced here.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 /// A country as offered in a list.
@@ -67,9 +69,49 @@ pub fn countries() -> &'static [Country] {
             .filter(|country| country.alpha2 != NOT_ASSIGNED)
             .map(|country| Country { code: country.alpha2, name: name(country.alpha2, country.long_name) })
             .collect();
-        list.sort_by_cached_key(|country| country.name.replace('Å', "A"));
+        list.sort_by_cached_key(|country| sort_key(&country.name));
         list
     })
+}
+
+/// Every country under the names of a language, by name; one that it does not name has its English name.
+pub fn countries_in(names: &BTreeMap<String, String>) -> Cow<'static, [Country]> {
+    if names.is_empty() {
+        return Cow::Borrowed(countries());
+    }
+    let named = |country: &Country| names.get(country.code).unwrap_or(&country.name).clone();
+    let mut list: Vec<Country> =
+        countries().iter().map(|country| Country { code: country.code, name: named(country) }).collect();
+    list.sort_by_cached_key(|country| sort_key(&country.name));
+    Cow::Owned(list)
+}
+
+/// What names are sorted by: letters without their accents, in lower case, and nothing but letters and spaces.
+/// Scripts other than Latin are left in the order of Unicode.
+fn sort_key(name: &str) -> String {
+    let letters = name.chars().flat_map(char::to_lowercase).map(plain);
+    letters.filter(|letter| letter.is_alphabetic() || *letter == ' ').collect()
+}
+
+/// A Latin letter in lower case without its accent.
+fn plain(letter: char) -> char {
+    match letter {
+        'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'ď' | 'đ' => 'd',
+        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => 'e',
+        'ì'..='ï' | 'ī' | 'į' => 'i',
+        'ł' => 'l',
+        'ñ' | 'ń' | 'ň' => 'n',
+        'ò'..='ö' | 'ø' | 'ō' | 'ő' => 'o',
+        'ř' => 'r',
+        'ś' | 'ş' | 'š' | 'ș' | 'ß' => 's',
+        'ţ' | 'ť' | 'ț' => 't',
+        'ù'..='ü' | 'ū' | 'ů' | 'ű' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ź' | 'ż' | 'ž' => 'z',
+        other => other,
+    }
 }
 
 /// The name of a country by its code in capitals; `None` when ISO 3166-1 assigns no such code.
@@ -101,5 +143,16 @@ mod tests {
         let place = |code| countries().iter().position(|country| country.code == code);
         assert!(place("AF") < place("AX") && place("AX") < place("AL"));
         assert!(NAMES.iter().all(|(code, _)| country_name(code).is_some()));
+    }
+
+    #[test]
+    fn another_language_has_its_own_names_in_its_own_order() {
+        let names = [("AT", "Österreich"), ("OM", "Oman"), ("PK", "Pakistan"), ("AE", "Émirats arabes unis")];
+        let list = countries_in(&names.map(|(code, name)| (code.to_owned(), name.to_owned())).into());
+        let place = |code| list.iter().position(|country| country.code == code);
+        assert_eq!(list.len(), 249);
+        assert!(place("OM") < place("AT") && place("AT") < place("PK"), "Ö stands with O");
+        assert!(place("AE") < place("FR"), "and É with E, beside what keeps its English name");
+        assert_eq!(sort_key("Côte d’Ivoire"), "cote divoire");
     }
 }

@@ -14,13 +14,15 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-pub use country::{Country, countries, country_name};
+pub use country::{Country, countries, countries_in, country_name};
 pub use pattern::{PatternError, compile_pattern};
-pub use problem::{FieldError, Problem};
+pub use problem::{Expected, FieldError, Problem};
+pub(crate) use rules::{date_bounds, number_bounds};
 
 use crate::address::Address;
 use crate::config::{Field, FieldType, Form};
-use crate::sign_up::{ConsentGiven, FieldValue, Fields};
+use crate::user::{ConsentGiven, FieldValue, Fields};
+use crate::words::Language;
 use read::Raw;
 
 /// The key of the consent box in the form and in the API. No field can be named so when consent is declared.
@@ -63,31 +65,32 @@ impl Checker {
     }
 
     /// Checks the decoded pairs of an HTML form. Keys the form does not declare are ignored: browsers and
-    /// their extensions add some.
-    pub fn check_html(&self, pairs: &[(String, String)]) -> Result<Submission, Vec<FieldError>> {
+    /// their extensions add some. `language` is the one the form was read in: the mistakes are told in it,
+    /// and the consent that is kept is worded in it.
+    pub fn check_html(&self, pairs: &[(String, String)], language: &Language) -> Result<Submission, Vec<FieldError>> {
         let values = |name: &str| -> Vec<&str> {
             pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
         };
         let consent = values(CONSENT).iter().any(|value| !value.is_empty());
-        self.check(|field| read::html(field, &values(&field.name)), Ok(consent), Vec::new())
+        self.check(|field| read::html(field, &values(&field.name)), Ok(consent), Vec::new(), language)
     }
 
     /// Checks a JSON object. Every key must be declared and every value of its field's type; `null` is absent.
-    pub fn check_json(&self, object: &Map<String, Value>) -> Result<Submission, Vec<FieldError>> {
+    pub fn check_json(&self, object: &Map<String, Value>, language: &Language) -> Result<Submission, Vec<FieldError>> {
         let declared = |name: &str| self.form.fields.iter().any(|field| field.name == name);
         let unknown = object
             .keys()
             .filter(|name| !declared(name) && (self.form.consent.is_none() || *name != CONSENT))
-            .map(|name| FieldError::unknown(name))
+            .map(|name| FieldError::unknown(name, &language.words))
             .take(UNKNOWN)
             .collect();
         let consent = match object.get(CONSENT) {
             None | Some(Value::Null) => Ok(false),
             Some(Value::Bool(given)) => Ok(*given),
-            Some(_) => Err(Problem::WrongType("true or false")),
+            Some(_) => Err(Problem::WrongType(Expected::Flag)),
         };
         let nothing = Value::Null;
-        self.check(|field| read::json(field, object.get(&field.name).unwrap_or(&nothing)), consent, unknown)
+        self.check(|field| read::json(field, object.get(&field.name).unwrap_or(&nothing)), consent, unknown, language)
     }
 
     fn check(
@@ -95,7 +98,9 @@ impl Checker {
         read: impl Fn(&Field) -> Result<Raw, Problem>,
         consent: Result<bool, Problem>,
         mut errors: Vec<FieldError>,
+        language: &Language,
     ) -> Result<Submission, Vec<FieldError>> {
+        let words = &language.words;
         let mut email = None;
         let mut fields = Fields::new();
         for field in &self.form.fields {
@@ -106,27 +111,29 @@ impl Checker {
                 }
                 Ok(Some(value)) => drop(fields.insert(field.name.clone(), value)),
                 Ok(None) => {}
-                Err(problem) => errors.push(FieldError::new(field, &problem)),
+                Err(problem) => errors.push(FieldError::new(field, &problem, words)),
             }
         }
         let consent = match (&self.form.consent, consent) {
             (None, _) => None,
             (Some(consent), Ok(true)) => {
-                Some(ConsentGiven { text: consent.text.clone(), version: consent.version.clone() })
+                let own = language.form.consent.as_ref().and_then(|consent| consent.text.as_ref());
+                let text = own.unwrap_or(&consent.text).clone();
+                Some(ConsentGiven { text, version: consent.version.clone() })
             }
             (Some(_), Ok(false)) => {
-                errors.push(FieldError::consent(&Problem::Required));
+                errors.push(FieldError::consent(&Problem::Required, words));
                 None
             }
             (Some(_), Err(problem)) => {
-                errors.push(FieldError::consent(&problem));
+                errors.push(FieldError::consent(&problem, words));
                 None
             }
         };
         match email {
             Some(email) if errors.is_empty() => Ok(Submission { email, fields, consent }),
             // A form without a field of type `email` is refused by the spec's checks, and here for good measure.
-            None if errors.is_empty() => Err(vec![FieldError::unknown("email")]),
+            None if errors.is_empty() => Err(vec![FieldError::unknown("email", words)]),
             _ => Err(errors),
         }
     }

@@ -1,6 +1,6 @@
 //! What can be wrong with a field, as a code for programs and as a sentence for people.
 //!
-//! A sentence says what would be right; it never repeats what was typed.
+//! A sentence says what would be right, in the words of the page's language; it never repeats what was typed.
 
 use std::fmt;
 
@@ -8,14 +8,38 @@ use serde::Serialize;
 
 use super::CONSENT;
 use crate::config::{Field, FieldType};
+use crate::words::{Words, fill};
+
+/// What JSON should have held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    Text,
+    Texts,
+    Number,
+    Integer,
+    Flag,
+}
+
+impl Expected {
+    fn message(self, words: &Words) -> &str {
+        let words = &words.errors;
+        match self {
+            Self::Text => &words.must_be_text,
+            Self::Texts => &words.must_be_texts,
+            Self::Number => &words.must_be_number,
+            Self::Integer => &words.must_be_integer,
+            Self::Flag => &words.must_be_flag,
+        }
+    }
+}
 
 /// One thing wrong with one field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Problem {
     Required,
     Unknown,
-    /// The JSON type is another; holds what was expected.
-    WrongType(&'static str),
+    /// The JSON type is another.
+    WrongType(Expected),
     /// A key was sent more than once.
     Repeated,
     ControlCharacter,
@@ -49,37 +73,37 @@ impl Problem {
     }
 
     /// What would be right, as a sentence that stands below the field's label.
-    fn message(&self, field: &Field) -> String {
+    fn message(&self, field: &Field, words: &Words) -> String {
         let date = field.kind == FieldType::Date;
+        let errors = &words.errors;
+        let least = |text: &str, least: &str| fill(text, &[("least", least)]);
+        let most = |text: &str, most: &str| fill(text, &[("most", most)]);
         match self {
             Self::Required => match field.kind {
-                FieldType::Choice | FieldType::MultiChoice | FieldType::Country => "Choose an option".into(),
-                FieldType::Checkbox => "Tick this box to go on".into(),
-                FieldType::Date => "Enter a date".into(),
-                FieldType::Email => "Enter your address".into(),
-                _ => "Fill in this field".into(),
+                FieldType::Choice | FieldType::MultiChoice | FieldType::Country => errors.required_choice.clone(),
+                FieldType::Checkbox => errors.required_box.clone(),
+                FieldType::Date => errors.required_date.clone(),
+                FieldType::Email => errors.required_email.clone(),
+                _ => errors.required.clone(),
             },
-            Self::Unknown => "The form has no such field".into(),
-            Self::WrongType(expected) => format!("This must be {expected}"),
-            Self::Repeated => "Only one answer is possible".into(),
-            Self::ControlCharacter => "Remove the characters that cannot be seen".into(),
-            Self::TooShort(1) => "Enter at least 1 character".into(),
-            Self::TooShort(least) => format!("Enter at least {least} characters"),
-            Self::TooLong(most) => format!("Enter at most {most} characters"),
-            Self::TooLow(least) if date => format!("Enter a date of {least} or later"),
-            Self::TooHigh(most) if date => format!("Enter a date of {most} or earlier"),
-            Self::TooLow(least) => format!("Enter {least} or more"),
-            Self::TooHigh(most) => format!("Enter {most} or less"),
-            Self::Pattern => "This is not in the expected form".into(),
-            Self::NotAnOption => "Choose one of the options".into(),
+            Self::Unknown => errors.unknown.clone(),
+            Self::WrongType(expected) => expected.message(words).to_owned(),
+            Self::Repeated => errors.repeated.clone(),
+            Self::ControlCharacter => errors.invisible.clone(),
+            Self::TooShort(length) => least(&errors.too_short, &length.to_string()),
+            Self::TooLong(length) => most(&errors.too_long, &length.to_string()),
+            Self::TooLow(bound) => least(if date { &errors.too_early } else { &errors.too_low }, bound),
+            Self::TooHigh(bound) => most(if date { &errors.too_late } else { &errors.too_high }, bound),
+            Self::Pattern => errors.pattern.clone(),
+            Self::NotAnOption => errors.not_an_option.clone(),
             Self::Format => match field.kind {
-                FieldType::Email => "Enter an address like name@example.com".into(),
-                FieldType::Integer => "Enter a whole number".into(),
-                FieldType::Number => "Enter a number, such as 1.5".into(),
-                FieldType::Date => "Enter a date like 2000-12-31".into(),
-                FieldType::Phone => "Enter a phone number like +44 20 7946 0000".into(),
-                FieldType::Url => "Enter a web address like https://example.com".into(),
-                _ => "This is not in the expected form".into(),
+                FieldType::Email => errors.email.clone(),
+                FieldType::Integer => errors.integer.clone(),
+                FieldType::Number => errors.number.clone(),
+                FieldType::Date => errors.date.clone(),
+                FieldType::Phone => errors.phone.clone(),
+                FieldType::Url => errors.url.clone(),
+                _ => errors.pattern.clone(),
             },
         }
     }
@@ -94,31 +118,36 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    pub(super) fn new(field: &Field, problem: &Problem) -> Self {
-        Self { field: field.name.clone(), code: problem.code(), message: problem.message(field) }
+    pub(super) fn new(field: &Field, problem: &Problem, words: &Words) -> Self {
+        Self { field: field.name.clone(), code: problem.code(), message: problem.message(field, words) }
     }
 
-    pub(super) fn consent(problem: &Problem) -> Self {
+    pub(super) fn consent(problem: &Problem, words: &Words) -> Self {
         let message = match problem {
-            Problem::Required => "Agree to the terms to go on".to_owned(),
-            _ => "Consent must be true or false".to_owned(),
+            Problem::Required => &words.errors.consent,
+            _ => Expected::Flag.message(words),
         };
-        Self { field: CONSENT.into(), code: problem.code(), message }
+        Self { field: CONSENT.into(), code: problem.code(), message: message.to_owned() }
     }
 
-    /// The token of a confirmation, which is a field of the API alone.
-    pub(crate) fn token(problem: &Problem) -> Self {
-        let message = match problem {
-            Problem::Required => "Send the token from the mail's link".to_owned(),
-            _ => "The token must be text".to_owned(),
+    /// A field that the API alone has, such as the token of a confirmation.
+    pub(crate) fn named(name: &str, problem: &Problem, words: &Words) -> Self {
+        let words_of = &words.errors;
+        let message = match (name, problem) {
+            (_, Problem::WrongType(expected)) => expected.message(words),
+            ("token", Problem::Required) => &words_of.token,
+            ("email", Problem::Required) => &words_of.required_email,
+            ("email", _) => &words_of.email,
+            (_, Problem::Required) => &words_of.required,
+            _ => &words_of.pattern,
         };
-        Self { field: "token".into(), code: problem.code(), message }
+        Self { field: name.to_owned(), code: problem.code(), message: message.to_owned() }
     }
 
     /// A key that no field has. What is repeated of it is short.
-    pub(super) fn unknown(name: &str) -> Self {
+    pub(super) fn unknown(name: &str, words: &Words) -> Self {
         let name: String = name.chars().take(64).collect();
-        Self { message: "The form has no such field".into(), code: Problem::Unknown.code(), field: name }
+        Self { message: words.errors.unknown.clone(), code: Problem::Unknown.code(), field: name }
     }
 }
 

@@ -8,13 +8,14 @@ use super::read::Raw;
 use super::{Problem, country_name};
 use crate::address::{Address, AddressError, MAX_LENGTH};
 use crate::config::{Bound, Field, FieldType};
-use crate::sign_up::FieldValue;
 use crate::text::{deceives, is_blank};
+use crate::user::FieldValue;
 
-/// Whole numbers beyond 2^53 lose digits in JavaScript and JSON.
-const INTEGER_LIMIT: f64 = 9_007_199_254_740_992.0;
+/// Whole numbers of 2^53 and more lose digits in JavaScript and JSON.
+const INTEGER_LIMIT: f64 = 9_007_199_254_740_991.0;
 
-/// Numbers stay within what every store and spreadsheet keeps exactly enough.
+/// Numbers stay within what every store and spreadsheet keeps exactly enough. One that is nearer to zero
+/// than the inverse is zero: a store with decimal numbers could not keep it.
 const NUMBER_LIMIT: f64 = 1e15;
 
 /// Digits in a phone number: the shortest national numbers to the longest of E.164.
@@ -37,8 +38,32 @@ pub(super) fn check(field: &Field, pattern: Option<&Regex>, raw: Raw) -> Result<
 }
 
 fn text_value(field: &Field, pattern: Option<&Regex>, text: &str) -> Result<Option<FieldValue>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let text = match field.kind {
+        FieldType::Choice if is_option(field, text) => text.to_owned(),
+        FieldType::Country if country_name(text).is_some() => text.to_owned(),
+        FieldType::Choice | FieldType::Country => return Err(Problem::NotAnOption),
+        FieldType::Date => {
+            check_date(field, text)?;
+            text.to_owned()
+        }
+        _ => match written(field, pattern, text)? {
+            Some(text) => text,
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(FieldValue::Text(text)))
+}
+
+/// A text that a person wrote, without the white space around it; `None` when nothing of it can be seen.
+fn written(field: &Field, pattern: Option<&Regex>, text: &str) -> Result<Option<String>, Problem> {
+    // As it was sent, which is what `maxLength` counts in the API's schema.
+    if length(text) > field.length_limit() {
+        return Err(Problem::TooLong(field.length_limit()));
+    }
     let multiline = field.kind == FieldType::Textarea;
-    // A browser sends the line breaks of a text area as CR LF; people mean one character.
     let text = if multiline { text.replace("\r\n", "\n") } else { text.to_owned() };
     let text = text.trim();
     if is_blank(text) {
@@ -50,26 +75,24 @@ fn text_value(field: &Field, pattern: Option<&Regex>, text: &str) -> Result<Opti
     if !multiline && text.chars().any(deceives) {
         return Err(Problem::ControlCharacter);
     }
-    let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-    if length > field.length_limit() {
-        return Err(Problem::TooLong(field.length_limit()));
-    }
-    if let Some(least) = field.min_length.filter(|least| length < *least) {
+    if let Some(least) = field.min_length.filter(|least| length(text) < *least) {
         return Err(Problem::TooShort(least));
     }
     match field.kind {
         FieldType::Email => check_email(text)?,
-        FieldType::Date => check_date(field, text)?,
         FieldType::Phone => check_phone(text)?,
         FieldType::Url => check_url(text)?,
-        FieldType::Country if country_name(text).is_none() => return Err(Problem::NotAnOption),
-        FieldType::Choice if !is_option(field, text) => return Err(Problem::NotAnOption),
         _ => {}
     }
     if pattern.is_some_and(|pattern| !pattern.is_match(text)) {
         return Err(Problem::Pattern);
     }
-    Ok(Some(FieldValue::Text(text.to_owned())))
+    Ok(Some(text.to_owned()))
+}
+
+/// Unicode scalar values of a text.
+fn length(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
 fn check_email(text: &str) -> Result<(), Problem> {
@@ -82,11 +105,11 @@ fn check_email(text: &str) -> Result<(), Problem> {
 
 fn check_date(field: &Field, text: &str) -> Result<(), Problem> {
     let date = date(text).ok_or(Problem::Format)?;
-    let bound = |bound: &Option<Bound>| bound.as_ref().and_then(date_bound);
-    if let Some(least) = bound(&field.min).filter(|least| date < *least) {
+    let (least, most) = date_bounds(field);
+    if let Some(least) = least.filter(|least| date < *least) {
         return Err(Problem::TooLow(least.to_string()));
     }
-    if let Some(most) = bound(&field.max).filter(|most| date > *most) {
+    if let Some(most) = most.filter(|most| date > *most) {
         return Err(Problem::TooHigh(most.to_string()));
     }
     Ok(())
@@ -102,11 +125,13 @@ fn date(text: &str) -> Option<Date> {
     if shape { text.parse().ok() } else { None }
 }
 
-fn date_bound(bound: &Bound) -> Option<Date> {
-    match bound {
-        Bound::Date(text) => date(text),
-        Bound::Number(_) => None,
-    }
+/// The first and the last date that a field takes.
+pub(crate) fn date_bounds(field: &Field) -> (Option<Date>, Option<Date>) {
+    let bound = |bound: &Option<Bound>| match bound {
+        Some(Bound::Date(text)) => date(text),
+        _ => None,
+    };
+    (bound(&field.min), bound(&field.max))
 }
 
 fn check_phone(text: &str) -> Result<(), Problem> {
@@ -119,8 +144,11 @@ fn check_phone(text: &str) -> Result<(), Problem> {
 fn check_url(text: &str) -> Result<(), Problem> {
     let url = Url::parse(text).map_err(|_| Problem::Format)?;
     let web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
-    // `https:example.com` and inner white space are repaired by browsers, but are no address to keep.
-    if web && text.contains("://") && !text.chars().any(char::is_whitespace) { Ok(()) } else { Err(Problem::Format) }
+    // `https:example.com`, `https:///example.com` and inner white space are repaired by browsers, but are no
+    // address to keep.
+    let host = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+    let plain = host.is_some_and(|host| !host.starts_with(['/', '\\']) && !host.contains(char::is_whitespace));
+    if web && plain { Ok(()) } else { Err(Problem::Format) }
 }
 
 fn is_option(field: &Field, value: &str) -> bool {
@@ -132,23 +160,24 @@ fn number_value(field: &Field, number: f64) -> Result<FieldValue, Problem> {
     if !number.is_finite() || (integer && number.fract() != 0.0) {
         return Err(Problem::Format);
     }
-    // Neither zero nor anything a person would type: a store with decimal numbers could not keep it.
-    if number != 0.0 && number.abs() < 1.0 / NUMBER_LIMIT {
-        return Err(Problem::Format);
-    }
-    let ceiling = if integer { INTEGER_LIMIT } else { NUMBER_LIMIT };
-    let bound = |bound: &Option<Bound>, otherwise: f64| match bound {
-        Some(Bound::Number(number)) => number.clamp(-ceiling, ceiling),
-        _ => otherwise,
-    };
-    let (least, most) = (bound(&field.min, -ceiling), bound(&field.max, ceiling));
+    let (least, most) = number_bounds(field);
     if number < least {
         return Err(Problem::TooLow(least.to_string()));
     }
     if number > most {
         return Err(Problem::TooHigh(most.to_string()));
     }
-    Ok(FieldValue::number(number))
+    Ok(FieldValue::number(if number.abs() < 1.0 / NUMBER_LIMIT { 0.0 } else { number }))
+}
+
+/// The least and the greatest number that a field takes: as declared, within what its type keeps.
+pub(crate) fn number_bounds(field: &Field) -> (f64, f64) {
+    let ceiling = if field.kind == FieldType::Integer { INTEGER_LIMIT } else { NUMBER_LIMIT };
+    let bound = |bound: &Option<Bound>, otherwise: f64| match bound {
+        Some(Bound::Number(number)) => number.clamp(-ceiling, ceiling),
+        _ => otherwise,
+    };
+    (bound(&field.min, -ceiling), bound(&field.max, ceiling))
 }
 
 /// The chosen options in the order they were declared, each once.

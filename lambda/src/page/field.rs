@@ -1,7 +1,8 @@
 //! One declared field as the template shows it: its control, its limits for the browser, what was typed.
 
 use crate::config::{Bound, Choice, Field, FieldType, Form};
-use crate::form::{CONSENT, FieldError, countries};
+use crate::form::{CONSENT, FieldError, countries_in};
+use crate::words::Language;
 
 /// Choices up to this many are all in view; more are in a list that opens.
 const RADIOS: usize = 6;
@@ -26,12 +27,24 @@ type Limits = Vec<(&'static str, String)>;
 
 #[derive(Clone, Debug)]
 pub(super) enum Control {
-    Input { kind: &'static str, value: String, limits: Limits },
-    Textarea { value: String, limits: Limits },
+    /// `ltr` for what is written from left to right in every script: addresses and numbers of telephones.
+    Input {
+        kind: &'static str,
+        ltr: bool,
+        value: String,
+        limits: Limits,
+    },
+    Textarea {
+        value: String,
+        limits: Limits,
+    },
     Select(Vec<OptionView>),
     Radios(Vec<OptionView>),
     Boxes(Vec<OptionView>),
-    Box { chosen: bool, link: Option<String> },
+    Box {
+        chosen: bool,
+        link: Option<String>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -54,14 +67,19 @@ impl FieldView {
     }
 }
 
-/// Every field of the form in its order, and the consent box last.
-pub(super) fn views(form: &Form, typed: &[(String, String)], errors: &[FieldError]) -> Vec<FieldView> {
+/// Every field of the form in its order, and the consent box last. The form is one in `language` already.
+pub(super) fn views(
+    form: &Form,
+    language: &Language,
+    typed: &[(String, String)],
+    errors: &[FieldError],
+) -> Vec<FieldView> {
     let error = |name: &str| errors.iter().find(|error| error.field == name).map(|error| error.message.clone());
     let values = |name: &str| -> Vec<&str> {
         typed.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     };
     let mut views: Vec<FieldView> =
-        form.fields.iter().map(|field| view(field, &values(&field.name), error(&field.name))).collect();
+        form.fields.iter().map(|field| view(field, language, &values(&field.name), error(&field.name))).collect();
     if let Some(consent) = &form.consent {
         let control = Control::Box { chosen: !values(CONSENT).is_empty(), link: consent.link.clone() };
         views.push(finish(FieldView {
@@ -83,7 +101,7 @@ fn id(name: &str) -> String {
     format!("field-{name}")
 }
 
-fn view(field: &Field, typed: &[&str], error: Option<String>) -> FieldView {
+fn view(field: &Field, language: &Language, typed: &[&str], error: Option<String>) -> FieldView {
     finish(FieldView {
         id: id(&field.name),
         name: field.name.clone(),
@@ -93,7 +111,7 @@ fn view(field: &Field, typed: &[&str], error: Option<String>) -> FieldView {
         required: field.is_required(),
         described_by: String::new(),
         autocomplete: autocomplete(field),
-        control: control(field, typed),
+        control: control(field, language, typed),
     })
 }
 
@@ -122,7 +140,7 @@ fn autocomplete(field: &Field) -> Option<String> {
     Some(token.to_owned())
 }
 
-fn control(field: &Field, typed: &[&str]) -> Control {
+fn control(field: &Field, language: &Language, typed: &[&str]) -> Control {
     let value = typed.first().copied().unwrap_or_default().to_owned();
     let kind = match field.kind {
         FieldType::Text => "text",
@@ -132,13 +150,26 @@ fn control(field: &Field, typed: &[&str]) -> Control {
         FieldType::Phone => "tel",
         FieldType::Url => "url",
         FieldType::Textarea => return Control::Textarea { value, limits: limits(field) },
-        FieldType::Choice if field.options.len() <= RADIOS => return Control::Radios(options(field, typed)),
+        FieldType::Choice if field.options.len() <= RADIOS => {
+            let mut options = options(field, typed);
+            // A radio button cannot be let go of: without this option there were no way back from a choice.
+            if !field.is_required() {
+                options.push(OptionView {
+                    id: format!("{}-none", id(&field.name)),
+                    value: String::new(),
+                    label: language.words.form.no_answer.clone(),
+                    chosen: typed.contains(&""),
+                });
+            }
+            return Control::Radios(options);
+        }
         FieldType::Choice => return Control::Select(options(field, typed)),
         FieldType::MultiChoice => return Control::Boxes(options(field, typed)),
-        FieldType::Country => return Control::Select(country_options(typed)),
+        FieldType::Country => return Control::Select(country_options(language, typed)),
         FieldType::Checkbox => return Control::Box { chosen: !value.is_empty(), link: None },
     };
-    Control::Input { kind, value, limits: limits(field) }
+    let ltr = matches!(field.kind, FieldType::Email | FieldType::Phone | FieldType::Url);
+    Control::Input { kind, ltr, value, limits: limits(field) }
 }
 
 fn options(field: &Field, typed: &[&str]) -> Vec<OptionView> {
@@ -163,8 +194,8 @@ fn label(choice: &Choice) -> String {
     }
 }
 
-fn country_options(typed: &[&str]) -> Vec<OptionView> {
-    countries()
+fn country_options(language: &Language, typed: &[&str]) -> Vec<OptionView> {
+    countries_in(&language.countries)
         .iter()
         .map(|country| OptionView {
             id: String::new(),

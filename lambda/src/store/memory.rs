@@ -1,7 +1,7 @@
 //! The store in memory: for tests, for simulation and for developing a form without AWS.
 //!
-//! It also keeps the stream: [`MemoryStore::changes`] gives the worker what DynamoDB would.
-//! It never forgets by itself; what has expired is treated as absent where DynamoDB's conditions do so.
+//! It also keeps the stream: [`MemoryStore::changes`] gives the worker what DynamoDB would. It never forgets by
+//! itself; [`MemoryStore::expire`] does what the table's TTL would.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    Change, ConfirmOutcome, Counters, Event, Known, LeasedMail, ListUsers, MailEnd, MailKind, STREAM_GRACE,
-    SignUpOutcome, Store, StoreError, UserPage, What, at, shard,
+    CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, at, cut, id_at, shard,
 };
-use crate::clock::{after, day, hour};
-use crate::keys::AddressHash;
-use crate::sign_up::{ListedUser, MailId, NewSignUp, State, User, UserId};
+use crate::census::{Delta, Sums, Tally};
+use crate::clock::after;
+use crate::stream::{Change, What};
+use crate::user::{User, UserId};
 
 /// A store that lives as long as the process.
 #[derive(Debug, Default)]
@@ -25,46 +25,20 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Held {
-    users: BTreeMap<UserId, (User, AddressHash)>,
-    locks: BTreeMap<AddressHash, Lock>,
-    mails: BTreeMap<MailId, Mail>,
-    budgets: BTreeMap<(String, String), u32>,
+    users: BTreeMap<UserId, User>,
+    budgets: BTreeMap<(String, i64), u32>,
+    used: BTreeSet<String>,
+    claims: BTreeMap<String, ClaimHeld>,
     seen: BTreeSet<String>,
-    counters: BTreeMap<String, u64>,
+    counters: Sums,
     changes: Vec<Change>,
 }
 
 #[derive(Debug)]
-struct Lock {
-    id: UserId,
-    /// While pending.
-    until: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug)]
-struct Mail {
-    user: UserId,
-    kind: MailKind,
-    to: String,
-    base_url: String,
-    attempts: u32,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    unanswered: u32,
-    due: Option<Timestamp>,
-    lease: Option<Timestamp>,
-    end: Option<MailEnd>,
-}
-
-/// A mail as the store holds it, for tests to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldMail {
-    pub id: MailId,
-    pub user: UserId,
-    pub kind: MailKind,
-    pub attempts: u32,
-    /// How it ended; `None` while it waits.
-    pub end: Option<MailEnd>,
+struct ClaimHeld {
+    request: String,
+    answered: bool,
+    until: Timestamp,
 }
 
 impl MemoryStore {
@@ -73,19 +47,19 @@ impl MemoryStore {
         self.held().changes.clone()
     }
 
-    /// Every mail in the outbox.
-    pub fn mails(&self) -> Vec<HeldMail> {
-        self.held()
-            .mails
-            .iter()
-            .map(|(id, mail)| HeldMail {
-                id: *id,
-                user: mail.user,
-                kind: mail.kind,
-                attempts: mail.attempts,
-                end: mail.end.clone(),
-            })
-            .collect()
+    /// Everybody, by ID.
+    pub fn users(&self) -> Vec<User> {
+        self.held().users.values().cloned().collect()
+    }
+
+    /// Removes whoever is forgotten, as the table does some time later.
+    pub fn expire(&self, now: Timestamp) {
+        let mut held = self.held();
+        let gone: Vec<UserId> = held.users.values().filter(|it| it.is_forgotten(now)).map(|it| it.id).collect();
+        for id in gone {
+            let what = held.users.remove(&id).and_then(|user| user.counted).map_or(What::Nothing, What::Forgotten);
+            held.changed(what);
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -100,195 +74,140 @@ impl Held {
         self.changes.push(Change { event: format!("memory-{number}"), sequence: number.to_string(), what });
     }
 
-    fn user_changed(&mut self, user: &User, received: bool, confirmed: bool) {
-        let texts = user.fields.iter().filter_map(|(name, value)| Some((name.clone(), value.as_text()?.to_owned())));
-        let what = What::User {
-            received: received.then(|| day(user.created_at)),
-            confirmed: user.confirmed_at.filter(|_| confirmed).map(day),
-            texts: texts.collect(),
-        };
-        self.changed(what);
+    fn put(&mut self, user: &User) {
+        self.users.insert(user.id, user.clone());
+        self.changed(if user.wakes { What::User(Box::new(user.clone())) } else { What::Nothing });
     }
 
-    fn spend(&mut self, sign_up: &NewSignUp) {
-        for budget in &sign_up.budgets {
-            *self.budgets.entry((budget.key.clone(), hour(sign_up.now))).or_default() += 1;
-        }
-    }
-
-    fn put_mail(&mut self, sign_up: &NewSignUp, user: UserId) {
-        let mail = Mail {
-            user,
-            kind: MailKind::after(sign_up.state),
-            to: sign_up.mail_to.clone(),
-            base_url: sign_up.base_url.clone(),
-            attempts: 0,
-            created_at: sign_up.now,
-            expires_at: (sign_up.state == State::Pending).then_some(sign_up.expires_at),
-            unanswered: 0,
-            due: Some(after(sign_up.now, STREAM_GRACE)),
-            lease: None,
-            end: None,
-        };
-        self.mails.insert(sign_up.mail_id, mail);
-        self.changed(What::Mail(sign_up.mail_id));
+    fn holds(&self, id: UserId, version: Option<u64>) -> bool {
+        self.users.get(&id).map(|user| user.version) == version
     }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn sign_up(&self, sign_up: &NewSignUp) -> Result<SignUpOutcome, StoreError> {
+    async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.held().users.get(&id).cloned())
+    }
+
+    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
         let mut held = self.held();
-        let hour = hour(sign_up.now);
-        let spent = |budget: &crate::sign_up::Budget| {
-            held.budgets.get(&(budget.key.clone(), hour.clone())).copied().unwrap_or_default()
-        };
-        if sign_up.budgets.iter().any(|budget| spent(budget) >= budget.limit) {
-            return Ok(SignUpOutcome::RateLimited { retry_after: super::until_next_hour(sign_up.now) });
+        if held.users.get(&user.id) == Some(user) {
+            return Ok(Saved::Done);
         }
-        held.spend(sign_up);
-        let lock = held.locks.get(&sign_up.address).filter(|lock| lock.until.is_none_or(|until| until > sign_up.now));
-        let known = lock.and_then(|lock| held.users.get(&lock.id)).map(|(user, _)| user.clone());
-        if let Some(mut user) = known {
-            let known = Known::of(&user, sign_up);
-            if known.changes() {
-                let promoted = known == Known::Promoted;
-                user.state = sign_up.state;
-                user.email.clone_from(&sign_up.email);
-                user.fields.clone_from(&sign_up.fields);
-                user.consent.clone_from(&sign_up.consent);
-                user.confirmed_at = promoted.then_some(sign_up.now);
-                user.expires_at = (!promoted).then_some(sign_up.expires_at);
-                user.mailed_at = sign_up.now;
-                held.put_mail(sign_up, user.id);
-                let until = (!promoted).then_some(sign_up.keep_until);
-                held.locks.insert(sign_up.address.clone(), Lock { id: user.id, until });
-                if promoted {
-                    held.user_changed(&user, false, true);
-                } else {
-                    held.changed(What::Nothing);
-                }
-                held.users.insert(user.id, (user, sign_up.address.clone()));
+        if !held.holds(user.id, over) {
+            return Ok(Saved::Changed);
+        }
+        held.put(user);
+        Ok(Saved::Done)
+    }
+
+    async fn touch(&self, _id: UserId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
+        let mut held = self.held();
+        let others = users.iter().filter(|(user, over)| !held.holds(user.id, Some(*over)));
+        let others: Vec<UserId> = others.map(|(user, _)| user.id).collect();
+        if !others.is_empty() {
+            return Ok(Settled::Changed(others));
+        }
+        users.iter().for_each(|(user, _)| held.put(user));
+        held.counters.apply(delta);
+        Ok(Settled::Done)
+    }
+
+    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
+        let mut held = self.held();
+        if !held.holds(user.id, Some(user.version)) {
+            return Ok(Saved::Changed);
+        }
+        held.users.remove(&user.id);
+        let mut delta = Delta::default();
+        delta.replace(user.counted.as_ref(), None);
+        held.counters.apply(&delta);
+        held.changed(What::Nothing);
+        Ok(Saved::Done)
+    }
+
+    async fn forget(&self, event: &str, counted: &Tally, _now: Timestamp) -> Result<bool, StoreError> {
+        let mut held = self.held();
+        let first = held.seen.insert(event.to_owned());
+        if first {
+            let mut delta = Delta::default();
+            delta.replace(Some(counted), None);
+            held.counters.apply(&delta);
+        }
+        Ok(first)
+    }
+
+    async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
+        self.held().counters.apply(delta);
+        Ok(())
+    }
+
+    async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError> {
+        let mut held = self.held();
+        let budget = (spending.key.clone(), spending.hour);
+        let once = spending.once.as_ref().map(|once| format!("{}#{}#{once}", budget.0, budget.1));
+        if once.as_ref().is_some_and(|once| held.used.contains(once)) {
+            return Ok(Spent::Repeated);
+        }
+        if held.budgets.get(&budget).copied().unwrap_or_default() >= spending.limit {
+            return Ok(Spent::UsedUp);
+        }
+        *held.budgets.entry(budget).or_default() += 1;
+        held.used.extend(once);
+        Ok(Spent::Done)
+    }
+
+    async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError> {
+        Ok(self.held().budgets.get(&(key.to_owned(), hour)).copied().unwrap_or_default())
+    }
+
+    async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        let mut held = self.held();
+        match held.claims.get(key).filter(|claim| claim.until > now) {
+            Some(claim) if claim.request != request => Ok(Claimed::Taken),
+            Some(claim) if claim.answered => Ok(Claimed::Answered),
+            Some(_) => Ok(Claimed::Open),
+            None => {
+                let claim = ClaimHeld { request: request.to_owned(), answered: false, until: after(now, CLAIM) };
+                held.claims.insert(key.to_owned(), claim);
+                Ok(Claimed::Open)
             }
-            return Ok(SignUpOutcome::Known(known));
         }
-        let user = User::new(sign_up);
-        let until = (sign_up.state == State::Pending).then_some(sign_up.keep_until);
-        held.locks.insert(sign_up.address.clone(), Lock { id: user.id, until });
-        held.users.insert(user.id, (user.clone(), sign_up.address.clone()));
-        held.user_changed(&user, true, user.confirmed_at.is_some());
-        held.put_mail(sign_up, user.id);
-        Ok(SignUpOutcome::Accepted(user.id))
     }
 
-    async fn confirm(&self, id: UserId, now: Timestamp) -> Result<ConfirmOutcome, StoreError> {
-        let mut held = self.held();
-        let Some((mut user, address)) = held.users.get(&id).cloned() else { return Ok(ConfirmOutcome::Unknown) };
-        if user.state == State::Confirmed {
-            return Ok(ConfirmOutcome::AlreadyConfirmed);
+    async fn fulfil(&self, key: &str) -> Result<(), StoreError> {
+        if let Some(claim) = self.held().claims.get_mut(key) {
+            claim.answered = true;
         }
-        let owns_lock = held.locks.get(&address).is_some_and(|lock| lock.id == id);
-        if !owns_lock || user.expires_at.is_none_or(|until| until <= now) {
-            return Ok(ConfirmOutcome::Expired);
-        }
-        user.state = State::Confirmed;
-        user.confirmed_at = Some(now);
-        user.expires_at = None;
-        held.locks.insert(address.clone(), Lock { id, until: None });
-        held.user_changed(&user, false, true);
-        held.users.insert(id, (user, address));
-        Ok(ConfirmOutcome::Confirmed)
-    }
-
-    async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(self.held().users.get(&id).map(|(user, _)| user.clone()))
+        Ok(())
     }
 
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
         let held = self.held();
-        let mut users: Vec<(String, &User)> =
-            held.users.values().map(|(user, _)| (at(user.created_at, user.id), user)).collect();
-        users.retain(|(at, _)| query.cursor.as_ref().is_none_or(|cursor| at < cursor));
-        users.sort_by(|(a, _), (b, _)| b.cmp(a));
-        Ok(UserPage::cut(users.into_iter().map(|(at, user)| (at, ListedUser::of(user))).collect(), query.limit))
+        let mut places: Vec<String> = held.users.values().map(|user| at(user.created_at, user.id)).collect();
+        places.retain(|at| query.cursor.as_ref().is_none_or(|cursor| at < cursor));
+        places.sort_by(|a, b| b.cmp(a));
+        let (places, next) = cut(places, query.limit);
+        let user = |at: &String| held.users.get(&id_at(at)?).cloned();
+        Ok(UserPage { users: places.iter().filter_map(user).collect(), next })
     }
 
-    async fn lease_mail(&self, id: MailId, now: Timestamp) -> Result<Option<LeasedMail>, StoreError> {
-        let mut held = self.held();
-        let Some(mail) = held.mails.get_mut(&id) else { return Ok(None) };
-        let due = mail.due.is_some_and(|due| mail.attempts == 0 || due <= now);
-        if mail.end.is_some() || !due || mail.lease.is_some_and(|until| until > now) {
-            return Ok(None);
-        }
-        let lease = super::lease_until(now);
-        mail.attempts += 1;
-        mail.lease = Some(lease);
-        mail.due = Some(lease);
-        Ok(Some(LeasedMail {
-            id,
-            user: mail.user,
-            kind: mail.kind,
-            to: mail.to.clone(),
-            base_url: mail.base_url.clone(),
-            attempts: mail.attempts,
-            created_at: mail.created_at,
-            expires_at: mail.expires_at,
-            unanswered: mail.unanswered,
-            lease,
-        }))
-    }
-
-    async fn finish_mail(&self, leased: &LeasedMail, end: &MailEnd, _now: Timestamp) -> Result<bool, StoreError> {
-        let mut held = self.held();
-        let Some(mail) = held.mails.get_mut(&leased.id).filter(|mail| mail.lease == Some(leased.lease)) else {
-            return Ok(false);
-        };
-        mail.lease = None;
-        match end {
-            MailEnd::Later(due) => mail.due = Some(*due),
-            MailEnd::Unanswered(due) => {
-                mail.due = Some(*due);
-                mail.unanswered += 1;
-            }
-            MailEnd::Sent | MailEnd::Dead(_) => {
-                mail.due = None;
-                mail.to.clear();
-                mail.end = Some(end.clone());
-            }
-        }
-        Ok(true)
-    }
-
-    async fn due_mails(&self, of: u8, now: Timestamp, limit: u16) -> Result<Vec<MailId>, StoreError> {
+    async fn due(&self, of: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
         let held = self.held();
-        let mut due: Vec<(Timestamp, MailId)> = held
-            .mails
-            .iter()
-            .filter(|(id, _)| shard(&id.0) == of)
-            .filter_map(|(id, mail)| Some((mail.due.filter(|due| *due <= now)?, *id)))
-            .collect();
+        let due = |user: &User| Some((user.due_at().filter(|due| *due <= now)?, user.id));
+        let mut due: Vec<(Timestamp, UserId)> =
+            held.users.values().filter(|user| shard(user.id) == of).filter_map(due).collect();
         due.sort_unstable();
         Ok(due.into_iter().take(usize::from(limit)).map(|(_, id)| id).collect())
     }
 
-    async fn record_events(&self, events: &[Event], _now: Timestamp) -> Result<usize, StoreError> {
-        let mut held = self.held();
-        let mut new = 0;
-        for event in events {
-            if held.seen.insert(event.id.clone()) {
-                new += 1;
-                for name in event.counters() {
-                    *held.counters.entry(name).or_default() += 1;
-                }
-            }
-        }
-        Ok(new)
-    }
-
-    async fn counters(&self) -> Result<Counters, StoreError> {
-        let held = self.held();
-        let mut counters = Counters::default();
-        held.counters.iter().for_each(|(name, count)| counters.add(name, *count));
-        Ok(counters)
+    async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
+        let sums = self.held().counters.clone();
+        Ok(month.map_or(sums.clone(), |month| sums.of(month)))
     }
 }

@@ -1,133 +1,136 @@
 //! What the service keeps, as one trait with two implementations that one conformance suite holds together.
 //!
-//! Every operation is one outcome: a condition that fails is a value here, never an error. Callers pass the
-//! time in; a store never reads a clock. The table's keys and attributes are known to `dynamo` alone.
+//! A store decides nothing: it keeps a user unless somebody else was faster, and everything that a change must
+//! bring with it is in the one value ([`User`]) or in one transaction. Callers pass the time in; a store never
+//! reads a clock. The table's keys and attributes are known to `dynamo` alone.
 
-mod change;
 pub mod dynamo;
 mod memory;
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::Serialize;
 
-pub use change::{Change, Event, EventKind, What};
 pub use dynamo::DynamoStore;
 pub use memory::MemoryStore;
 
-use crate::clock::{after, before, rfc3339};
-use crate::sign_up::{ListedUser, MailId, NewSignUp, RESEND_COOL_DOWN, State, User, UserId};
+use crate::census::{Delta, Sums, Tally};
+use crate::clock::rfc3339;
+use crate::user::{User, UserId};
 
-/// Events that are recorded at once at most: each takes a marker and at most three counters, and a
-/// transaction of DynamoDB holds 100 items.
-pub const EVENTS_AT_ONCE: usize = 25;
-
-/// Shards of each day, of the due mails and of the counters: one item of DynamoDB takes 1,000 writes a
-/// second, and a query must ask every shard.
+/// Shards of each day and of the due users: one partition of DynamoDB takes 1,000 writes a second, and a query
+/// must ask every shard.
 pub const SHARDS: u8 = 4;
 
-/// How long a worker has for one mail before another may try, in seconds. Longer than one
-/// call to SES may take, and long enough to mark the mail afterwards while the table recovers.
-pub const LEASE: u32 = 90;
+/// Users that are settled at once at most: with them go at most three counters' items each, and a transaction
+/// of DynamoDB holds 100 items.
+pub const SETTLED_AT_ONCE: usize = 25;
 
-/// How long the stream has to deliver a new mail before the sweeper takes it, in seconds.
-pub const STREAM_GRACE: u32 = 120;
-
-/// How long traces of work done are kept, in seconds: mails that were sent or given up, for support.
-pub const TRACE: u32 = 7 * 86_400;
-
-/// How long an event's marker is kept, in seconds: longer than the 24 hours a stream can repeat it.
+/// How long a removed user's marker is kept, in seconds: longer than the 24 hours a stream can repeat it.
 pub const MARKER: u32 = 3 * 86_400;
 
-/// Where sign-ups, the outbox and the counters live.
+/// How long an answer is kept for its `Idempotency-Key`, in seconds.
+pub const CLAIM: u32 = 86_400;
+
+/// Where users, budgets and counters live.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
-    /// Writes a sign-up, its address's lock, its mail and its budgets in one transaction, or says why not.
-    async fn sign_up(&self, sign_up: &NewSignUp) -> Result<SignUpOutcome, StoreError>;
-
-    /// Confirms a pending sign-up, once, as long as its link works.
-    async fn confirm(&self, id: UserId, now: Timestamp) -> Result<ConfirmOutcome, StoreError>;
-
     /// The user as just written.
-    async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    async fn load(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// Keeps a user in the place of the version `over`, or of none. Safe to repeat: a user that is there already,
+    /// exactly so, was kept.
+    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError>;
+
+    /// Takes as long as a save, and changes nothing.
+    async fn touch(&self, id: UserId) -> Result<(), StoreError>;
+
+    /// Keeps several users, each over the version stated, and changes the counters, in one transaction: at most
+    /// [`SETTLED_AT_ONCE`].
+    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError>;
+
+    /// Deletes a user, as it was loaded, and takes it out of the counters, in one transaction.
+    async fn erase(&self, user: &User) -> Result<Saved, StoreError>;
+
+    /// Takes a user whom the table forgot by itself out of the counters, once however often the event is
+    /// reported. Returns whether it was the first time.
+    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Changes the counters alone, to repair them.
+    async fn adjust(&self, delta: &Delta) -> Result<(), StoreError>;
+
+    /// Spends one of a budget, and uses something up that is good for once, both or none.
+    async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError>;
+
+    /// What was spent of a budget, perhaps a moment ago.
+    async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError>;
+
+    /// Reserves a key for one request for [`CLAIM`] seconds.
+    async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError>;
+
+    /// Notes that the request behind a claimed key was answered.
+    async fn fulfil(&self, key: &str) -> Result<(), StoreError>;
 
     /// A page of users, newest first. Never scans and never depends on what the stream has brought: each
-    /// sign-up leaves its day in a list of days. A page costs a query for every 30 days and [`SHARDS`] queries
-    /// for each day that it looks at, whether or not anybody of that day is left.
+    /// sign-up leaves its day in a list of days. A page costs a query for every 30 days, [`SHARDS`] queries
+    /// for each day that it looks at, and a read for each user.
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError>;
 
-    /// Takes a mail for [`LEASE`] seconds; `None` when it is gone, done, not due again yet or taken by another,
-    /// or when it cannot be read, which ends it.
-    async fn lease_mail(&self, id: MailId, now: Timestamp) -> Result<Option<LeasedMail>, StoreError>;
+    /// Users of a shard (`0..SHARDS`) who are due, oldest first.
+    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError>;
 
-    /// Ends a lease. `false` when the lease was lost to another meanwhile, and nothing was changed.
-    async fn finish_mail(&self, mail: &LeasedMail, end: &MailEnd, now: Timestamp) -> Result<bool, StoreError>;
-
-    /// Mails of a shard (`0..SHARDS`) that are due, oldest first.
-    async fn due_mails(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<MailId>, StoreError>;
-
-    /// Counts events, each once however often it is reported. Returns how many were new.
-    async fn record_events(&self, events: &[Event], now: Timestamp) -> Result<usize, StoreError>;
-
-    /// Every counter.
-    async fn counters(&self) -> Result<Counters, StoreError>;
+    /// The counters of one month (`2026-11`), perhaps as of a moment ago, or all as of now.
+    async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError>;
 }
 
-/// What came of a sign-up. The caller of the service gets the same answer to the first two.
+/// Whether a user was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    Done,
+    /// Another version is there; nothing was changed.
+    Changed,
+}
+
+/// Whether all were kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SignUpOutcome {
-    /// The address was new, or forgotten: the sign-up and its mail are kept.
-    Accepted(UserId),
-    /// The address was known; what was done is in [`Known`].
-    Known(Known),
-    /// A budget is used up; nothing was changed.
-    RateLimited {
-        /// Seconds until the next hour begins.
-        retry_after: u32,
-    },
+pub enum Settled {
+    Done,
+    /// Of these another version is there; nothing was changed of anybody.
+    Changed(Vec<UserId>),
 }
 
-/// What a new submission means for an address that already signed up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// The confirmed user stays as it is.
-    Confirmed,
-    /// Was pending, and the service no longer asks for confirmation: confirmed now, with the fields replaced.
-    Promoted,
-    /// Still pending: the fields were replaced and the confirmation is mailed again.
-    MailedAgain,
-    /// Still pending, and the last mail is too recent for another: nothing changed.
-    CoolingDown,
-}
-
-impl Known {
-    /// The one rule for known addresses.
-    pub(crate) fn of(user: &User, sign_up: &NewSignUp) -> Self {
-        match (user.state, sign_up.state) {
-            (State::Confirmed, _) => Self::Confirmed,
-            (State::Pending, State::Confirmed) => Self::Promoted,
-            _ if user.mailed_at <= before(sign_up.now, RESEND_COOL_DOWN) => Self::MailedAgain,
-            _ => Self::CoolingDown,
-        }
-    }
-
-    /// Whether the user and its lock are written, and a mail follows.
-    pub(crate) fn changes(self) -> bool {
-        matches!(self, Self::Promoted | Self::MailedAgain)
-    }
+/// One of a budget, to be spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spending {
+    /// Names whose budget it is without telling anything of them.
+    pub key: String,
+    /// The hour it counts for, in hours since 1970.
+    pub hour: i64,
+    pub limit: u32,
+    /// What is used up with it, such as a proof of work.
+    pub once: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConfirmOutcome {
-    Confirmed,
-    AlreadyConfirmed,
-    /// The link no longer works; signing up again gives a new one.
-    Expired,
-    Unknown,
+pub enum Spent {
+    Done,
+    /// The budget of this hour is used up; nothing was changed.
+    UsedUp,
+    /// What is good for once was used before; nothing was changed.
+    Repeated,
+}
+
+/// What is known of an `Idempotency-Key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// Nothing, or a request like this one that was never answered.
+    Open,
+    /// The same request was answered before.
+    Answered,
+    /// It was used for another request.
+    Taken,
 }
 
 /// Where a page of users begins, and how long it is.
@@ -139,140 +142,35 @@ pub struct ListUsers {
     pub cursor: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UserPage {
-    pub users: Vec<ListedUser>,
+    pub users: Vec<User>,
     /// Where the next page begins; absent on the last.
     pub next: Option<String>,
 }
 
-/// The place of a user in time, and the cursor after it: `2026-11-22T17:00:00.000000Z#<id>`.
+/// The place of a user in time, and the cursor after it: `2026-11-22T17:00:00.000Z#<id>`.
 pub(crate) fn at(created_at: Timestamp, id: UserId) -> String {
     format!("{}#{id}", rfc3339(created_at))
 }
 
-impl UserPage {
-    /// The first `limit` of the users found, which are newest first, and the cursor when there are more.
-    pub(crate) fn cut(mut found: Vec<(String, ListedUser)>, limit: u16) -> Self {
-        let limit = usize::from(limit.max(1));
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().filter(|_| more).map(|(at, _)| at.clone());
-        Self { users: found.into_iter().map(|(_, user)| user).collect(), next }
-    }
+/// Whose a place in time is.
+pub(crate) fn id_at(at: &str) -> Option<UserId> {
+    at.split_once('#').and_then(|(_, id)| UserId::parse(id))
 }
 
-/// When a lease taken now ends, in whole milliseconds as stored.
-pub(crate) fn lease_until(now: Timestamp) -> Timestamp {
-    let until = after(now, LEASE);
-    Timestamp::from_millisecond(until.as_millisecond()).unwrap_or(until)
+/// The first `limit` of the places found, which are newest first, and the cursor when there are more.
+pub(crate) fn cut(mut found: Vec<String>, limit: u16) -> (Vec<String>, Option<String>) {
+    let limit = usize::from(limit.max(1));
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).cloned();
+    (found, next)
 }
 
-/// Seconds until the hour of the budgets ends, at least one.
-pub(crate) fn until_next_hour(now: Timestamp) -> u32 {
-    u32::try_from(3_600 - now.as_second().rem_euclid(3_600)).unwrap_or(3_600)
-}
-
-/// The shard of a user or a mail.
-pub(crate) fn shard(id: &[u8; 16]) -> u8 {
-    id[15] % SHARDS
-}
-
-/// Why a mail is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailKind {
-    /// Asks the person to confirm.
-    Confirmation,
-    /// Greets a person who was signed up at once.
-    Welcome,
-}
-
-impl MailKind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Confirmation => "confirmation",
-            Self::Welcome => "welcome",
-        }
-    }
-
-    /// The mail that follows a sign-up.
-    pub(crate) fn after(state: State) -> Self {
-        match state {
-            State::Pending => Self::Confirmation,
-            State::Confirmed => Self::Welcome,
-        }
-    }
-}
-
-/// A mail that the caller alone may send until its lease ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeasedMail {
-    pub id: MailId,
-    pub user: UserId,
-    pub kind: MailKind,
-    pub to: String,
-    pub base_url: String,
-    /// This attempt included.
-    pub attempts: u32,
-    pub created_at: Timestamp,
-    /// When its link stops working, of a confirmation.
-    pub expires_at: Option<Timestamp>,
-    /// Attempts so far of which nobody knows whether they delivered.
-    pub unanswered: u32,
-    /// When the lease ends, which also names it.
-    pub lease: Timestamp,
-}
-
-/// How a lease ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MailEnd {
-    Sent,
-    /// Due again then.
-    Later(Timestamp),
-    /// Perhaps sent, perhaps not; due again then.
-    Unanswered(Timestamp),
-    /// Given up, for the reason stated, which holds no address.
-    Dead(String),
-}
-
-/// How many signed up and confirmed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    pub received: u64,
-    pub confirmed: u64,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, kind: EventKind, count: u64) {
-        match kind {
-            EventKind::Received => self.received += count,
-            EventKind::Confirmed => self.confirmed += count,
-        }
-    }
-}
-
-/// Every counter of the service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counters {
-    pub total: Tally,
-    /// By day in UTC, `2026-11-22`: of the sign-up and of the confirmation respectively.
-    pub days: BTreeMap<String, Tally>,
-    /// By value of the form's first country field.
-    pub countries: BTreeMap<String, Tally>,
-}
-
-impl Counters {
-    /// Adds a counter by its stored name; names of other versions are passed over.
-    pub(crate) fn add(&mut self, name: &str, count: u64) {
-        let Some((group, kind)) = name.rsplit_once('#') else { return };
-        let Some(kind) = EventKind::parse(kind) else { return };
-        match group.split_once('#') {
-            None if group == "total" => self.total.add(kind, count),
-            Some(("day", day)) => self.days.entry(day.to_owned()).or_default().add(kind, count),
-            Some(("country", code)) => self.countries.entry(code.to_owned()).or_default().add(kind, count),
-            _ => {}
-        }
-    }
+/// The shard of a user.
+pub(crate) fn shard(id: UserId) -> u8 {
+    id.0[15] % SHARDS
 }
 
 /// The store did not do what was asked, and it is not known whether it did.

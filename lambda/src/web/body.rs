@@ -27,6 +27,11 @@ pub(super) async fn read(request: Request, expected: &str) -> Result<Bytes, Body
     if !essence.eq_ignore_ascii_case(expected) {
         return Err(BodyError::Type);
     }
+    read_any(request).await
+}
+
+/// The body, of whatever type: a mail program that unsubscribes need not be a browser.
+pub(super) async fn read_any(request: Request) -> Result<Bytes, BodyError> {
     to_bytes(request.into_body(), LIMIT).await.map_err(|_| BodyError::TooLarge)
 }
 

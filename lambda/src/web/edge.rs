@@ -11,27 +11,28 @@ use axum::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, ORIGIN,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lambda_http::request::RequestContext;
 
+use super::answer::Measured;
 use super::{AppState, is_api};
+use crate::journal::{Line, Unit};
 
 /// The client's address as a front other than API Gateway states it.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
-const HEADERS: [(HeaderName, &str); 8] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
+/// What a page may load and do; where it may be shown is added.
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors";
+
+const HEADERS: [(HeaderName, &str); 6] = [
     // Two years. Subdomains are the operator's to decide.
     (STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (X_FRAME_OPTIONS, "DENY"),
     (
         HeaderName::from_static("permissions-policy"),
         "browsing-topics=(), camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -58,15 +59,40 @@ fn request_id(request: &Request) -> Option<String> {
     }
 }
 
+/// Whether a page is meant for an iframe.
+pub(super) fn is_embedded(uri: &Uri) -> bool {
+    uri.path() == "/embed" || query(uri, "embed").is_some()
+}
+
+/// The first value of a name in the query.
+pub(super) fn query(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
 /// Adds the headers that every answer carries; a handler's own `Cache-Control` stays.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
+pub(super) async fn headers(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let embedded = is_embedded(request.uri());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.insert(CONTENT_SECURITY_POLICY, if embedded { app.embed_policy.clone() } else { app.policy.clone() });
+    if !embedded {
+        // Of the two that say so, the one that old browsers know.
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The policy for pages that these origins alone may show in a frame; nobody when there is none.
+pub(super) fn policy(ancestors: &[String]) -> HeaderValue {
+    let ancestors = if ancestors.is_empty() { "'none'".to_owned() } else { ancestors.join(" ") };
+    HeaderValue::try_from(format!("{POLICY} {ancestors}"))
+        // An origin that no header can hold is refused by the spec's checks; nobody is then the safe choice.
+        .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
 }
 
 /// Lets the pages of allowed origins call the API, and answers their browsers' questions.
@@ -87,17 +113,17 @@ pub(super) async fn cors(State(app): State<AppState>, request: Request, next: Ne
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type"));
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type, Idempotency-Key"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Date, Retry-After"));
         // Ten minutes: long enough to save the question, short enough for a changed list.
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
     response
 }
 
-/// Writes one line for each request.
-pub(super) async fn log(request: Request, next: Next) -> Response {
+/// Writes one line for each request, which is also where its metrics come from.
+pub(super) async fn log(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
@@ -108,7 +134,17 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let id = request_id(&request).unwrap_or_default();
     let response = next.run(request).await;
-    let latency_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(method, route, status = response.status().as_u16(), latency_ms, request_id = id, "request");
+    let latency = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let line = Line::new("request", app.ledger.clock.now())
+        .with("method", method)
+        .with("route", route)
+        .with("status", response.status().as_u16())
+        .with("request_id", id)
+        .metric("Latency", Unit::Milliseconds, latency);
+    let line = match response.extensions().get::<Measured>() {
+        Some(measured) => line.with("reason", measured.reason).metric(measured.metric, Unit::Count, 1),
+        None => line,
+    };
+    app.parts.journal.write(&line);
     response
 }

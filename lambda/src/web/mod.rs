@@ -3,18 +3,24 @@
 //! Handlers read like recipes: read the body, check it, ask the store, answer. A caller's mistake names the
 //! field and the reason; our own failure is a plain 500 whose cause goes to the log and nowhere else.
 
+mod actions;
+mod answer;
 mod api;
 mod body;
 mod edge;
+mod files;
+mod links;
 mod pages;
 mod problem;
+mod visit;
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::http::HeaderValue;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
@@ -22,12 +28,16 @@ pub use edge::ClientAddress;
 
 use crate::clock::{Clock, Entropy};
 use crate::config::{ConfirmationMode, ServiceConfig};
-use crate::form::{Checker, PatternError, Submission};
+use crate::form::{Checker, PatternError};
+use crate::guard::proof::FormVersion;
+use crate::journal::Journal;
 use crate::keys::AddressKey;
+use crate::ledger::Ledger;
 use crate::page::{Accent, Site, stylesheet};
-use crate::sign_up::{MailId, NewIds, UserId, plan};
-use crate::store::{ConfirmOutcome, SignUpOutcome, Store, StoreError};
-use crate::token::{Purpose, TokenKey};
+use crate::store::Store;
+use crate::token::TokenKey;
+use crate::user::Rules;
+use actions::DayCount;
 
 /// What every handler shares.
 pub type AppState = Arc<App>;
@@ -39,6 +49,14 @@ pub struct App {
     checker: Checker,
     accent: Accent,
     style: String,
+    /// Of pages, and of those that may be shown in a frame.
+    policy: HeaderValue,
+    embed_policy: HeaderValue,
+    form_version: FormVersion,
+    rules: Rules,
+    ledger: Ledger,
+    /// How many signed up today, as of a moment ago.
+    today: Mutex<Option<DayCount>>,
     parts: Parts,
 }
 
@@ -48,12 +66,15 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub journal: Arc<dyn Journal>,
     pub address_key: AddressKey,
     pub token_key: TokenKey,
     /// Where the links in mails lead, without a slash at the end.
     pub base_url: String,
     /// The version told by `/healthz`.
     pub release: String,
+    /// The operator's picture.
+    pub logo: Option<Bytes>,
 }
 
 impl App {
@@ -61,7 +82,21 @@ impl App {
     pub fn new(config: ServiceConfig, parts: Parts) -> Result<AppState, PatternError> {
         let accent = Accent::new(config.branding.color.as_deref());
         let checker = Checker::new(&config.form)?;
-        Ok(Arc::new(Self { checker, style: stylesheet(&accent), accent, config, parts }))
+        let Parts { store, clock, entropy, .. } = &parts;
+        let ledger = Ledger { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
+        Ok(Arc::new(Self {
+            checker,
+            style: stylesheet(&accent),
+            accent,
+            policy: edge::policy(&[]),
+            embed_policy: edge::policy(&config.security.allowed_origins),
+            form_version: FormVersion::new(&config.service, &config.form),
+            rules: Rules::of(&config),
+            ledger,
+            today: Mutex::default(),
+            config,
+            parts,
+        }))
     }
 
     fn site(&self) -> Site<'_> {
@@ -72,45 +107,35 @@ impl App {
     fn confirms(&self) -> bool {
         self.config.confirmation.mode == ConfirmationMode::DoubleOptIn
     }
-
-    async fn sign_up(&self, submission: Submission, client: Option<IpAddr>) -> Result<SignUpOutcome, StoreError> {
-        let Parts { store, clock, entropy, address_key, base_url, .. } = &self.parts;
-        let ids = NewIds { user: UserId(entropy.bytes()), mail: MailId(entropy.bytes()) };
-        let new = plan(&self.config, address_key, submission, client, base_url, ids, clock.now());
-        store.sign_up(&new).await
-    }
-
-    /// The user a token was issued for, if this service issued it to confirm.
-    fn token_user(&self, token: &str) -> Option<UserId> {
-        self.parts.token_key.check(Purpose::Confirm, token)
-    }
-
-    async fn confirm(&self, token: &str) -> Result<ConfirmOutcome, StoreError> {
-        match self.token_user(token) {
-            Some(id) => self.parts.store.confirm(id, self.parts.clock.now()).await,
-            None => Ok(ConfirmOutcome::Unknown),
-        }
-    }
 }
 
 /// The Router, with every answer's headers and one log line for each request.
 pub fn router(app: AppState) -> Router {
     Router::new()
         .route("/", get(pages::form))
+        .route("/embed", get(pages::form))
         .route("/sign-up", get(pages::to_form).post(pages::sign_up))
         .route("/sent", get(pages::sent))
-        .route("/confirm", get(pages::confirm_page).post(pages::confirm))
+        .route("/resend", get(pages::to_form).post(pages::resend))
+        .route("/confirm", get(links::confirm_page).post(links::confirm))
         .route("/welcome", get(pages::welcome))
-        .route("/style.css", get(pages::style))
-        .route("/icon.svg", get(pages::icon))
+        .route("/unsubscribe", get(links::unsubscribe_page).post(links::unsubscribe))
+        .route("/style.css", get(files::style))
+        .route("/form.js", get(files::form_script))
+        .route("/confirm.js", get(files::confirm_script))
+        .route("/icon.svg", get(files::icon))
+        .route("/logo", get(files::logo))
         .route("/healthz", get(api::health))
+        .route("/openapi.json", get(api::document))
         .route("/api/v1/sign-ups", post(api::sign_up))
         .route("/api/v1/confirmations", post(api::confirm))
+        .route("/api/v1/resends", post(api::resend))
+        .route("/api/v1/challenges", get(api::challenge))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), edge::cors))
-        .layer(from_fn(edge::headers))
-        .layer(from_fn(edge::log))
+        .layer(from_fn_with_state(app.clone(), edge::headers))
+        .layer(from_fn_with_state(app.clone(), edge::log))
         .with_state(app)
 }
 
@@ -120,7 +145,7 @@ async fn not_found(state: axum::extract::State<AppState>, request: Request) -> R
 
 async fn wrong_method(state: axum::extract::State<AppState>, request: Request) -> Response {
     if is_api(&request) {
-        problem::wrong_method().into_response()
+        problem::wrong_method(request.uri().path()).into_response()
     } else {
         pages::wrong_method(&state, request.uri().path())
     }

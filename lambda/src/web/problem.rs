@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::answer::measured;
 use super::body::BodyError;
 use crate::form::FieldError;
 use crate::store::StoreError;
@@ -22,6 +23,9 @@ pub(super) struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after: Option<u32>,
+    /// The methods that would have been right.
+    #[serde(skip)]
+    allow: &'static str,
 }
 
 fn status<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,7 +34,7 @@ fn status<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S:
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, detail: Option<&'static str>) -> Self {
-        Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), retry_after: None }
+        Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), retry_after: None, allow: "" }
     }
 }
 
@@ -42,9 +46,13 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(self.allow));
         }
-        response
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => measured("Refusals", "rate_limited", response),
+            StatusCode::UNPROCESSABLE_ENTITY => measured("Refusals", "invalid", response),
+            _ => response,
+        }
     }
 }
 
@@ -84,7 +92,11 @@ pub(super) fn invalid(errors: Vec<FieldError>) -> Problem {
 }
 
 pub(super) fn too_many(retry_after: u32) -> Problem {
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many sign-ups", Some("Try again later"));
+    let problem = Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too many sign-ups",
+        Some("Try again later; a proof of work raises the limit"),
+    );
     Problem { retry_after: Some(retry_after), ..problem }
 }
 
@@ -93,13 +105,25 @@ pub(super) fn expired() -> Problem {
 }
 
 pub(super) fn unknown_token() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "There is no such token", None)
+    let detail = "The token or the code is not, or no longer, one that this service sent";
+    Problem::new(StatusCode::NOT_FOUND, "There is no such token or code", Some(detail))
+}
+
+pub(super) fn key_taken() -> Problem {
+    let detail = "This `Idempotency-Key` was used for another request within the last 24 hours";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "The key belongs to another request", Some(detail))
+}
+
+pub(super) fn bad_key() -> Problem {
+    let detail = "Send one `Idempotency-Key` of 1 to 255 visible ASCII characters, or none";
+    Problem::new(StatusCode::BAD_REQUEST, "Bad request", Some(detail))
 }
 
 pub(super) fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "Not found", None)
 }
 
-pub(super) fn wrong_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", None)
+pub(super) fn wrong_method(path: &str) -> Problem {
+    let allow = if path == "/api/v1/challenges" { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" };
+    Problem { allow, ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", None) }
 }

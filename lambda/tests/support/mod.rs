@@ -6,14 +6,16 @@ pub mod table;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
-use signup_service::clock::{Clock, Entropy, after};
+use signup_service::clock::{Clock, Entropy, after, later};
 use signup_service::config::ServiceConfig;
 use signup_service::form::Checker;
 use signup_service::keys::{AddressKey, Key};
-use signup_service::sign_up::{MailId, NewIds, NewSignUp, UserId, plan};
 use signup_service::token::TokenKey;
+use signup_service::user::{Answers, Draws, MailId, Nonce, Request, Rules, User};
 
 pub const BASE_URL: &str = "https://join.example.com";
 
@@ -62,9 +64,16 @@ impl SetClock {
     }
 }
 
+#[async_trait]
 impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().expect("no panic while held")
+    }
+
+    /// Time passes at once, and nobody has to wait for it.
+    async fn sleep(&self, pause: Duration) {
+        let mut now = self.0.lock().expect("no panic while held");
+        *now = later(*now, pause);
     }
 }
 
@@ -86,17 +95,33 @@ impl Entropy for Counting {
     }
 }
 
-/// A sign-up to the small form as the web function plans it.
-pub fn sign_up(entropy: &Counting, email: &str, age: u8, now: Timestamp) -> NewSignUp {
-    sign_up_to(&small_config(), entropy, email, age, now)
-}
-
-pub fn sign_up_to(config: &ServiceConfig, entropy: &Counting, email: &str, age: u8, now: Timestamp) -> NewSignUp {
+/// A submission to the small form as the web function makes it of what somebody sends.
+pub fn submission(entropy: &Counting, email: &str, age: u8) -> Request {
     let age = age.to_string();
     let pairs = [("email", email), ("country", "FR"), ("age", &age), ("tags", "b"), ("tags", "a"), ("size", "1.5")];
     let pairs: Vec<(String, String)> = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-    let submission = Checker::new(&config.form).expect("no patterns").check_html(&pairs).expect("valid");
-    let ids = NewIds { user: UserId(entropy.bytes()), mail: MailId(entropy.bytes()) };
-    let client = Some("192.0.2.7".parse().expect("an address"));
-    plan(config, &address_key(), submission, client, BASE_URL, ids, now)
+    let config = small_config();
+    let submission =
+        Checker::new(&config.form).expect("no patterns").check_html(&pairs, config.default_language()).expect("valid");
+    Request {
+        id: address_key().user(&submission.email),
+        answers: Answers {
+            email: submission.email.as_typed().to_owned(),
+            fields: submission.fields,
+            consent: submission.consent,
+            language: None,
+        },
+        base_url: BASE_URL.into(),
+        draws: Draws { nonce: Nonce(entropy.bytes()), mail: MailId(entropy.bytes()) },
+    }
+}
+
+/// The user that follows from a first submission to the small form.
+pub fn new_user(entropy: &Counting, email: &str, age: u8, now: Timestamp) -> User {
+    let (user, _) = User::receive(None, submission(entropy, email, age), &rules(), now);
+    user.expect("the first of the hour")
+}
+
+pub fn rules() -> Rules {
+    Rules::of(&small_config())
 }

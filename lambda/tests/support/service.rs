@@ -1,7 +1,7 @@
 //! The service as a whole, in memory: the Router, the worker and the mailbox around one store, and a store that
 //! fails.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -10,16 +10,19 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
-use signup_service::clock::{Clock, after};
+use signup_service::census::{Census, Delta, Sums, Tally};
+use signup_service::clock::{Clock, after, before};
 use signup_service::config::ServiceConfig;
+use signup_service::guard::stamp;
+use signup_service::journal::Kept;
+use signup_service::ledger::Ledger;
 use signup_service::mailer::MemoryMailer;
-use signup_service::sign_up::{MailId, NewSignUp, User, UserId};
 use signup_service::store::{
-    ConfirmOutcome, Counters, Event, LeasedMail, ListUsers, MailEnd, MemoryStore, SignUpOutcome, Store, StoreError,
-    UserPage,
+    Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
 };
+use signup_service::user::{End, User, UserId};
 use signup_service::web::{App, ClientAddress, Parts, router};
-use signup_service::worker::Worker;
+use signup_service::worker::{Sending, Worker};
 use tower::ServiceExt;
 
 use super::{BASE_URL, Counting, SetClock, address_key, token_key};
@@ -30,6 +33,7 @@ pub struct Service {
     pub store: Arc<MemoryStore>,
     pub mailer: Arc<MemoryMailer>,
     pub clock: Arc<SetClock>,
+    pub journal: Arc<Kept>,
     pub worker: Worker,
 }
 
@@ -55,16 +59,23 @@ impl Service {
         let mailer = Arc::new(MemoryMailer::default());
         let clock = Arc::new(SetClock::at("2026-11-22T10:00:00Z"));
         let entropy = Arc::new(Counting::from(1));
+        let journal = Arc::new(Kept::default());
         let worker = Worker {
-            config: Arc::new(config.clone()),
-            store: store.clone(),
+            sending: Arc::new(Mutex::new(Sending::new(clock.now()))),
+            config: Arc::new(config),
+            ledger: Ledger { store: store.clone(), clock: clock.clone(), entropy },
             mailer: mailer.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
+            journal: journal.clone(),
             token_key: token_key(),
         };
         let router = routes(&worker, store.clone());
-        Self { router, store, mailer, clock, worker }
+        Self { router, store, mailer, clock, journal, worker }
+    }
+
+    /// The same worker over another store.
+    pub fn worker_over(&self, store: Failing) -> Worker {
+        let ledger = Ledger { store: Arc::new(store), ..self.worker.ledger.clone() };
+        Worker { ledger, ..self.worker.clone() }
     }
 
     /// The same service over another store.
@@ -92,8 +103,15 @@ impl Service {
         self.send(request.expect("a request")).await
     }
 
+    /// Sends a form as a browser does, some seconds after its page was made.
     pub async fn form(&self, path: &str, body: &str) -> Answer {
-        self.post(path, "application/x-www-form-urlencoded", body).await
+        let body = format!("{body}&stamp={}", self.stamp(5));
+        self.post(path, "application/x-www-form-urlencoded", &body).await
+    }
+
+    /// What a page that was made so many seconds ago sends along.
+    pub fn stamp(&self, seconds: u32) -> String {
+        stamp::issue(&token_key(), before(self.clock.now(), seconds))
     }
 
     pub async fn api(&self, path: &str, body: Value) -> Answer {
@@ -114,13 +132,17 @@ impl Service {
         after(self.clock.now(), 25)
     }
 
-    pub async fn users(&self) -> Vec<User> {
-        let query = ListUsers { limit: 100, cursor: None };
-        let mut users = Vec::new();
-        for listed in self.store.list_users(&query).await.expect("the store works").users {
-            users.extend(self.store.get_user(listed.id).await.expect("the store works"));
-        }
-        users
+    pub fn users(&self) -> Vec<User> {
+        self.store.users()
+    }
+
+    /// How the mail of each user ended, by the order of their IDs; `None` while it waits.
+    pub fn ends(&self) -> Vec<Option<End>> {
+        self.users().into_iter().filter_map(|user| Some(user.mail?.end)).collect()
+    }
+
+    pub async fn census(&self) -> Census {
+        self.store.counters(None).await.expect("the store works").census()
     }
 
     /// The token in the link of the newest mail.
@@ -128,6 +150,25 @@ impl Service {
         let sent = self.mailer.sent();
         let text = &sent.last().expect("a mail").text;
         let (_, rest) = text.split_once(&format!("{BASE_URL}/confirm?t=")).expect("a link");
+        rest.split(|letter: char| letter.is_whitespace() || letter == '&').next().expect("a token").to_owned()
+    }
+}
+
+impl Service {
+    /// The six digits in the newest mail.
+    pub fn code(&self) -> String {
+        let sent = self.mailer.sent();
+        let words: Vec<&str> = sent.last().expect("a mail").text.split_whitespace().collect();
+        let three = |word: &str| word.len() == 3 && word.bytes().all(|it| it.is_ascii_digit());
+        let pair = words.windows(2).find(|pair| three(pair[0]) && three(pair[1].trim_end_matches('.')));
+        pair.expect("a code").concat().trim_end_matches('.').to_owned()
+    }
+
+    /// The token in the newest mail that stops all mail.
+    pub fn unsubscribe_token(&self) -> String {
+        let sent = self.mailer.sent();
+        let text = &sent.last().expect("a mail").text;
+        let (_, rest) = text.split_once(&format!("{BASE_URL}/unsubscribe?t=")).expect("a link");
         rest.split_whitespace().next().expect("a token").to_owned()
     }
 }
@@ -138,86 +179,127 @@ pub const ADA: &str =
 pub fn routes(worker: &Worker, store: Arc<dyn Store>) -> Router {
     let parts = Parts {
         store,
-        clock: worker.clock.clone(),
-        entropy: worker.entropy.clone(),
+        clock: worker.ledger.clock.clone(),
+        entropy: worker.ledger.entropy.clone(),
+        journal: worker.journal.clone(),
         address_key: address_key(),
         token_key: token_key(),
         base_url: BASE_URL.into(),
         release: "0123456789ab".into(),
+        logo: None,
     };
     router(App::new((*worker.config).clone(), parts).expect("patterns compile"))
 }
 
-/// A store that fails: always where nothing else is said, and so often where a number is left.
+/// A store that counts its calls by name, and of each fails as many as told.
 #[derive(Debug)]
 pub struct Failing {
     pub inner: Arc<MemoryStore>,
     pub error: StoreError,
-    pub lease: AtomicU32,
-    pub due: AtomicU32,
-    pub finish: AtomicU32,
-    /// The shards that were asked for due mails.
+    pub fails: Mutex<BTreeMap<&'static str, u32>>,
+    pub calls: Arc<Mutex<Vec<&'static str>>>,
+    /// The shards that were asked for due users.
     pub asked: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Failing {
-    pub fn of(service: &Service, error: StoreError) -> Self {
-        let (inner, asked) = (service.store.clone(), Arc::default());
-        Self { inner, error, lease: 0.into(), due: 0.into(), finish: 0.into(), asked }
-    }
-
-    pub fn fail(&self) -> StoreError {
-        match &self.error {
-            StoreError::Busy { operation, source } => StoreError::busy(operation, source.to_string()),
-            StoreError::Failed { operation, source } => StoreError::new(operation, source.to_string()),
+    /// Fails the calls of these names, each so often.
+    pub fn of<const N: usize>(service: &Service, error: StoreError, fails: [(&'static str, u32); N]) -> Self {
+        Self {
+            inner: service.store.clone(),
+            error,
+            fails: Mutex::new(fails.into()),
+            calls: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
-    pub fn maybe(&self, left: &AtomicU32) -> Result<(), StoreError> {
-        let failed = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-        if failed { Err(self.fail()) } else { Ok(()) }
+    fn call(&self, name: &'static str) -> Result<(), StoreError> {
+        self.calls.lock().expect("no panic while held").push(name);
+        match self.fails.lock().expect("no panic while held").get_mut(name) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                Err(match &self.error {
+                    StoreError::Busy { operation, source } => StoreError::busy(operation, source.to_string()),
+                    StoreError::Failed { operation, source } => StoreError::new(operation, source.to_string()),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 #[async_trait]
 impl Store for Failing {
-    async fn sign_up(&self, _: &NewSignUp) -> Result<SignUpOutcome, StoreError> {
-        Err(self.fail())
+    async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.call("load")?;
+        self.inner.load(id).await
     }
 
-    async fn confirm(&self, _: UserId, _: Timestamp) -> Result<ConfirmOutcome, StoreError> {
-        Err(self.fail())
+    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+        self.call("save")?;
+        self.inner.save(user, over).await
     }
 
-    async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.inner.get_user(id).await
+    async fn touch(&self, id: UserId) -> Result<(), StoreError> {
+        // To whoever waits for the answer it is a save.
+        self.call("save")?;
+        self.inner.touch(id).await
+    }
+
+    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
+        self.call("settle")?;
+        self.inner.settle(users, delta).await
+    }
+
+    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
+        self.call("erase")?;
+        self.inner.erase(user).await
+    }
+
+    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
+        self.call("forget")?;
+        self.inner.forget(event, counted, now).await
+    }
+
+    async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
+        self.call("adjust")?;
+        self.inner.adjust(delta).await
+    }
+
+    async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError> {
+        self.call("spend")?;
+        self.inner.spend(spending).await
+    }
+
+    async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError> {
+        self.call("spent")?;
+        self.inner.spent(key, hour).await
+    }
+
+    async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.call("claim")?;
+        self.inner.claim(key, request, now).await
+    }
+
+    async fn fulfil(&self, key: &str) -> Result<(), StoreError> {
+        self.call("fulfil")?;
+        self.inner.fulfil(key).await
     }
 
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
+        self.call("list_users")?;
         self.inner.list_users(query).await
     }
 
-    async fn lease_mail(&self, id: MailId, now: Timestamp) -> Result<Option<LeasedMail>, StoreError> {
-        self.maybe(&self.lease)?;
-        self.inner.lease_mail(id, now).await
-    }
-
-    async fn finish_mail(&self, mail: &LeasedMail, end: &MailEnd, now: Timestamp) -> Result<bool, StoreError> {
-        self.maybe(&self.finish)?;
-        self.inner.finish_mail(mail, end, now).await
-    }
-
-    async fn due_mails(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<MailId>, StoreError> {
+    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
         self.asked.lock().expect("no panic while held").push(shard);
-        self.maybe(&self.due)?;
-        self.inner.due_mails(shard, now, limit).await
+        self.call("due")?;
+        self.inner.due(shard, now, limit).await
     }
 
-    async fn record_events(&self, events: &[Event], now: Timestamp) -> Result<usize, StoreError> {
-        self.inner.record_events(events, now).await
-    }
-
-    async fn counters(&self) -> Result<Counters, StoreError> {
-        self.inner.counters().await
+    async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
+        self.call("counters")?;
+        self.inner.counters(month).await
     }
 }

@@ -48,11 +48,6 @@ pub async fn create(client: &Client) -> String {
             .build()
             .expect("complete")
     };
-    let listed = ["id", "state", "email", "fields", "created_at", "confirmed_at"].map(str::to_owned);
-    let included = Projection::builder()
-        .projection_type(ProjectionType::Include)
-        .set_non_key_attributes(Some(listed.into()))
-        .build();
     let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
     let stream =
         StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build();
@@ -68,7 +63,7 @@ pub async fn create(client: &Client) -> String {
         .attribute_definitions(attribute("due_at", ScalarAttributeType::N))
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
-        .global_secondary_indexes(index("by-day", "day", "at", included))
+        .global_secondary_indexes(index("by-day", "day", "at", keys_only.clone()))
         .global_secondary_indexes(index("due", "due", "due_at", keys_only))
         .stream_specification(stream.expect("complete"))
         .send()

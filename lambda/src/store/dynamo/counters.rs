@@ -1,104 +1,79 @@
-//! Counters: raised once per event, spread over shards, and read by adding the shards up.
+//! Counters: the months' items, read as sums and changed with what they count.
 
-use std::collections::BTreeMap;
-
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::DynamoStore;
-use super::item::{self, Item, s};
-use super::transact::{self, Reason, TRIES, Transacted, any_condition, try_again};
+use super::item::{self, s};
+use super::transact::{self, Reason, TRIES, Transacted, try_again};
+use super::user::token;
+use crate::census::{Delta, Sums, Tally};
 use crate::clock::after;
-use crate::store::{Counters, EVENTS_AT_ONCE, Event, MARKER, SHARDS, StoreError};
+use crate::store::{MARKER, SHARDS, StoreError};
 
-const RECORD: &str = "record events";
+const FORGET: &str = "forget a user";
+const ADJUST: &str = "adjust counters";
 const READ: &str = "read counters";
 
-pub(super) async fn record_events(store: &DynamoStore, events: &[Event], now: Timestamp) -> Result<usize, StoreError> {
-    let mut new = 0;
-    for chunk in events.chunks(EVENTS_AT_ONCE) {
-        let unique: BTreeMap<&str, &Event> = chunk.iter().map(|event| (event.id.as_str(), event)).collect();
-        new += record(store, unique.into_values().collect(), now).await?;
-    }
-    Ok(new)
-}
-
-async fn record(store: &DynamoStore, mut events: Vec<&Event>, now: Timestamp) -> Result<usize, StoreError> {
-    for tried in 0..TRIES {
-        if events.is_empty() {
-            return Ok(0);
-        }
-        let digest = digest(&events, now);
-        let token: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        // Each try takes another shard, so that two workers that met part.
-        let shard = (digest[16] % SHARDS + u8::try_from(tried).unwrap_or(0)) % SHARDS;
-        let token = format!("{token}-{tried}");
-        let reasons = match store.transact(RECORD, &token, items(store, &events, shard, now)?).await? {
-            Transacted::Done => return Ok(events.len()),
-            Transacted::Cancelled(reasons) => reasons,
-        };
-        if any_condition(&reasons) {
-            // Markers come first: those that exist belong to events that were counted before.
-            let seen = |at: usize| reasons.get(at).is_some_and(Reason::is_condition);
-            events = events.into_iter().enumerate().filter(|(at, _)| !seen(*at)).map(|(_, event)| event).collect();
-        } else {
-            try_again(RECORD, tried, &token, &reasons).await?;
-        }
-    }
-    Err(StoreError::busy(RECORD, "other workers kept counting the same events"))
-}
-
-/// Names what is sent: the time is in the markers, so a later repetition is another request.
-fn digest(events: &[&Event], now: Timestamp) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(now.as_nanosecond().to_be_bytes());
-    for event in events {
-        hash.update(event.id.as_bytes());
-        hash.update([0]);
-    }
-    hash.finalize().into()
-}
-
-fn items(
+pub(super) async fn forget(
     store: &DynamoStore,
-    events: &[&Event],
-    shard: u8,
+    event: &str,
+    counted: &Tally,
     now: Timestamp,
-) -> Result<Vec<aws_sdk_dynamodb::types::TransactWriteItem>, StoreError> {
-    let ttl = after(now, MARKER).as_second();
-    let mut counters: BTreeMap<String, u64> = BTreeMap::new();
-    for name in events.iter().flat_map(|event| event.counters()) {
-        *counters.entry(name).or_default() += 1;
+) -> Result<bool, StoreError> {
+    let mut delta = Delta::default();
+    delta.replace(Some(counted), None);
+    let token = token(
+        Sha256::new().chain_update(store.table()).chain_update(event).chain_update(now.as_nanosecond().to_be_bytes()),
+    );
+    for tried in 0..TRIES {
+        let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
+        let marker = transact::mark(FORGET, store.table(), item::marker_key(event), after(now, MARKER).as_second());
+        let items = std::iter::once(marker).chain(transact::counts(FORGET, store.table(), &delta, shard));
+        match store.transact(FORGET, &format!("{token}-{tried}"), items.collect::<Result<_, _>>()?).await? {
+            Transacted::Done => return Ok(true),
+            Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => return Ok(false),
+            Transacted::Cancelled(reasons) => try_again(FORGET, tried, &token, &reasons).await?,
+        }
     }
-    let markers = events.iter().map(|event| transact::mark(RECORD, store.table(), item::marker_key(&event.id), ttl));
-    let counts = counters
-        .into_iter()
-        .map(|(name, by)| transact::count(RECORD, store.table(), item::key(item::counter_pk(shard), name), by));
-    markers.chain(counts).collect()
+    Err(StoreError::busy(FORGET, "other workers kept the same counters"))
 }
 
-pub(super) async fn counters(store: &DynamoStore) -> Result<Counters, StoreError> {
-    let mut counters = Counters::default();
-    for item in query(store).await? {
-        let read = || Ok::<_, item::BadItem>((item::text(&item, "sk")?, item::number(&item, "n")?));
-        let (name, count) = read().map_err(|error| StoreError::new(READ, error))?;
-        counters.add(name, u64::try_from(count).unwrap_or(0));
+/// Changes the counters, a transaction's worth at a time. Not safe to repeat after an error.
+pub(super) async fn adjust(store: &DynamoStore, delta: &Delta) -> Result<(), StoreError> {
+    let items: Vec<_> = transact::counts(ADJUST, store.table(), delta, 0).collect::<Result<_, _>>()?;
+    for part in items.chunks(50) {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| StoreError::new(ADJUST, error.to_string()))?;
+        let token = token(Sha256::new().chain_update(random));
+        for tried in 0.. {
+            match store.transact(ADJUST, &format!("{token}-{tried}"), part.to_vec()).await? {
+                Transacted::Done => break,
+                Transacted::Cancelled(reasons) => try_again(ADJUST, tried, &token, &reasons).await?,
+            }
+        }
     }
-    Ok(counters)
+    Ok(())
 }
 
-/// The counters of every shard.
-async fn query(store: &DynamoStore) -> Result<Vec<Item>, StoreError> {
-    let shard = |shard: u8| {
-        let query = store
-            .client
-            .query()
-            .table_name(store.table())
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(item::counter_pk(shard)));
-        store.query(READ, query, usize::MAX)
+pub(super) async fn counters(store: &DynamoStore, month: Option<&str>) -> Result<Sums, StoreError> {
+    let query = store.client.query().table_name(store.table()).expression_attribute_values(":pk", s(item::COUNT));
+    let query = match month {
+        None => query.key_condition_expression("pk = :pk").consistent_read(true),
+        Some(month) => query
+            .key_condition_expression("pk = :pk AND begins_with(sk, :month)")
+            .expression_attribute_values(":month", s(month)),
     };
-    const { assert!(SHARDS == 4, "one call for each shard") };
-    let (a, b, c, d) = tokio::try_join!(shard(0), shard(1), shard(2), shard(3))?;
-    Ok([a, b, c, d].concat())
+    let mut sums = Sums::default();
+    for item in store.query(READ, query, usize::MAX).await? {
+        let place = item::text(&item, "sk").map_err(|error| StoreError::new(READ, error))?;
+        let month = place.split('#').next().unwrap_or_default().to_owned();
+        for (name, value) in &item {
+            if let AttributeValue::N(number) = value {
+                sums.add(&month, name, number.parse().unwrap_or(0));
+            }
+        }
+    }
+    Ok(sums)
 }

@@ -1,14 +1,25 @@
-//! Listing users by their days: a page costs its length and the days it looks at, however many users there are.
+//! Listing users: by their days, newest first, and by when the worker has to look at them.
+//!
+//! A page costs its length and the days it looks at, however many users there are.
 //!
 //! Every sign-up notes its day before it is written, so that the list of days is never behind the users.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use jiff::Timestamp;
+
 use super::DynamoStore;
-use super::item::{self, s};
+use super::item::{self, n, s};
 use super::transact::failed;
-use crate::sign_up::ListedUser;
-use crate::store::{ListUsers, SHARDS, StoreError, UserPage};
+use crate::store::{ListUsers, SHARDS, StoreError, UserPage, cut, id_at};
+use crate::user::{User, UserId};
 
 const LIST: &str = "list users";
+const LIST_DUE: &str = "list due users";
+
+/// Users that are read by one call at most, which is DynamoDB's limit.
+const READ_AT_ONCE: usize = 100;
 
 /// Days in one answer of the list of days.
 const DAYS: usize = 30;
@@ -37,14 +48,14 @@ pub(super) async fn list_users(store: &DynamoStore, query: &ListUsers) -> Result
         let days = days(store, before.as_deref()).await?;
         for day in &days {
             let mut of_day = of_day(store, day, cursor, wanted - found.len()).await?;
-            of_day.sort_by(|(a, _), (b, _)| b.cmp(a));
+            of_day.sort_by(|a, b| b.cmp(a));
             found.extend(of_day);
             if found.len() >= wanted {
-                return Ok(UserPage::cut(found, query.limit));
+                return page(store, found, query.limit).await;
             }
         }
         if days.len() < DAYS {
-            return Ok(UserPage::cut(found, query.limit));
+            return page(store, found, query.limit).await;
         }
         before = days.last().cloned();
     }
@@ -69,13 +80,60 @@ async fn days(store: &DynamoStore, before: Option<&str>) -> Result<Vec<String>, 
     days.map_err(|error| StoreError::new(LIST, error))
 }
 
-/// Users of one day before the cursor, at most `wanted` of each shard.
+/// The page of the places found.
+async fn page(store: &DynamoStore, found: Vec<String>, limit: u16) -> Result<UserPage, StoreError> {
+    let (places, next) = cut(found, limit);
+    let ids: Vec<UserId> = places.iter().filter_map(|at| id_at(at)).collect();
+    let mut users = HashMap::new();
+    for part in ids.chunks(READ_AT_ONCE) {
+        users.extend(read(store, part).await?.into_iter().map(|user| (user.id, user)));
+    }
+    // Somebody may have been erased since the index was read.
+    Ok(UserPage { users: ids.iter().filter_map(|id| users.remove(id)).collect(), next })
+}
+
+/// Those of the users who are there, in any order.
+async fn read(store: &DynamoStore, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    let mut users = Vec::new();
+    let keys = KeysAndAttributes::builder().set_keys(Some(ids.iter().map(|id| item::user_key(*id)).collect()));
+    let keys = keys.consistent_read(true).build().map_err(|error| StoreError::new(LIST, error))?;
+    let mut left = HashMap::from([(store.table().to_owned(), keys)]);
+    // What does not fit into an answer comes back as keys that were not processed.
+    while !left.is_empty() {
+        let found = store.client.batch_get_item().set_request_items(Some(left)).send().await;
+        let found = found.map_err(|error| failed(LIST, error))?;
+        for item in found.responses.unwrap_or_default().remove(store.table()).unwrap_or_default() {
+            users.push(item::read_user(&item).map_err(|error| StoreError::new(LIST, error))?);
+        }
+        left = found.unprocessed_keys.unwrap_or_default();
+    }
+    Ok(users)
+}
+
+pub(super) async fn due(store: &DynamoStore, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+    let query = store
+        .client
+        .query()
+        .table_name(store.table())
+        .index_name(item::DUE)
+        .key_condition_expression("#due = :shard AND #due_at <= :now")
+        .expression_attribute_names("#due", "due")
+        .expression_attribute_names("#due_at", "due_at")
+        .expression_attribute_values(":shard", s(shard.to_string()))
+        .expression_attribute_values(":now", n(now.as_millisecond()));
+    let items = store.query(LIST_DUE, query, usize::from(limit)).await?;
+    // An item under a name that is no user's must not keep the others of its shard.
+    let read = |item| item::user_id(item).inspect_err(|error| tracing::warn!(%error, "a due item is no user")).ok();
+    Ok(items.iter().filter_map(read).collect())
+}
+
+/// Places of one day before the cursor, at most `wanted` of each shard.
 async fn of_day(
     store: &DynamoStore,
     day: &str,
     cursor: Option<&str>,
     wanted: usize,
-) -> Result<Vec<(String, ListedUser)>, StoreError> {
+) -> Result<Vec<String>, StoreError> {
     let shard = |shard: u8| {
         let query = store
             .client
@@ -96,7 +154,7 @@ async fn of_day(
     };
     const { assert!(SHARDS == 4, "one call for each shard") };
     let (a, b, c, d) = tokio::try_join!(shard(0), shard(1), shard(2), shard(3))?;
-    let read = |item: &item::Item| Ok((item::text(item, "at")?.to_owned(), item::read_listed(item)?));
-    let users = [a, b, c, d].concat().iter().map(read).collect::<Result<_, item::BadItem>>();
-    users.map_err(|error| StoreError::new(LIST, error))
+    let place = |item: &item::Item| item::text(item, "at").map(str::to_owned);
+    let places = [a, b, c, d].concat().iter().map(place).collect::<Result<_, _>>();
+    places.map_err(|error| StoreError::new(LIST, error))
 }

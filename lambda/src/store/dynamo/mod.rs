@@ -1,11 +1,12 @@
 //! The store on DynamoDB: one table, two indexes, no scan.
 
+mod budget;
 mod counters;
 mod item;
+mod json;
 mod list;
-mod outbox;
-mod sign_up;
 mod transact;
+mod user;
 
 use std::sync::{Arc, Mutex};
 
@@ -14,12 +15,13 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use jiff::Timestamp;
 
-use super::{
-    ConfirmOutcome, Counters, Event, LeasedMail, ListUsers, MailEnd, SignUpOutcome, Store, StoreError, UserPage,
-};
-use crate::sign_up::{MailId, NewSignUp, User, UserId};
+use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
+use crate::census::{Delta, Sums, Tally};
+use crate::user::{User, UserId};
 use item::Item;
 use transact::failed;
+
+pub(crate) use json::plain;
 
 /// The service's table.
 #[derive(Clone, Debug)]
@@ -43,11 +45,6 @@ impl DynamoStore {
     async fn get(&self, operation: &'static str, key: Item) -> Result<Option<Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
         request.send().await.map(|found| found.item).map_err(|error| failed(operation, error))
-    }
-
-    async fn user(&self, operation: &'static str, id: UserId) -> Result<Option<User>, StoreError> {
-        let item = self.get(operation, item::user_key(id)).await?;
-        item.map(|item| item::read_user(&item).map_err(|error| StoreError::new(operation, error))).transpose()
     }
 
     /// Items of a query, in its order, at most `limit`, over as many calls as it takes.
@@ -75,39 +72,59 @@ impl DynamoStore {
 
 #[async_trait]
 impl Store for DynamoStore {
-    async fn sign_up(&self, new: &NewSignUp) -> Result<SignUpOutcome, StoreError> {
-        sign_up::sign_up(self, new).await
+    async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        user::load(self, id).await
     }
 
-    async fn confirm(&self, id: UserId, now: Timestamp) -> Result<ConfirmOutcome, StoreError> {
-        sign_up::confirm(self, id, now).await
+    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+        user::save(self, user, over).await
     }
 
-    async fn get_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.user("get a user", id).await
+    async fn touch(&self, id: UserId) -> Result<(), StoreError> {
+        user::touch(self, id).await
+    }
+
+    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
+        user::settle(self, users, delta).await
+    }
+
+    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
+        user::erase(self, user).await
+    }
+
+    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
+        counters::forget(self, event, counted, now).await
+    }
+
+    async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
+        counters::adjust(self, delta).await
+    }
+
+    async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError> {
+        budget::spend(self, spending).await
+    }
+
+    async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError> {
+        budget::spent(self, key, hour).await
+    }
+
+    async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        budget::claim(self, key, request, now).await
+    }
+
+    async fn fulfil(&self, key: &str) -> Result<(), StoreError> {
+        budget::fulfil(self, key).await
     }
 
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
         list::list_users(self, query).await
     }
 
-    async fn lease_mail(&self, id: MailId, now: Timestamp) -> Result<Option<LeasedMail>, StoreError> {
-        outbox::lease_mail(self, id, now).await
+    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+        list::due(self, shard, now, limit).await
     }
 
-    async fn finish_mail(&self, mail: &LeasedMail, end: &MailEnd, now: Timestamp) -> Result<bool, StoreError> {
-        outbox::finish_mail(self, mail, end, now).await
-    }
-
-    async fn due_mails(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<MailId>, StoreError> {
-        outbox::due_mails(self, shard, now, limit).await
-    }
-
-    async fn record_events(&self, events: &[Event], now: Timestamp) -> Result<usize, StoreError> {
-        counters::record_events(self, events, now).await
-    }
-
-    async fn counters(&self) -> Result<Counters, StoreError> {
-        counters::counters(self).await
+    async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
+        counters::counters(self, month).await
     }
 }

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::builders::{PutBuilder, UpdateBuilder};
-use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder};
+use aws_sdk_dynamodb::types::{CancellationReason, Delete, Put, TransactWriteItem, Update};
 
 use super::DynamoStore;
-use super::item::{Item, n, s};
+use super::item::{self, Item, n};
 use crate::aws::describe;
+use crate::census::Delta;
 use crate::store::StoreError;
 
 /// How often a transaction is tried while others hold one of its items. With the pauses below this is
@@ -33,8 +32,8 @@ pub(super) enum Transacted {
 pub(super) enum Reason {
     /// It did not.
     None,
-    /// Its condition does not hold; with the item as it is, where that was asked for.
-    Condition(Option<Item>),
+    /// Its condition does not hold.
+    Condition,
     /// Another request holds it, or the table is throttled: to be tried again.
     Busy,
     Other(String),
@@ -42,13 +41,13 @@ pub(super) enum Reason {
 
 impl Reason {
     pub(super) fn is_condition(&self) -> bool {
-        matches!(self, Self::Condition(_))
+        matches!(self, Self::Condition)
     }
 
     fn read(reason: &CancellationReason) -> Self {
         match reason.code().unwrap_or("None") {
             "None" => Self::None,
-            "ConditionalCheckFailed" => Self::Condition(reason.item().cloned()),
+            "ConditionalCheckFailed" => Self::Condition,
             "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded" => Self::Busy,
             other => Self::Other(other.to_owned()),
         }
@@ -141,73 +140,31 @@ fn is_busy(code: &str) -> bool {
     )
 }
 
-/// An update under construction; every name in the expressions is escaped, since many are reserved words.
-pub(super) struct UpdateItem {
-    builder: UpdateBuilder,
-}
-
-impl UpdateItem {
-    pub(super) fn new(table: &str, key: Item, update: &str) -> Self {
-        Self { builder: Update::builder().table_name(table).set_key(Some(key)).update_expression(update) }
-    }
-
-    pub(super) fn only_if(mut self, condition: &str) -> Self {
-        self.builder = self.builder.condition_expression(condition);
-        self
-    }
-
-    pub(super) fn names(mut self, names: &[&str]) -> Self {
-        for name in names {
-            self.builder = self.builder.expression_attribute_names(format!("#{name}"), *name);
-        }
-        self
-    }
-
-    pub(super) fn value(mut self, name: &str, value: aws_sdk_dynamodb::types::AttributeValue) -> Self {
-        self.builder = self.builder.expression_attribute_values(name, value);
-        self
-    }
-
-    pub(super) fn build(self, operation: &'static str) -> Result<TransactWriteItem, StoreError> {
-        let update = self.builder.build().map_err(|error| StoreError::new(operation, error))?;
-        Ok(TransactWriteItem::builder().update(update).build())
-    }
-}
-
-/// A put of an item that must not exist yet, or must satisfy another condition.
+/// A put that is part of a transaction.
 pub(super) fn put(
     operation: &'static str,
     table: &str,
     item: Item,
     configure: impl FnOnce(PutBuilder) -> PutBuilder,
 ) -> Result<TransactWriteItem, StoreError> {
-    let put = Put::builder()
-        .table_name(table)
-        .set_item(Some(item))
-        .condition_expression("attribute_not_exists(pk)")
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    let put = configure(put).build().map_err(|error| StoreError::new(operation, error))?;
+    let put = configure(Put::builder().table_name(table).set_item(Some(item)));
+    let put = put.build().map_err(|error| StoreError::new(operation, error))?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// Raises a budget by one unless it is used up.
-pub(super) fn spend(
+/// A deletion that is part of a transaction.
+pub(super) fn delete(
     operation: &'static str,
     table: &str,
     key: Item,
-    limit: u32,
-    ttl: i64,
+    configure: impl FnOnce(DeleteBuilder) -> DeleteBuilder,
 ) -> Result<TransactWriteItem, StoreError> {
-    UpdateItem::new(table, key, "ADD #n :one SET #ttl = :ttl")
-        .only_if("attribute_not_exists(#n) OR #n < :limit")
-        .names(&["n", "ttl"])
-        .value(":one", n(1))
-        .value(":limit", n(limit))
-        .value(":ttl", n(ttl))
-        .build(operation)
+    let delete = configure(Delete::builder().table_name(table).set_key(Some(key)));
+    let delete = delete.build().map_err(|error| StoreError::new(operation, error))?;
+    Ok(TransactWriteItem::builder().delete(delete).build())
 }
 
-/// A marker that says an event was counted.
+/// A marker that says an event was acted upon.
 pub(super) fn mark(
     operation: &'static str,
     table: &str,
@@ -215,15 +172,27 @@ pub(super) fn mark(
     ttl: i64,
 ) -> Result<TransactWriteItem, StoreError> {
     key.insert("ttl".into(), n(ttl));
-    put(operation, table, key, |put| put.set_return_values_on_condition_check_failure(None))
+    put(operation, table, key, |put| put.condition_expression("attribute_not_exists(pk)"))
 }
 
-/// Raises a counter.
-pub(super) fn count(operation: &'static str, table: &str, key: Item, by: u64) -> Result<TransactWriteItem, StoreError> {
-    UpdateItem::new(table, key, "ADD #n :by").names(&["n"]).value(":by", n(by)).build(operation)
-}
-
-/// Text for a condition that nothing stored can equal.
-pub(super) fn nothing() -> aws_sdk_dynamodb::types::AttributeValue {
-    s("-")
+/// The change of the counters, an item for each month.
+pub(super) fn counts<'a>(
+    operation: &'static str,
+    table: &'a str,
+    delta: &'a Delta,
+    shard: u8,
+) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> + 'a {
+    delta.by_month().into_iter().map(move |(month, counts)| {
+        let mut update = Update::builder().table_name(table).set_key(Some(item::counter_key(month, shard)));
+        let mut adds = Vec::new();
+        for (number, (name, by)) in counts.into_iter().enumerate() {
+            adds.push(format!("#c{number} :c{number}"));
+            update = update
+                .expression_attribute_names(format!("#c{number}"), name)
+                .expression_attribute_values(format!(":c{number}"), n(by));
+        }
+        let update = update.update_expression(format!("ADD {}", adds.join(", "))).build();
+        let update = update.map_err(|error| StoreError::new(operation, error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    })
 }

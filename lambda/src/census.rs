@@ -1,0 +1,311 @@
+//! The census: how many users there are, by state, by day and by country.
+//!
+//! Pure. Each user carries what the counters include of it ([`Tally`]); a change of the counters is the
+//! difference between that and what the user is now ([`Delta`]), and both are written in one transaction. So the
+//! counters are always the sum of the tallies, whatever is repeated, reordered or lost on the way.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::day;
+use crate::config::{FieldType, ServiceConfig};
+use crate::user::{State, User};
+
+/// What one user adds to the counters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub state: State,
+    /// Day of the sign-up in UTC, `2026-11-22`.
+    pub received: String,
+    /// Day of the confirmation in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+/// The field by which users are counted: the first of type `country`.
+pub fn country_field(config: &ServiceConfig) -> Option<&str> {
+    config.form.fields.iter().find(|field| field.kind == FieldType::Country).map(|field| field.name.as_str())
+}
+
+impl Tally {
+    pub fn of(user: &User, country_field: Option<&str>) -> Self {
+        let country = country_field.and_then(|name| user.answers.fields.get(name)).and_then(|value| value.as_text());
+        Self {
+            state: user.state,
+            received: day(user.created_at),
+            confirmed: user.confirmed_at.map(day),
+            country: country.map(str::to_owned),
+        }
+    }
+
+    /// The counters that it raises by one. All are in the month of the sign-up but the day of the confirmation.
+    fn counters(&self) -> impl Iterator<Item = Counter> {
+        let own = |name| Counter { month: month(&self.received), name };
+        let kind = |day: &str, kind| Counter { month: month(day), name: format!("day#{day}#{kind}") };
+        let state = self.state.name();
+        [
+            Some(own(format!("state#{state}"))),
+            Some(kind(&self.received, "received")),
+            self.confirmed.as_deref().map(|day| kind(day, "confirmed")),
+            self.country.as_ref().map(|code| own(format!("country#{code}#received"))),
+            self.country
+                .as_ref()
+                .filter(|_| self.state == State::Confirmed)
+                .map(|code| own(format!("country#{code}#confirmed"))),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// The month of a day: `2026-11`.
+pub fn month(day: &str) -> String {
+    day.get(..7).unwrap_or(day).to_owned()
+}
+
+/// A counter's place: counters of one month are kept together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counter {
+    pub month: String,
+    pub name: String,
+}
+
+/// By how much counters change. What cancels out is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delta(BTreeMap<Counter, i64>);
+
+impl Delta {
+    /// Takes one tally away and adds another.
+    pub fn replace(&mut self, old: Option<&Tally>, new: Option<&Tally>) {
+        let each = |tally: Option<&Tally>, by: i64, sums: &mut BTreeMap<Counter, i64>| {
+            for counter in tally.into_iter().flat_map(Tally::counters) {
+                *sums.entry(counter).or_default() += by;
+            }
+        };
+        each(old, -1, &mut self.0);
+        each(new, 1, &mut self.0);
+        self.0.retain(|_, by| *by != 0);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The changes by month, in order.
+    pub fn by_month(&self) -> BTreeMap<&str, Vec<(&str, i64)>> {
+        let mut months: BTreeMap<&str, Vec<(&str, i64)>> = BTreeMap::new();
+        for (counter, by) in &self.0 {
+            months.entry(&counter.month).or_default().push((&counter.name, *by));
+        }
+        months
+    }
+
+    /// What has to be added to `counted` to make it `expected`.
+    pub fn between(counted: &Sums, expected: &Sums) -> Self {
+        let mut delta = Self::default();
+        for (counter, count) in &expected.0 {
+            *delta.0.entry(counter.clone()).or_default() += count;
+        }
+        for (counter, count) in &counted.0 {
+            *delta.0.entry(counter.clone()).or_default() -= count;
+        }
+        delta.0.retain(|_, by| *by != 0);
+        delta
+    }
+
+    /// What has to be added to make it `expected`, of counters that stood at `before` when the users were begun to
+    /// be read and at `after` when they had been: one that moved meanwhile is right anywhere between the two.
+    pub fn outside(before: &Sums, after: &Sums, expected: &Sums) -> Self {
+        let of = |sums: &Sums, counter: &Counter| sums.0.get(counter).copied().unwrap_or(0);
+        let all = before.0.keys().chain(after.0.keys()).chain(expected.0.keys());
+        let missing = |counter: &Counter| {
+            let (a, b, expected) = (of(before, counter), of(after, counter), of(expected, counter));
+            expected - expected.clamp(a.min(b), a.max(b))
+        };
+        Self(all.map(|counter| (counter.clone(), missing(counter))).filter(|(_, by)| *by != 0).collect())
+    }
+
+    /// The changes that both ask for, alike.
+    pub fn common(&self, other: &Self) -> Self {
+        let alike = self.0.iter().filter(|(counter, by)| other.0.get(counter) == Some(by));
+        Self(alike.map(|(counter, by)| (counter.clone(), *by)).collect())
+    }
+
+    /// The same in parts of so many counters at most.
+    pub fn parts(&self, counters: usize) -> Vec<Self> {
+        let all: Vec<_> = self.0.iter().map(|(counter, by)| (counter.clone(), *by)).collect();
+        all.chunks(counters.max(1)).map(|part| Self(part.iter().cloned().collect())).collect()
+    }
+
+    /// The counters it touches and by how much, for people.
+    pub fn lines(&self) -> impl Iterator<Item = (String, i64)> {
+        self.0.iter().map(|(counter, by)| (format!("{} {}", counter.month, counter.name), *by))
+    }
+}
+
+/// Counters as they stand, by place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sums(BTreeMap<Counter, i64>);
+
+impl Sums {
+    pub fn add(&mut self, month: &str, name: &str, by: i64) {
+        let counter = Counter { month: month.to_owned(), name: name.to_owned() };
+        let sum = self.0.entry(counter.clone()).or_default();
+        *sum += by;
+        if *sum == 0 {
+            self.0.remove(&counter);
+        }
+    }
+
+    pub fn add_tally(&mut self, tally: &Tally) {
+        tally.counters().for_each(|counter| self.add(&counter.month, &counter.name, 1));
+    }
+
+    pub fn apply(&mut self, delta: &Delta) {
+        delta.0.iter().for_each(|(counter, by)| self.add(&counter.month, &counter.name, *by));
+    }
+
+    /// Those of one month.
+    pub(crate) fn of(mut self, month: &str) -> Self {
+        self.0.retain(|counter, _| counter.month == month);
+        self
+    }
+
+    /// How many signed up on a day.
+    pub fn received_on(&self, day: &str) -> u64 {
+        let counter = Counter { month: month(day), name: format!("day#{day}#received") };
+        self.0.get(&counter).map_or(0, |count| u64::try_from(*count).unwrap_or(0))
+    }
+
+    /// The same, arranged for reading.
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for (counter, count) in &self.0 {
+            // A counter below zero cannot be, and would be told by a recount.
+            let count = u64::try_from(*count).unwrap_or(0);
+            let parts: Vec<&str> = counter.name.split('#').collect();
+            match parts[..] {
+                ["state", state] => {
+                    let Some(state) = State::parse(state) else { continue };
+                    *census.states.entry(state).or_default() += count;
+                }
+                ["day", day, kind] => census.days.entry(day.to_owned()).or_default().add(kind, count),
+                ["country", code, kind] => census.countries.entry(code.to_owned()).or_default().add(kind, count),
+                // Of another version of the service.
+                _ => {}
+            }
+        }
+        census
+    }
+}
+
+/// How many signed up, and how many confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Pair {
+    pub received: u64,
+    pub confirmed: u64,
+}
+
+impl Pair {
+    fn add(&mut self, kind: &str, count: u64) {
+        match kind {
+            "received" => self.received += count,
+            "confirmed" => self.confirmed += count,
+            _ => {}
+        }
+    }
+}
+
+/// How many users there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Census {
+    pub states: BTreeMap<State, u64>,
+    /// By day in UTC: of the sign-up and of the confirmation respectively.
+    pub days: BTreeMap<String, Pair>,
+    /// By value of the form's first country field: all, and those who are confirmed now.
+    pub countries: BTreeMap<String, Pair>,
+}
+
+impl Census {
+    /// Everybody there is.
+    pub fn received(&self) -> u64 {
+        self.states.values().sum()
+    }
+
+    /// Those who are confirmed now.
+    pub fn confirmed(&self) -> u64 {
+        self.states.get(&State::Confirmed).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(state: State, confirmed: Option<&str>, country: Option<&str>) -> Tally {
+        Tally {
+            state,
+            received: "2026-11-30".into(),
+            confirmed: confirmed.map(str::to_owned),
+            country: country.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_confirmation_moves_what_it_changes_and_nothing_else() {
+        let pending = tally(State::Pending, None, Some("FR"));
+        let confirmed = tally(State::Confirmed, Some("2026-12-01"), Some("FR"));
+        let mut delta = Delta::default();
+        delta.replace(Some(&pending), Some(&confirmed));
+        let months = delta.by_month();
+        assert_eq!(months["2026-11"], [("country#FR#confirmed", 1), ("state#confirmed", 1), ("state#pending", -1)]);
+        assert_eq!(months["2026-12"], [("day#2026-12-01#confirmed", 1)]);
+        delta.replace(Some(&confirmed), Some(&pending));
+        assert!(delta.is_empty());
+    }
+
+    #[test]
+    fn sums_read_as_a_census() {
+        let mut sums = Sums::default();
+        sums.add_tally(&tally(State::Pending, None, Some("FR")));
+        sums.add_tally(&tally(State::Confirmed, Some("2026-11-30"), Some("FR")));
+        sums.add("2026-11", "flavour#vanilla", 3);
+        let census = sums.census();
+        assert_eq!((census.received(), census.confirmed()), (2, 1));
+        assert_eq!(census.days["2026-11-30"], Pair { received: 2, confirmed: 1 });
+        assert_eq!(census.countries["FR"], Pair { received: 2, confirmed: 1 });
+        assert_eq!(sums.received_on("2026-11-30"), 2);
+    }
+
+    #[test]
+    fn the_difference_mends_the_sums() {
+        let (mut counted, mut expected) = (Sums::default(), Sums::default());
+        counted.add_tally(&tally(State::Pending, None, Some("FR")));
+        expected.add_tally(&tally(State::Confirmed, Some("2026-12-01"), Some("DE")));
+        counted.apply(&Delta::between(&counted.clone(), &expected));
+        assert_eq!(counted, expected);
+    }
+
+    #[test]
+    fn what_moves_while_it_is_looked_at_is_not_taken_for_wrong() {
+        let sums = |counts: &[(&str, i64)]| {
+            let mut sums = Sums::default();
+            counts.iter().for_each(|(name, count)| sums.add("2026-11", name, *count));
+            sums
+        };
+        let (before, after) = (sums(&[("a", 3), ("b", 3), ("c", 1)]), sums(&[("a", 5), ("b", 5), ("c", 1)]));
+        let delta = Delta::outside(&before, &after, &sums(&[("a", 4), ("b", 7), ("d", 2)]));
+        let found = |delta: &Delta| delta.lines().collect::<Vec<_>>();
+        let wrong = |counter: &str, by| (format!("2026-11 {counter}"), by);
+        assert_eq!(found(&delta), [wrong("b", 2), wrong("c", -1), wrong("d", 2)]);
+        let again = Delta::between(&sums(&[("b", 5), ("c", 1)]), &sums(&[("b", 6), ("e", 1)]));
+        assert_eq!(found(&delta.common(&again)), [wrong("c", -1)]);
+        let parts = delta.parts(2);
+        assert_eq!(parts.iter().flat_map(found).collect::<Vec<_>>(), found(&delta));
+        assert_eq!(parts.len(), 2);
+    }
+}

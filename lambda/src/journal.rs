@@ -1,0 +1,126 @@
+//! Lines for the log that CloudWatch also reads as metrics (the embedded metric format).
+//!
+//! Pure but for [`Stdout`]. A line holds counts, durations and names of outcomes; never an address, a token or a value.
+
+use std::fmt::Debug;
+use std::io::Write;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+/// Where lines go.
+pub trait Journal: Debug + Send + Sync {
+    fn write(&self, line: &Line);
+}
+
+/// A metric's unit, by CloudWatch's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Count,
+    Milliseconds,
+}
+
+/// One line: what happened, and what of it is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    at: Timestamp,
+    message: &'static str,
+    properties: Map<String, Value>,
+    metrics: Vec<(&'static str, Unit)>,
+}
+
+impl Line {
+    pub fn new(message: &'static str, at: Timestamp) -> Self {
+        Self { at, message, properties: Map::new(), metrics: Vec::new() }
+    }
+
+    /// Something to read beside it.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.properties.insert(name.into(), value.into());
+        self
+    }
+
+    /// Something to measure.
+    pub fn metric(mut self, name: &'static str, unit: Unit, value: u64) -> Self {
+        self.metrics.push((name, unit));
+        self.with(name, value)
+    }
+
+    /// The line as JSON, with its metrics in the service's namespace (`signupctl/<service>`).
+    pub fn json(&self, service: &str) -> String {
+        let mut line = self.properties.clone();
+        line.insert("timestamp".into(), crate::clock::rfc3339(self.at).into());
+        line.insert("level".into(), "INFO".into());
+        line.insert("message".into(), self.message.into());
+        if !self.metrics.is_empty() {
+            let unit = |unit: &Unit| format!("{unit:?}");
+            let metrics: Vec<Value> =
+                self.metrics.iter().map(|(name, of)| json!({ "Name": name, "Unit": unit(of) })).collect();
+            // No dimensions: each value of one would be billed as a metric of its own.
+            let directive =
+                json!({ "Namespace": format!("signupctl/{service}"), "Dimensions": [[]], "Metrics": metrics });
+            line.insert(
+                "_aws".into(),
+                json!({ "Timestamp": self.at.as_millisecond(), "CloudWatchMetrics": [directive] }),
+            );
+        }
+        Value::Object(line).to_string()
+    }
+}
+
+/// The function's log.
+#[derive(Clone, Debug)]
+pub struct Stdout {
+    pub service: String,
+}
+
+impl Journal for Stdout {
+    fn write(&self, line: &Line) {
+        // A log that cannot be written is no reason to refuse a sign-up.
+        let _ = writeln!(std::io::stdout().lock(), "{}", line.json(&self.service));
+    }
+}
+
+/// Keeps lines, for tests.
+#[derive(Debug, Default)]
+pub struct Kept {
+    lines: Mutex<Vec<Line>>,
+}
+
+impl Kept {
+    /// Every line so far, as JSON.
+    pub fn lines(&self) -> Vec<Value> {
+        let lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lines.iter().filter_map(|line| serde_json::from_str(&line.json("test")).ok()).collect()
+    }
+}
+
+impl Journal for Kept {
+    fn write(&self, line: &Line) {
+        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_cloudwatch_reads_as_metrics() {
+        let line =
+            Line::new("request", Timestamp::UNIX_EPOCH).with("route", "/").metric("Latency", Unit::Milliseconds, 3);
+        let json: Value = serde_json::from_str(&line.json("waitlist")).expect("JSON");
+        assert_eq!(
+            json,
+            json!({
+                "timestamp": "1970-01-01T00:00:00.000Z", "level": "INFO", "message": "request", "route": "/", "Latency": 3,
+                "_aws": { "Timestamp": 0, "CloudWatchMetrics": [{
+                    "Namespace": "signupctl/waitlist", "Dimensions": [[]],
+                    "Metrics": [{ "Name": "Latency", "Unit": "Milliseconds" }],
+                }] },
+            })
+        );
+        assert!(!Line::new("x", Timestamp::UNIX_EPOCH).json("waitlist").contains("_aws"));
+    }
+}

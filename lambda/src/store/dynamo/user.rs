@@ -1,0 +1,151 @@
+//! Users: read, kept unless somebody was faster, settled together with the counters, erased.
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use sha2::{Digest, Sha256};
+
+use super::DynamoStore;
+use super::item::{self, n};
+use super::transact::{self, Reason, TRIES, Transacted, any_condition, failed, try_again};
+use crate::census::Delta;
+use crate::clock::day;
+use crate::store::{SHARDS, Saved, Settled, StoreError};
+use crate::user::{User, UserId};
+
+const LOAD: &str = "load a user";
+const SAVE: &str = "save a user";
+const TOUCH: &str = "touch a user";
+const SETTLE: &str = "settle users";
+const ERASE: &str = "erase a user";
+
+/// What a user must be to be replaced.
+const IS_VERSION: &str = "#version = :version";
+const IS_ABSENT: &str = "attribute_not_exists(pk)";
+
+pub(super) async fn load(store: &DynamoStore, id: UserId) -> Result<Option<User>, StoreError> {
+    let item = store.get(LOAD, item::user_key(id)).await?;
+    item.map(|item| item::read_user(&item).map_err(|error| StoreError::new(LOAD, error))).transpose()
+}
+
+pub(super) async fn save(store: &DynamoStore, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+    if over.is_none() {
+        // Before the user, so that nobody is ever on a day that is not listed.
+        store.note_day(SAVE, &day(user.created_at)).await?;
+    }
+    let put = store
+        .client
+        .put_item()
+        .table_name(store.table())
+        .set_item(Some(item::of_user(user)))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let put = match over {
+        None => put.condition_expression(IS_ABSENT),
+        Some(version) => put
+            .condition_expression(IS_VERSION)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(version)),
+    };
+    let error = match put.send().await {
+        Ok(_) => return Ok(Saved::Done),
+        Err(error) => error,
+    };
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(found)) => {
+            // The answer to an earlier try may have been lost: what is there then is what was to be kept.
+            let kept = found.item().and_then(|item| item::read_user(item).ok()).is_some_and(|found| found == *user);
+            Ok(if kept { Saved::Done } else { Saved::Changed })
+        }
+        _ => Err(failed(SAVE, error)),
+    }
+}
+
+pub(super) async fn touch(store: &DynamoStore, id: UserId) -> Result<(), StoreError> {
+    // No version is 0, so this is always refused.
+    let put = store
+        .client
+        .put_item()
+        .table_name(store.table())
+        .set_item(Some(item::user_key(id)))
+        .condition_expression(IS_VERSION)
+        .expression_attribute_names("#version", "version")
+        .expression_attribute_values(":version", n(0));
+    match put.send().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+            Ok(())
+        }
+        Err(error) => Err(failed(TOUCH, error)),
+    }
+}
+
+pub(super) async fn settle(store: &DynamoStore, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
+    if let ([(user, over)], true) = (users, delta.is_empty()) {
+        let changed = || Settled::Changed(vec![user.id]);
+        return Ok(if save(store, user, Some(*over)).await? == Saved::Done { Settled::Done } else { changed() });
+    }
+    // A token is known to the whole account, so that the table is a part of it.
+    let mut hash = Sha256::new().chain_update(store.table());
+    for (user, over) in users {
+        hash.update(user.id.0);
+        hash.update(over.to_be_bytes());
+        // Two workers may settle the same user in different ways.
+        hash.update(serde_json::to_vec(user).map_err(|error| StoreError::new(SETTLE, error))?);
+    }
+    let token = token(hash);
+    for tried in 0..TRIES {
+        // The first try of everybody is the first shard; whoever meets another there takes the next.
+        let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
+        let puts = users.iter().map(|(user, over)| {
+            transact::put(SETTLE, store.table(), item::of_user(user), |put| {
+                put.condition_expression(IS_VERSION)
+                    .expression_attribute_names("#version", "version")
+                    .expression_attribute_values(":version", n(over))
+            })
+        });
+        let items = puts.chain(transact::counts(SETTLE, store.table(), delta, shard)).collect::<Result<_, _>>()?;
+        let reasons = match store.transact(SETTLE, &format!("{token}-{tried}"), items).await? {
+            Transacted::Done => return Ok(Settled::Done),
+            Transacted::Cancelled(reasons) => reasons,
+        };
+        if any_condition(&reasons) {
+            let others = users.iter().zip(&reasons).filter(|(_, reason)| reason.is_condition());
+            return Ok(Settled::Changed(others.map(|((user, _), _)| user.id).collect()));
+        }
+        try_again(SETTLE, tried, &token, &reasons).await?;
+    }
+    Err(StoreError::busy(SETTLE, "other workers kept the same counters"))
+}
+
+pub(super) async fn erase(store: &DynamoStore, user: &User) -> Result<Saved, StoreError> {
+    let mut delta = Delta::default();
+    delta.replace(user.counted.as_ref(), None);
+    let mut hash = Sha256::new().chain_update(store.table());
+    hash.update(b"erase");
+    hash.update(user.id.0);
+    hash.update(user.version.to_be_bytes());
+    let token = token(hash);
+    for tried in 0..TRIES {
+        let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
+        let delete = transact::delete(ERASE, store.table(), item::user_key(user.id), |delete| {
+            delete
+                .condition_expression(IS_VERSION)
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", n(user.version))
+        });
+        let items = std::iter::once(delete).chain(transact::counts(ERASE, store.table(), &delta, shard));
+        let items = items.collect::<Result<_, _>>()?;
+        match store.transact(ERASE, &format!("{token}-{tried}"), items).await? {
+            Transacted::Done => return Ok(Saved::Done),
+            Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => {
+                return Ok(Saved::Changed);
+            }
+            Transacted::Cancelled(reasons) => try_again(ERASE, tried, &token, &reasons).await?,
+        }
+    }
+    Err(StoreError::busy(ERASE, "other requests held the user for too long"))
+}
+
+/// A request token of what was hashed, with room for the number of the try.
+pub(super) fn token(hash: Sha256) -> String {
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,246 @@
+//! A user: what is kept of one address, from the first sign-up to the last trace.
+//!
+//! Pure. One value holds the whole of it: the answers, what waits for confirmation, the mail to be sent and
+//! what the counters include. Every change is a function from a user and the time to the user after it
+//! (`receive`, `confirm`, `outbox`), so that a store has only one thing to do: keep the value unless
+//! somebody else was faster.
+
+mod confirm;
+mod id;
+mod outbox;
+mod receive;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use crate::config::MailKind;
+pub use confirm::{CODE_TRIES, ConfirmOutcome, Proof};
+pub use id::{MailId, Nonce, UserId};
+pub use outbox::{Attempt, End, LEASE, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
+pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules};
+pub(crate) use receive::{hour, until_next_hour};
+
+use crate::census::Tally;
+use crate::clock::{millis, optional_millis};
+
+/// How far a person has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Signed up; nobody has shown yet that the address is theirs.
+    Pending,
+    Confirmed,
+    /// Was confirmed, and asked for no more mail. May confirm anew.
+    Unsubscribed,
+    /// Gets no mail any more, whatever happens: the address refused before it was ever confirmed.
+    Suppressed,
+}
+
+impl State {
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Confirmed, Self::Unsubscribed, Self::Suppressed];
+
+    /// The name as stored and as shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Suppressed => "suppressed",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// What a field holds once checked. Whole numbers are always [`FieldValue::Integer`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FieldValue {
+    Flag(bool),
+    Integer(i64),
+    Number(f64),
+    Text(String),
+    Choices(Vec<String>),
+}
+
+impl FieldValue {
+    /// The number in its one form: whole numbers as integers, so that they survive any store unchanged.
+    pub fn number(number: f64) -> Self {
+        // Up to 2^53 every whole number is exact in both types.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() == 0.0 && number.abs() <= EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
+            let whole = number as i64;
+            Self::Integer(whole)
+        } else {
+            Self::Number(number)
+        }
+    }
+
+    /// The value when it is text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The values of a sign-up by field name. Fields left empty are absent; the address is kept apart.
+pub type Fields = BTreeMap<String, FieldValue>;
+
+/// The wording a person agreed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentGiven {
+    pub text: String,
+    pub version: String,
+}
+
+/// What a person said, once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// As typed; empty of an address that is suppressed.
+    pub email: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: Fields,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentGiven>,
+    /// The language of the page, by its code; in it the person is written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// What confirms: the link in a mail, and the six digits beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Drawn for one submission. The token and the code follow from it, but only by the service's key.
+    pub nonce: Nonce,
+    #[serde(with = "millis")]
+    pub expires_at: Timestamp,
+    /// Wrong codes so far.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u8,
+    /// Whether somebody may have it: a mail with it was sent, or nobody knows that it was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out: bool,
+}
+
+fn is_zero(number: &u8) -> bool {
+    *number == 0
+}
+
+/// A later submission of a known address. It takes effect when its own link is followed, and not before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    #[serde(flatten)]
+    pub answers: Answers,
+    pub link: Link,
+    /// When it is forgotten.
+    #[serde(with = "millis")]
+    pub keep_until: Timestamp,
+}
+
+/// Submissions of one address within an hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Hours since 1970.
+    pub hour: i64,
+    pub count: u32,
+}
+
+/// Everything that is kept of one address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Follows from the address by the service's key: one address, one user.
+    #[serde(skip)]
+    pub id: UserId,
+    /// Raised by every change. It begins with the time, so that no version of a user who was erased can be
+    /// taken for one of the user who came after.
+    pub version: u64,
+    pub state: State,
+    #[serde(flatten)]
+    pub answers: Answers,
+    pub created_at: Timestamp,
+    /// Of the newest confirmation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+    /// When the person asked for no more mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// While pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// When a pending sign-up is forgotten.
+    #[serde(default, with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub keep_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// The mail to be sent, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
+    /// When SES was last asked to mail this person.
+    #[serde(default, with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub mailed_at: Option<Timestamp>,
+    pub spent: Spent,
+    /// What the counters include of this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Tally>,
+    /// Whether the stream should wake the worker for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wakes: bool,
+}
+
+impl User {
+    /// When the worker has to look at this user again, if ever: for a mail, or for answers to forget.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        // Answers are not forgotten while a mail for them is open.
+        let forgets = || self.waiting.as_ref().map(|waiting| waiting.keep_until);
+        self.mail.as_ref().and_then(Mail::sweep_at).or_else(forgets)
+    }
+
+    /// Whether it counts as gone although it is still there: a table deletes some days late.
+    pub fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.keep_until.is_some_and(|until| until <= now)
+    }
+
+    /// The user counted as it is; `None` when it is so already. Nothing else changes, and nobody is mailed for it.
+    pub fn counted_as_is(mut self, country_field: Option<&str>) -> Option<Self> {
+        let tally = Tally::of(&self, country_field);
+        (self.counted.as_ref() != Some(&tally)).then(|| {
+            self.counted = Some(tally);
+            self.changed()
+        })
+    }
+
+    /// Closes a change.
+    fn changed(mut self) -> Self {
+        self.version += 1;
+        self
+    }
+
+    /// Closes a change that the worker has to act upon.
+    fn waking(mut self) -> Self {
+        self.wakes = true;
+        self.changed()
+    }
+
+    /// The newest link that somebody may follow from the next mail: of what waits, or of the sign-up itself.
+    fn newest_link(&mut self) -> Option<&mut Link> {
+        match &mut self.waiting {
+            Some(waiting) => Some(&mut waiting.link),
+            None => self.link.as_mut(),
+        }
+    }
+
+    fn link_of(&mut self, nonce: Nonce) -> Option<&mut Link> {
+        let waiting = self.waiting.as_mut().map(|waiting| &mut waiting.link);
+        [waiting, self.link.as_mut()].into_iter().flatten().find(|link| link.nonce == nonce)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! The outbox of one user: a mail is taken, sent and finished, so that two workers never hold the same one.
+//!
+//! A user has one mail at a time. Which link it carries is decided when it leaves, and remembered until it is
+//! known whether it arrived.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{MailId, NOTICE_PAUSE, Nonce, RESEND_PAUSE, State, User};
+use crate::census::Tally;
+use crate::clock::{after, before, millis};
+use crate::config::MailKind;
+
+/// How long a worker has for one mail before another may try, in seconds. Longer than one call to SES may
+/// take, and long enough to mark the mail afterwards while the table recovers.
+pub const LEASE: u32 = 90;
+
+/// How long the stream has to deliver a new mail before the sweeper takes it, in seconds.
+pub const STREAM_GRACE: u32 = 120;
+
+/// When a mail is given up, in seconds after it was due first, unless its link dies earlier. A quota recovers
+/// within 24 hours, and an identity that is verified later than that is beyond what a person waits for.
+pub(crate) const LIFETIME: u32 = 36 * 3_600;
+
+/// What must be left of a link, in seconds, for its mail to be worth sending: it has to arrive and be read.
+pub(crate) const LEAST_LEFT: u32 = 600;
+
+/// A mail that the holder alone may send, until it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    #[serde(with = "millis")]
+    pub until: Timestamp,
+    /// Drawn by the holder, so that two of the same moment are told apart.
+    pub by: u32,
+    /// The link that this attempt carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carries: Option<Nonce>,
+}
+
+/// How a mail ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    Sent,
+    /// Given up, for the reason stated, which holds no address.
+    Dead(String),
+}
+
+/// A mail of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    pub id: MailId,
+    pub kind: MailKind,
+    /// When it was to be sent first.
+    #[serde(with = "millis")]
+    pub since: Timestamp,
+    /// When it may be sent next.
+    #[serde(with = "millis")]
+    pub due_at: Timestamp,
+    /// Where its links lead.
+    pub base_url: String,
+    pub attempts: u32,
+    /// Attempts of which nobody knows whether they delivered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unanswered: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Mail {
+    pub(super) fn new(id: MailId, kind: MailKind, base_url: String, due_at: Timestamp) -> Self {
+        Self { id, kind, since: due_at, due_at, base_url, attempts: 0, unanswered: 0, lease: None, end: None }
+    }
+
+    /// Whether it is still to be sent.
+    pub fn is_open(&self) -> bool {
+        self.end.is_none()
+    }
+
+    pub(super) fn was_sent(&self) -> bool {
+        self.end == Some(End::Sent)
+    }
+
+    /// Whether it is nothing without a link.
+    pub(super) fn needs_link(&self) -> bool {
+        self.kind != MailKind::Welcome
+    }
+
+    /// The link that is perhaps being sent at this moment.
+    pub(super) fn carries(&self) -> Option<Nonce> {
+        self.lease.as_ref().and_then(|lease| lease.carries)
+    }
+
+    /// When the sweeper takes it. A lease does not move it, which saves two writes of the index.
+    pub(super) fn sweep_at(&self) -> Option<Timestamp> {
+        let first = self.attempts == 0 || (self.attempts == 1 && self.lease.is_some());
+        let grace = if first { STREAM_GRACE } else { 0 };
+        self.is_open().then(|| after(self.since, grace).max(self.due_at))
+    }
+
+    fn is_free(&self, now: Timestamp) -> bool {
+        self.is_open() && self.due_at <= now && self.lease.as_ref().is_none_or(|lease| lease.until <= now)
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailEnd {
+    Sent,
+    /// Not sent; due again then.
+    Later(Timestamp),
+    /// Perhaps sent, perhaps not; due again then.
+    Unanswered(Timestamp),
+    /// Given up, for the reason stated, which holds no address. Whether the attempt was answered is told too.
+    Dead {
+        reason: String,
+        unanswered: bool,
+    },
+}
+
+/// A user for whom there was something to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    pub user: User,
+    /// The mail that is to be sent now.
+    pub attempt: Option<Attempt>,
+    /// The mail that was given up instead, and why.
+    pub given_up: Option<(MailId, &'static str)>,
+}
+
+/// A mail as its holder sends it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    pub id: MailId,
+    pub kind: MailKind,
+    /// As typed.
+    pub to: String,
+    pub language: Option<String>,
+    pub base_url: String,
+    /// This attempt included.
+    pub attempts: u32,
+    /// Attempts before this one of which nobody knows whether they delivered.
+    pub unanswered: u32,
+    /// When it is given up.
+    pub deadline: Timestamp,
+    /// What its link says, of all but a welcome.
+    pub link: Option<(Nonce, Timestamp)>,
+    pub lease: Lease,
+}
+
+/// What came of asking for the mail.
+enum Lent {
+    Nothing,
+    Mail(Attempt),
+    GivenUp(MailId, &'static str),
+}
+
+impl User {
+    /// What there is to do for this user now: the user after it, with the mail taken for [`LEASE`] seconds if
+    /// one is due, and counted as it is. `None` when there is nothing to do. `country_field` is the one by whose
+    /// values users are counted.
+    pub fn take(mut self, by: u32, country_field: Option<&str>, now: Timestamp) -> Option<Taken> {
+        let before = self.clone();
+        let (attempt, given_up) = match self.lease(by, now) {
+            Lent::Mail(attempt) => (Some(attempt), None),
+            Lent::GivenUp(mail, reason) => (None, Some((mail, reason))),
+            Lent::Nothing => (None, None),
+        };
+        // Not while a mail for it is open: that has to be given up first, so that somebody is told.
+        let open = self.mail.as_ref().is_some_and(Mail::is_open);
+        if !open && self.waiting.as_ref().is_some_and(|waiting| waiting.keep_until <= now) {
+            self.waiting = None;
+        }
+        self.counted = Some(Tally::of(&self, country_field));
+        self.wakes = false;
+        (self != before).then(|| Taken { user: self.changed(), attempt, given_up })
+    }
+
+    fn lease(&mut self, by: u32, now: Timestamp) -> Lent {
+        self.drop_mail_without_link();
+        if !self.mail.as_ref().is_some_and(|mail| mail.is_free(now)) {
+            return Lent::Nothing;
+        }
+        self.release();
+        let confirmed_once = self.state != State::Pending;
+        let newest = self.newest_link().map(|link| (link.nonce, link.expires_at));
+        let Some(mail) = &mut self.mail else { return Lent::Nothing };
+        let link = newest.filter(|_| mail.needs_link());
+        let deadline = deadline(mail, link.map(|(_, expires_at)| expires_at));
+        if link.is_some() && deadline <= now {
+            let reason = "its link would have stopped working before it was read";
+            mail.end = Some(End::Dead(reason.into()));
+            return Lent::GivenUp(mail.id, reason);
+        }
+        if link.is_some() {
+            mail.kind = if confirmed_once { MailKind::Update } else { MailKind::Confirmation };
+        }
+        let lease = Lease { until: after(now, LEASE), by, carries: link.map(|(nonce, _)| nonce) };
+        mail.attempts += 1;
+        mail.lease = Some(lease.clone());
+        self.mailed_at = Some(now);
+        let answers = self.waiting.as_ref().map_or(&self.answers, |waiting| &waiting.answers);
+        Lent::Mail(Attempt {
+            id: mail.id,
+            kind: mail.kind,
+            to: answers.email.clone(),
+            language: answers.language.clone(),
+            base_url: mail.base_url.clone(),
+            attempts: mail.attempts,
+            unanswered: mail.unanswered,
+            deadline,
+            link,
+            lease,
+        })
+    }
+
+    /// Ends a lease that ran out: its holder is lost, and so is whether the mail went out.
+    fn release(&mut self) {
+        let Some(lease) = self.mail.as_mut().and_then(|mail| mail.lease.take()) else { return };
+        if let Some(link) = lease.carries.and_then(|nonce| self.link_of(nonce)) {
+            link.out = true;
+        }
+    }
+
+    /// The user after an attempt; `None` when the lease was lost to another meanwhile.
+    pub fn finish(mut self, lease: &Lease, end: &MailEnd, next: MailId, now: Timestamp) -> Option<Self> {
+        let mail = self.mail.as_mut().filter(|mail| mail.lease.as_ref() == Some(lease) && mail.is_open())?;
+        mail.lease = None;
+        let out = match end {
+            MailEnd::Sent => {
+                mail.end = Some(End::Sent);
+                true
+            }
+            MailEnd::Later(due_at) => {
+                mail.due_at = *due_at;
+                false
+            }
+            MailEnd::Unanswered(due_at) => {
+                mail.due_at = *due_at;
+                mail.unanswered += 1;
+                true
+            }
+            MailEnd::Dead { reason, unanswered } => {
+                mail.end = Some(End::Dead(reason.clone()));
+                *unanswered
+            }
+        };
+        if let Some(link) = lease.carries.and_then(|nonce| self.link_of(nonce)).filter(|_| out) {
+            link.out = true;
+        }
+        self.follow_up(lease.carries, next, now);
+        Some(self.changed())
+    }
+
+    /// Opens a mail for a link that came while another was being sent.
+    fn follow_up(&mut self, carried: Option<Nonce>, next: MailId, now: Timestamp) {
+        self.drop_mail_without_link();
+        let Some(mail) = self.mail.as_ref().filter(|mail| !mail.is_open()) else { return };
+        let base_url = mail.base_url.clone();
+        let (kind, pause) = match self.state {
+            State::Pending => (MailKind::Confirmation, RESEND_PAUSE),
+            _ => (MailKind::Update, NOTICE_PAUSE),
+        };
+        if self.newest_link().is_some_and(|link| !link.out && carried != Some(link.nonce)) {
+            self.open_mail(next, kind, base_url, pause, now);
+        }
+    }
+}
+
+/// When a mail is not worth sending any more: its own time is over, or too little is left of its link.
+fn deadline(mail: &Mail, expires_at: Option<Timestamp>) -> Timestamp {
+    let given_up = after(mail.since, LIFETIME);
+    let Some(expires_at) = expires_at else { return given_up };
+    // A link that lives for a quarter of an hour is worth its mail for half of that.
+    let life = u32::try_from(expires_at.as_second() - mail.since.as_second()).unwrap_or(0);
+    before(expires_at, LEAST_LEFT.min(life / 2)).min(given_up)
+}

@@ -1,0 +1,191 @@
+//! What the service does for a person, whether the page or the API asks for it.
+//!
+//! Budgets come first, then one change of one user. Nothing here tells the caller who has signed up: every way
+//! through an action makes the same calls of the store.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::App;
+use crate::address::Address;
+use crate::clock::{after, day};
+use crate::form::Submission;
+use crate::store::{Spending, Spent, StoreError};
+use crate::user::{
+    Answers, ConfirmOutcome, Draws, MailId, Nonce, Proof, Receipt, Request, User, UserId, hour, until_next_hour,
+};
+
+/// How long the day's count is believed, in seconds: by so much can a flood overshoot.
+const COUNT_AGE: u32 = 15;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    /// The keyed hash of the client's network.
+    pub(super) client: String,
+    /// The language of the page, by its code.
+    pub(super) language: Option<String>,
+    /// A proof of work that was verified, and may be used once.
+    pub(super) proof: Option<Proven>,
+}
+
+/// A proof of work as the budgets use it up.
+#[derive(Clone, Debug)]
+pub(super) struct Proven {
+    pub(super) name: String,
+    pub(super) expires_at: Timestamp,
+}
+
+/// What came of an action that a budget guards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Granted<T> {
+    Yes(T),
+    /// Too many; come back after so many seconds.
+    TooMany {
+        retry_after: u32,
+    },
+}
+
+/// How many signed up on a day, when it was last looked at.
+#[derive(Clone, Debug)]
+pub(super) struct DayCount {
+    day: String,
+    count: u64,
+    at: Timestamp,
+}
+
+impl App {
+    pub(super) async fn sign_up(&self, submission: Submission, visitor: Visitor) -> Result<Granted<()>, StoreError> {
+        let now = self.ledger.clock.now();
+        if self.received_today(now).await? >= u64::from(self.config.security.budgets.service_per_day) {
+            return Ok(Granted::TooMany { retry_after: until_next_hour(now) });
+        }
+        if let Some(refusal) = self.spend(&visitor, now).await? {
+            return Ok(refusal);
+        }
+        let id = self.parts.address_key.user(&submission.email);
+        let entropy = &self.ledger.entropy;
+        let request = Request {
+            id,
+            answers: Answers {
+                email: submission.email.as_typed().to_owned(),
+                fields: submission.fields,
+                consent: submission.consent,
+                language: visitor.language,
+            },
+            base_url: self.parts.base_url.clone(),
+            draws: Draws { nonce: Nonce(entropy.bytes()), mail: MailId(entropy.bytes()) },
+        };
+        let receive = |found, now| User::receive(found, request.clone(), &self.rules, now);
+        Ok(match self.ledger.change("sign up", id, receive).await? {
+            Receipt::New | Receipt::Known => Granted::Yes(()),
+            Receipt::TooMany { retry_after } => Granted::TooMany { retry_after },
+        })
+    }
+
+    /// The user and the submission a token was made for, if this service made it.
+    pub(super) fn read_token(&self, token: &str) -> Option<(UserId, Nonce)> {
+        self.parts.token_key.check_confirm(token)
+    }
+
+    pub(super) async fn confirm(&self, token: &str) -> Result<ConfirmOutcome, StoreError> {
+        let Some((id, nonce)) = self.read_token(token) else { return Ok(ConfirmOutcome::Unknown) };
+        self.confirm_with(id, &Proof::Link(nonce)).await
+    }
+
+    /// Confirms by the six digits. Each try is paid for like a sign-up without a proof of work.
+    pub(super) async fn confirm_by_code(
+        &self,
+        email: &Address,
+        code: &str,
+        visitor: &Visitor,
+    ) -> Result<Granted<ConfirmOutcome>, StoreError> {
+        if let Some(refusal) = self.spend(visitor, self.ledger.clock.now()).await? {
+            return Ok(refusal);
+        }
+        let id = self.parts.address_key.user(email);
+        let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
+        let fits = |nonce| self.parts.token_key.code(id, nonce) == digits;
+        self.confirm_with(id, &Proof::Code(&fits)).await.map(Granted::Yes)
+    }
+
+    async fn confirm_with(&self, id: UserId, proof: &Proof<'_>) -> Result<ConfirmOutcome, StoreError> {
+        let confirm = |found: Option<User>, now| match found {
+            Some(user) => user.confirm(proof, now),
+            None => (None, ConfirmOutcome::Unknown),
+        };
+        self.ledger.change("confirm", id, confirm).await
+    }
+
+    /// Sends the mail once more, if there is one to send and the last is not too recent.
+    pub(super) async fn resend(&self, email: &Address, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
+        if let Some(refusal) = self.spend(visitor, self.ledger.clock.now()).await? {
+            return Ok(refusal);
+        }
+        let mail = MailId(self.ledger.entropy.bytes());
+        let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
+        self.ledger.change("resend", self.parts.address_key.user(email), resend).await.map(Granted::Yes)
+    }
+
+    /// Stops all mail to whom the token was made for. `false` when this service did not make it.
+    pub(super) async fn unsubscribe(&self, token: &str) -> Result<bool, StoreError> {
+        let Some(id) = self.parts.token_key.check_unsubscribe(token) else { return Ok(false) };
+        let unsubscribe = |found: Option<User>, now| (found.and_then(|user| user.unsubscribe(now)), ());
+        self.ledger.change("unsubscribe", id, unsubscribe).await?;
+        Ok(true)
+    }
+
+    /// Spends one of the client's budget; the refusal when it is used up.
+    async fn spend<T>(&self, visitor: &Visitor, now: Timestamp) -> Result<Option<Granted<T>>, StoreError> {
+        let budgets = &self.config.security.budgets;
+        let proven = visitor.proof.as_ref().map(|proof| Spending {
+            key: proven_key(&visitor.client),
+            // By the proof's own time, so that it meets its first use whenever it comes again.
+            hour: hour(proof.expires_at),
+            limit: budgets.ip_per_hour,
+            once: Some(proof.name.clone()),
+        });
+        let unproven = Spending {
+            key: format!("unproven#{}", visitor.client),
+            hour: hour(now),
+            limit: budgets.unproven_per_hour.min(budgets.ip_per_hour),
+            once: None,
+        };
+        let mut spent = self.ledger.store.spend(proven.as_ref().unwrap_or(&unproven)).await?;
+        if spent == Spent::Repeated {
+            spent = self.ledger.store.spend(&unproven).await?;
+        }
+        let refusal = || Granted::TooMany { retry_after: until_next_hour(now) };
+        Ok((spent != Spent::Done).then(refusal))
+    }
+
+    /// How much of the day's ceiling is used up, 1.0 at the ceiling.
+    pub(super) async fn load(&self, now: Timestamp) -> Result<f64, StoreError> {
+        let received = u32::try_from(self.received_today(now).await?).unwrap_or(u32::MAX);
+        Ok(f64::from(received) / f64::from(self.config.security.budgets.service_per_day))
+    }
+
+    /// How many signed up today.
+    async fn received_today(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let today = day(now);
+        let known = self.today.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(|known| known.day == today && after(known.at, COUNT_AGE) > now) {
+            return Ok(known.count);
+        }
+        let count = self.ledger.store.counters(today.get(..7)).await?.received_on(&today);
+        let known = DayCount { day: today, count, at: now };
+        *self.today.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(known);
+        Ok(count)
+    }
+
+    /// The keyed hash of the network a request comes from.
+    pub(super) fn client(&self, address: Option<IpAddr>) -> String {
+        address.map_or_else(|| "unknown".to_owned(), |address| self.parts.address_key.client(address))
+    }
+}
+
+/// The budget of a client whose requests come with proofs of work.
+pub(super) fn proven_key(client: &str) -> String {
+    format!("ip#{client}")
+}

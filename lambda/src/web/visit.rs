@@ -1,0 +1,89 @@
+//! Who asks, and how they are to be answered: language, frame, client, and what tells a person from a program.
+
+use axum::extract::Request;
+use axum::http::header::ACCEPT_LANGUAGE;
+
+use super::actions::{Proven, Visitor};
+use super::{App, edge};
+use crate::guard::{self, proof, stamp};
+use crate::page::{Hidden, Site};
+use crate::words::{self, Language};
+
+/// The field of the page that tells when it was made.
+const STAMP: &str = "stamp";
+
+/// A request, as far as every handler looks at it.
+#[derive(Clone, Debug)]
+pub(super) struct Visit<'a> {
+    app: &'a App,
+    pub(super) language: &'a Language,
+    /// The language was asked for in the address.
+    chosen: bool,
+    embedded: bool,
+    client: String,
+}
+
+impl<'a> Visit<'a> {
+    pub(super) fn of(app: &'a App, request: &Request) -> Self {
+        let uri = request.uri();
+        let asked = edge::query(uri, "lang");
+        let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let languages = &app.config.languages;
+        let found = asked.as_deref().and_then(|code| words::find(languages, code));
+        Self {
+            app,
+            language: words::choose(languages, asked.as_deref(), accepted),
+            chosen: found.is_some(),
+            embedded: edge::is_embedded(uri),
+            client: app.client(edge::client(request)),
+        }
+    }
+
+    /// The site as its pages are shown to this visitor.
+    pub(super) fn site(&self) -> Site<'a> {
+        let site = Site::new(&self.app.config, &self.app.parts.release).speaking(self.language, self.chosen);
+        if self.embedded { site.embedded() } else { site }
+    }
+
+    /// The visitor as the budgets see them, with the proof of work that came, if it holds.
+    pub(super) fn visitor(&self, payload: &str) -> Visitor {
+        let now = self.app.ledger.clock.now();
+        let proof = proof::verify(&self.app.parts.token_key, &self.scope(), payload, now).ok();
+        let name = |id: [u8; 16]| id.iter().map(|byte| format!("{byte:02x}")).collect();
+        Visitor {
+            client: self.client.clone(),
+            language: Some(self.language.code.clone()),
+            proof: proof.map(|proof| Proven { name: name(proof.id), expires_at: proof.expires_at }),
+        }
+    }
+
+    pub(super) fn scope(&self) -> proof::Scope<'_> {
+        proof::Scope { form: &self.app.form_version, client: Some(&self.client) }
+    }
+
+    pub(super) fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// What goes with a form. One that comes back keeps its age as long as that is good or will be.
+    pub(super) fn hidden(&self, typed: &[(String, String)]) -> Hidden {
+        let (key, now) = (&self.app.parts.token_key, self.app.ledger.clock.now());
+        let old = value(typed, STAMP);
+        let stamp = match stamp::check(key, old, now) {
+            stamp::Age::Good | stamp::Age::TooYoung => old.to_owned(),
+            stamp::Age::TooOld | stamp::Age::Forged => stamp::issue(key, now),
+        };
+        Hidden { stamp, honeypot: guard::honeypot(&self.app.config.form) }
+    }
+
+    /// Whether a program sent this form, as far as age and trap tell.
+    pub(super) fn is_suspect(&self, typed: &[(String, String)]) -> bool {
+        let age = stamp::check(&self.app.parts.token_key, value(typed, STAMP), self.app.ledger.clock.now());
+        age != stamp::Age::Good || guard::is_filled(typed, guard::honeypot(&self.app.config.form))
+    }
+}
+
+/// The first value of a name; empty when there is none.
+pub(super) fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
+    pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+}

@@ -1,0 +1,353 @@
+//! The worker: follows the stream, sends what it brings and counts what it tells.
+//!
+//! Every step may be repeated: a lease keeps a mail from two senders, and a user is counted together with the mark
+//! that says so. What fails goes back to the stream; what the stream gives up, [`Worker::sweep`] finds.
+
+mod ending;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::address::Address;
+use crate::census::{Delta, country_field};
+use crate::clock::{after, before, later};
+use crate::config::ServiceConfig;
+use crate::journal::{Journal, Line, Unit};
+use crate::ledger::Ledger;
+use crate::mail::{Letter, compose};
+use crate::mailer::{Mailer, SendError};
+use crate::pace::Pace;
+use crate::store::{SETTLED_AT_ONCE, SHARDS, Saved, Settled, StoreError};
+use crate::stream::{Change, What};
+use crate::token::TokenKey;
+use crate::user::{Attempt, MailEnd, MailId, Taken, User, UserId};
+
+/// Mails of one shard that a sweep takes at most; the next sweep is a minute away.
+const SWEEP: u16 = 100;
+
+/// The pauses after which a sent mail is marked again when the table failed, in milliseconds.
+const MARK_AGAIN: [u64; 7] = [200, 400, 800, 1_600, 3_200, 6_400, 12_800];
+
+/// How often users are taken while others change them.
+const TRIES: u32 = 6;
+
+/// How long the mails that are taken at once may take to be sent, in seconds: well within a lease.
+const AT_ONCE: f64 = 10.0;
+
+/// What must be left of a lease for its mail to be begun, in seconds: 20 for SES, 9 for the mark.
+const LEAST_LEASE: u32 = 30;
+
+/// How long the account's quota is believed, in seconds.
+const QUOTA_AGE: u32 = 300;
+
+/// What is kept of an invocation for what is under way when its work must end, in seconds: one mail, with
+/// 9 seconds for the lease, 20 for SES and 9 for the mark, which are the clients' time-outs.
+pub const RESERVE: u32 = 38;
+
+/// When the last attempt to mark a mail as sent must begin, in seconds after the end of work.
+const LAST_MARK: u32 = RESERVE - 9;
+
+/// Sends and counts.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    pub config: Arc<ServiceConfig>,
+    pub ledger: Ledger,
+    pub mailer: Arc<dyn Mailer>,
+    pub journal: Arc<dyn Journal>,
+    pub token_key: TokenKey,
+    pub sending: Arc<Mutex<Sending>>,
+}
+
+/// What a worker knows of the account it sends from.
+#[derive(Debug)]
+pub struct Sending {
+    pace: Pace,
+    asked: Option<Timestamp>,
+    used_up: bool,
+}
+
+impl Sending {
+    pub fn new(now: Timestamp) -> Self {
+        Self { pace: Pace::new(now), asked: None, used_up: false }
+    }
+}
+
+impl Worker {
+    /// Works a batch off. From `until` on nothing new is begun. Returns the sequence numbers of the records that
+    /// must come again.
+    pub async fn batch(&self, changes: &[Change], until: Timestamp) -> Vec<String> {
+        let mut failed = BTreeSet::new();
+        // Of a user who changed twice only the newest counts, and both records fail or pass with it.
+        let mut users: BTreeMap<UserId, (User, Vec<&str>)> = BTreeMap::new();
+        for change in changes {
+            match &change.what {
+                What::User(user) => {
+                    let (newest, records) = users.entry(user.id).or_insert_with(|| ((**user).clone(), Vec::new()));
+                    records.push(&change.sequence);
+                    if newest.version < user.version {
+                        newest.clone_from(user);
+                    }
+                }
+                What::Forgotten(counted) => {
+                    let now = self.ledger.clock.now();
+                    if let Err(error) = self.ledger.store.forget(&change.event, counted, now).await {
+                        error.log();
+                        failed.insert(change.sequence.as_str());
+                    }
+                }
+                What::Nothing => {}
+            }
+        }
+        self.ask_quota().await;
+        let mut users: Vec<(User, Vec<&str>)> = users.into_values().collect();
+        while !users.is_empty() {
+            let part: Vec<_> = users.drain(..self.at_once().min(users.len())).collect();
+            let (part, records): (Vec<User>, Vec<Vec<&str>>) = part.into_iter().unzip();
+            if self.ledger.clock.now() >= until {
+                tracing::warn!("there was no time for the whole batch");
+                failed.extend(records.into_iter().flatten());
+                continue;
+            }
+            match self.work(part, until).await {
+                Ok(_) => {}
+                Err(error) => {
+                    error.log();
+                    failed.extend(records.into_iter().flatten());
+                }
+            }
+        }
+        changes.iter().map(|change| &change.sequence).filter(|it| failed.contains(it.as_str())).cloned().collect()
+    }
+
+    /// Works off the users who are due, and begins none from `until` on. Returns how many; what fails is due again
+    /// later, does not keep the others, and is the error at the end.
+    pub async fn sweep(&self, until: Timestamp) -> Result<usize, StoreError> {
+        let mut count = 0;
+        let mut failure = None;
+        let mut note = |error: StoreError| {
+            error.log();
+            failure.get_or_insert(error);
+        };
+        self.ask_quota().await;
+        // Another shard begins each minute, so that a full one cannot keep the others waiting for good.
+        let minute = self.ledger.clock.now().as_second().rem_euclid(3_600) / 60;
+        let first = u8::try_from(minute).unwrap_or(0);
+        'shards: for shard in (0..SHARDS).map(|step| (first + step) % SHARDS) {
+            let due = self.ledger.store.due(shard, self.ledger.clock.now(), SWEEP).await;
+            let mut due = due.unwrap_or_else(|error| {
+                note(error);
+                Vec::new()
+            });
+            while !due.is_empty() {
+                if self.ledger.clock.now() >= until {
+                    break 'shards;
+                }
+                let mut users = Vec::new();
+                for id in due.drain(..self.at_once().min(due.len())) {
+                    match self.ledger.store.load(id).await {
+                        Ok(user) => users.extend(user),
+                        Err(error) => note(error),
+                    }
+                }
+                match self.work(users, until).await {
+                    Ok(worked) => count += worked,
+                    Err(error) => note(error),
+                }
+            }
+        }
+        failure.map_or(Ok(count), Err)
+    }
+
+    /// Takes users, counts them, and sends their mails. Returns how many there was something to do for.
+    async fn work(&self, users: Vec<User>, until: Timestamp) -> Result<usize, StoreError> {
+        let taken = self.take(users).await?;
+        let count = taken.len();
+        let mut failure = None;
+        for Taken { user, attempt, .. } in taken {
+            let Some(attempt) = attempt else { continue };
+            if let Err(error) = self.deliver(user, attempt, until).await {
+                error.log();
+                failure.get_or_insert(error);
+            }
+        }
+        failure.map_or(Ok(count), Err)
+    }
+
+    /// Leases what is due and counts what changed, of all users in one transaction. Whoever changed meanwhile is
+    /// looked at again.
+    async fn take(&self, users: Vec<User>) -> Result<Vec<Taken>, StoreError> {
+        let country = country_field(&self.config);
+        let mut users: BTreeMap<UserId, User> = users.into_iter().map(|user| (user.id, user)).collect();
+        for tried in 0..TRIES {
+            let now = self.ledger.clock.now();
+            let mut delta = Delta::default();
+            let (mut settled, mut taken) = (Vec::new(), Vec::new());
+            for user in users.values() {
+                let Some(after) = user.clone().take(self.ledger.entropy.number(), country, now) else { continue };
+                delta.replace(user.counted.as_ref(), after.user.counted.as_ref());
+                settled.push((after.user.clone(), user.version));
+                taken.push(after);
+            }
+            if settled.is_empty() {
+                return Ok(taken);
+            }
+            // Before the mark: told twice is better than never, should this invocation end in between.
+            for (mail, reason) in taken.iter().filter_map(|taken| taken.given_up) {
+                tracing::error!(%mail, outcome = "dead", error = reason, "mail");
+                self.measure("MailsGivenUp");
+            }
+            let others = match self.ledger.store.settle(&settled, &delta).await? {
+                Settled::Done => return Ok(taken),
+                Settled::Changed(others) => others,
+            };
+            for id in others {
+                match self.ledger.store.load(id).await? {
+                    Some(user) => drop(users.insert(id, user)),
+                    None => drop(users.remove(&id)),
+                }
+            }
+            self.ledger.pause(tried).await;
+        }
+        Err(StoreError::busy("take users", "they kept changing"))
+    }
+
+    /// Sends a mail that was taken, and marks it.
+    async fn deliver(&self, user: User, attempt: Attempt, until: Timestamp) -> Result<(), StoreError> {
+        let (result, end) = self.attempt(&user, &attempt, until).await;
+        let (mail, kind, attempts) = (attempt.id, attempt.kind.name(), attempt.attempts);
+        if let (Err(error), MailEnd::Dead { .. }) = (&result, &end) {
+            // Before the mark, as above.
+            tracing::error!(%mail, kind, attempts, outcome = "dead", %error, "mail");
+            self.measure("MailsGivenUp");
+        }
+        let kept = self.finish(user, &attempt, &end, until).await?;
+        let metric = match (&result, &end) {
+            _ if !kept => {
+                tracing::warn!(%mail, kind, attempts, outcome = "lease lost", "mail");
+                return Ok(());
+            }
+            (Err(_), MailEnd::Dead { .. }) => return Ok(()),
+            (Err(error @ SendError::QuotaUsedUp), _) => {
+                tracing::error!(%mail, kind, attempts, outcome = "quota", %error, "mail");
+                "MailsOverQuota"
+            }
+            (Err(error), _) => {
+                tracing::warn!(%mail, kind, attempts, outcome = "later", %error, "mail");
+                "MailsDelayed"
+            }
+            (Ok(()), _) => {
+                tracing::info!(%mail, kind, attempts, outcome = "sent", "mail");
+                "MailsSent"
+            }
+        };
+        self.measure(metric);
+        Ok(())
+    }
+
+    fn measure(&self, metric: &'static str) {
+        self.journal.write(&Line::new("mails", self.ledger.clock.now()).metric(metric, Unit::Count, 1));
+    }
+
+    async fn attempt(&self, user: &User, attempt: &Attempt, until: Timestamp) -> (Result<(), SendError>, MailEnd) {
+        let wait = self.sending().pace.reserve(self.ledger.clock.now());
+        let start = later(self.ledger.clock.now(), wait);
+        if start >= until || start >= before(attempt.lease.until, LEAST_LEASE) {
+            let error = Err(SendError::Later("there was no time for it".into()));
+            return (error, MailEnd::Later(self.ledger.clock.now()));
+        }
+        self.ledger.clock.sleep(wait).await;
+        let result = if self.sending().used_up { Err(SendError::QuotaUsedUp) } else { self.send(user, attempt).await };
+        match &result {
+            Ok(()) => self.sending().pace.taken(),
+            Err(SendError::Throttled(_)) => self.sending().pace.throttled(),
+            Err(SendError::QuotaUsedUp) => self.sending().used_up = true,
+            Err(_) => {}
+        }
+        let end = ending::end(&result, attempt, self.ledger.clock.now(), self.ledger.entropy.fraction());
+        (result, end)
+    }
+
+    async fn send(&self, user: &User, attempt: &Attempt) -> Result<(), SendError> {
+        let to = Address::parse(&attempt.to).map_err(|_| SendError::Never("its address cannot be read".into()))?;
+        let token = attempt.link.map(|(nonce, _)| self.token_key.confirm(user.id, nonce));
+        let code = attempt.link.map(|(nonce, _)| self.token_key.code(user.id, nonce));
+        let letter = Letter {
+            id: attempt.id,
+            kind: attempt.kind,
+            to: &to.mailable(),
+            base_url: &attempt.base_url,
+            language: attempt.language.as_deref(),
+            token: token.as_deref().unwrap_or_default(),
+            code: code.as_deref(),
+            unsubscribe: Some(&self.token_key.unsubscribe(user.id)),
+            expires_at: attempt.link.map(|(_, expires_at)| expires_at),
+        };
+        self.mailer.send(&compose(&self.config, &letter, self.ledger.clock.now())).await
+    }
+
+    /// Ends a lease. `false` when it was lost to another meanwhile. A mail that was sent is marked again and again
+    /// while the lease lasts and the invocation has its reserve: given up, it would go out a second time.
+    async fn finish(
+        &self,
+        mut user: User,
+        attempt: &Attempt,
+        end: &MailEnd,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let last = after(until, LAST_MARK).min(attempt.lease.until);
+        let next = MailId(self.ledger.entropy.bytes());
+        let mut pauses = MARK_AGAIN.into_iter().map(Duration::from_millis);
+        loop {
+            let now = self.ledger.clock.now();
+            let Some(finished) = user.clone().finish(&attempt.lease, end, next, now) else { return Ok(false) };
+            let error = match self.ledger.store.save(&finished, Some(user.version)).await {
+                Ok(Saved::Done) => return Ok(true),
+                Ok(Saved::Changed) => match self.ledger.store.load(user.id).await {
+                    Ok(Some(changed)) => {
+                        user = changed;
+                        continue;
+                    }
+                    Ok(None) => return Ok(false),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            match pauses.next() {
+                Some(pause) if later(self.ledger.clock.now(), pause) < last => {
+                    error.log();
+                    self.ledger.clock.sleep(pause).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Asks what the account may send, unless it was asked a moment ago.
+    async fn ask_quota(&self) {
+        let now = self.ledger.clock.now();
+        if self.sending().asked.is_some_and(|at| after(at, QUOTA_AGE) > now) {
+            return;
+        }
+        match self.mailer.quota().await {
+            Ok(quota) => {
+                let mut sending = self.sending();
+                sending.pace.set(&quota);
+                sending.used_up = quota.is_used_up();
+                sending.asked = Some(now);
+            }
+            Err(error) => tracing::warn!(%error, "the account's sending quota is not known"),
+        }
+    }
+
+    /// How many users are taken at once: as many as there is time to mail.
+    fn at_once(&self) -> usize {
+        self.sending().pace.within(AT_ONCE).min(SETTLED_AT_ONCE)
+    }
+
+    fn sending(&self) -> MutexGuard<'_, Sending> {
+        self.sending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,125 @@
+//! The claims that every front must hold, for the Router itself: over the store in memory, and over DynamoDB.
+
+#[path = "../../tests/conformance/claims.rs"]
+mod claims;
+mod support;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use claims::{Answer, Front, SERVICE};
+use serde_json::{Value, json};
+use signup_service::config::ServiceConfig;
+use signup_service::ledger::Ledger;
+use signup_service::store::{DynamoStore, ListUsers, MemoryStore, Store};
+use signup_service::stream::{Change, What};
+use signup_service::worker::Worker;
+use support::service::{Service, routes};
+use support::{address_key, table};
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+/// A Router, with the worker beside it.
+struct InProcess {
+    runtime: Runtime,
+    router: Router,
+    store: Arc<dyn Store>,
+    worker: Worker,
+    service: Service,
+}
+
+fn config() -> ServiceConfig {
+    let mut config: Value = serde_json::from_str(SERVICE).expect("JSON");
+    config["retention"] = "30d".into();
+    serde_json::from_value(config).expect("a configuration")
+}
+
+impl InProcess {
+    fn over(runtime: Runtime, store: Arc<dyn Store>) -> Self {
+        let service = Service::new(config());
+        let ledger = Ledger { store: store.clone(), ..service.worker.ledger.clone() };
+        let worker = Worker { ledger, ..service.worker.clone() };
+        Self { runtime, router: routes(&worker, store.clone()), store, worker, service }
+    }
+
+    /// Does what the stream would: tells the worker of whoever wakes it.
+    fn work(&self) {
+        self.runtime.block_on(async {
+            let page = self.store.list_users(&ListUsers { limit: 1_000, cursor: None }).await.expect("the store works");
+            let change = |user: signup_service::user::User| {
+                let event = format!("{}-{}", user.id, user.version);
+                Change { sequence: event.clone(), event, what: What::User(Box::new(user)) }
+            };
+            let changes: Vec<Change> = page.users.into_iter().filter(|user| user.wakes).map(change).collect();
+            assert_eq!(self.worker.batch(&changes, self.service.until()).await, Vec::<String>::new());
+        });
+    }
+}
+
+impl Front for InProcess {
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).expect("a request");
+        self.runtime.block_on(async {
+            let (parts, body) = self.router.clone().oneshot(request).await.expect("the router answers").into_parts();
+            let header = |name: &str| parts.headers.get(name).map_or("", |it| it.to_str().expect("ASCII")).to_owned();
+            let body = to_bytes(body, usize::MAX).await.expect("a body");
+            Answer {
+                status: parts.status.as_u16(),
+                location: header("location"),
+                content_type: header("content-type"),
+                policy: header("content-security-policy"),
+                body: String::from_utf8(body.into()).expect("text"),
+            }
+        })
+    }
+
+    fn mails(&self, address: &str) -> Vec<String> {
+        self.work();
+        self.service.mailer.sent().into_iter().filter(|mail| mail.to == address).map(|mail| mail.text).collect()
+    }
+
+    fn user(&self, address: &str) -> Option<Value> {
+        let address = signup_service::address::Address::parse(address).expect("an address");
+        let user = self.runtime.block_on(self.store.load(address_key().user(&address))).expect("the store works")?;
+        let answers = user.answers;
+        Some(
+            json!({ "state": user.state, "email": answers.email, "fields": answers.fields, "consent": answers.consent }),
+        )
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        self.work();
+        let census = self.runtime.block_on(self.store.counters(None)).expect("the store works").census();
+        (census.received(), census.confirmed())
+    }
+
+    fn pause(&self, seconds: u32) {
+        self.service.clock.forward(seconds);
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+#[test]
+fn the_router_over_memory_conforms() {
+    claims::hold(&InProcess::over(runtime(), Arc::new(MemoryStore::default())));
+}
+
+#[test]
+fn the_router_over_dynamodb_conforms() {
+    let runtime = runtime();
+    let store = runtime.block_on(async {
+        let client = table::client();
+        let name = table::create(&client).await;
+        DynamoStore::new(client, name)
+    });
+    claims::hold(&InProcess::over(runtime, Arc::new(store)));
+}

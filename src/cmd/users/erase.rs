@@ -1,0 +1,92 @@
+//! `users erase`: one user, for good: noted first, so that not even a restored backup brings the user back.
+
+use serde_json::json;
+use signup_service::store::{Saved, Store};
+use signup_service::user::{Mail, User};
+
+use super::{Book, Context, Who, count, store_failure};
+use crate::engine::erasure;
+use crate::error::{Exit, Failure, Outcome};
+
+/// How often a user is erased who changes meanwhile.
+const TRIES: u32 = 8;
+
+pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
+    let output = &context.output;
+    let who = Who::parse(user)?;
+    let book = Book::open(context).await?;
+    let Some(user) = book.find(&who).await? else {
+        output.text(format!("{}: nothing to erase", who.nobody()));
+        output.object(&json!({ "erased": false }));
+        return Ok(Exit::Done);
+    };
+    output.note(format!("This erases one user of `{}`, for good: {}.", book.spec.service, extent(&user).join(", ")));
+    if !output.yes {
+        let place = book.aws.describe().await?;
+        if !output.confirm(&format!("Erase from {place}?")).await? {
+            return Err(Failure::new("declined", "nothing was erased"));
+        }
+    }
+    let tombstone = erase(&book, user).await?;
+    let days = book.spec.data.pitr_days;
+    let mut lines = vec!["erased: the table holds nothing of this user any more".to_owned()];
+    if days > 0 {
+        lines.push(format!(
+            "the table's backups do, for {}; after a restore `{}` erases anew",
+            count(days, "day"),
+            context.command("users recount --repair")
+        ));
+    }
+    output.text(lines.join("\n"));
+    output.object(&json!({ "erased": true, "tombstone": tombstone, "backup_days": days }));
+    Ok(Exit::Done)
+}
+
+/// What is kept of a user, in numbers.
+fn extent(user: &User) -> Vec<String> {
+    let answers = &user.answers;
+    let some = |number: usize, of: &str| Some(count(number as u64, of)).filter(|_| number > 0);
+    let address = if answers.email.is_empty() { "no address" } else { "1 address" };
+    [
+        Some(address.to_owned()),
+        some(answers.fields.len(), "answer"),
+        some(usize::from(answers.consent.is_some()), "consent"),
+        user.waiting.as_ref().map(|waiting| {
+            format!("{} that wait for confirmation", count(waiting.answers.fields.len() as u64 + 1, "new answer"))
+        }),
+        user.mail.as_ref().filter(|mail| Mail::is_open(mail)).map(|_| "1 mail that is still to be sent".to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Notes the erasure, and erases. Returns the tombstone. Safe to repeat.
+async fn erase(book: &Book, mut user: User) -> Outcome<String> {
+    for _ in 0..TRIES {
+        let tombstone = erasure::tombstone(&user);
+        erasure::put(&book.aws, &book.bucket, &tombstone).await?;
+        if book.store.erase(&user).await.map_err(|error| store_failure(&error))? == Saved::Done {
+            return Ok(tombstone);
+        }
+        // Changed meanwhile: whoever is there now is meant, even if it is by another sign-up.
+        match book.store.load(user.id).await.map_err(|error| store_failure(&error))? {
+            Some(changed) => user = changed,
+            None => return Ok(tombstone),
+        }
+    }
+    Err(Failure::new("throttled", "the user could not be erased").cause("the user kept changing").hint("run it again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::sample;
+
+    #[test]
+    fn what_is_asked_about_names_no_value() {
+        let user = sample::pending();
+        assert_eq!(extent(&user), ["1 address", "3 answers", "1 consent", "1 mail that is still to be sent"]);
+        assert_eq!(extent(&sample::confirmed()), ["1 address", "3 answers", "1 consent"]);
+    }
+}

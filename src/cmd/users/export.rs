@@ -1,0 +1,224 @@
+//! `users export`: everybody as CSV or JSON, written while it is read.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde_json::json;
+use signup_service::clock::{Clock, System};
+use signup_service::config::Form;
+use signup_service::store::Store;
+use signup_service::user::{State, User};
+
+use super::cells::Columns;
+use super::partial::Partial;
+use super::row::{Row, is_shown};
+use super::walk::Walk;
+use super::{Book, Context, count};
+use crate::cli::{self, ExportFormat};
+use crate::error::{Exit, Failure, Outcome};
+
+/// Users that are held at once.
+const PAGE: u16 = 500;
+
+/// Users between two notes of progress.
+const NOTED: u64 = 10_000;
+
+pub async fn run(context: &Context, arguments: cli::Export) -> Outcome<Exit> {
+    let cli::Export { format, output: file, state } = arguments;
+    let output = &context.output;
+    if output.json && file.is_none() {
+        return Err(Failure::usage("two_results", "the export and the object of `--json` would both be on stdout")
+            .hint("pass `--format json` for the users as JSON, or name a file with `--output`"));
+    }
+    let book = Book::open(context).await?;
+    let form = &book.spec.form;
+    let note = |users: u64| output.note(format!("  {users} users so far"));
+    let Some(file) = file else {
+        let written = write(&book.store, form, format, output.stream(), state, System.now(), note).await;
+        let Some((users, mut stdout)) = gone_is_done(written)? else { return Ok(Exit::Done) };
+        gone_is_done(stdout.flush().map_err(Broken::Sink))?;
+        output.note(count(users, "user"));
+        return Ok(Exit::Done);
+    };
+    let unwritable = |error: io::Error| {
+        Failure::new("unwritable", format!("`{}` cannot be written", file.display())).cause(error.to_string())
+    };
+    let partial = io::BufWriter::with_capacity(64 * 1024, Partial::create(&file)?);
+    let (users, partial) = match write(&book.store, form, format, partial, state, System.now(), note).await {
+        Ok(written) => written,
+        Err(Broken::Source(failure)) => return Err(failure),
+        Err(Broken::Sink(error)) => return Err(unwritable(error)),
+    };
+    let partial = partial.into_inner().map_err(|error| unwritable(error.into_error()))?;
+    partial.keep().map_err(unwritable)?;
+    output.text(format!("{} in `{}`", count(users, "user"), file.display()));
+    output.object(&json!({ "users": users, "file": file.display().to_string(), "format": format.name() }));
+    Ok(Exit::Done)
+}
+
+/// Why an export ended early.
+#[derive(Debug)]
+enum Broken {
+    /// The table could not be read.
+    Source(Box<Failure>),
+    /// What is written to takes no more.
+    Sink(io::Error),
+}
+
+/// A reader that has gone (`| head`) has had enough; what else goes wrong is a failure.
+fn gone_is_done<T>(written: Result<T, Broken>) -> Outcome<Option<T>> {
+    match written {
+        Ok(written) => Ok(Some(written)),
+        Err(Broken::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(None),
+        Err(Broken::Sink(error)) => {
+            Err(Failure::new("unwritable", "stdout cannot be written").cause(error.to_string()))
+        }
+        Err(Broken::Source(failure)) => Err(failure),
+    }
+}
+
+/// Writes everybody who is shown. Returns how many, and what was written to. A part that was written before a failure
+/// has no end: JSON that does not parse, and CSV without its last rows.
+async fn write<W: Write>(
+    store: &dyn Store,
+    form: &Form,
+    format: ExportFormat,
+    to: W,
+    state: Option<State>,
+    now: Timestamp,
+    note: impl Fn(u64),
+) -> Result<(u64, W), Broken> {
+    let mut encoder = Encoder::begin(format, form, to).map_err(Broken::Sink)?;
+    let mut walk = Walk::new(store, PAGE, None);
+    let mut users: u64 = 0;
+    while let Some(page) = walk.page().await.map_err(Broken::Source)? {
+        for user in page.iter().filter(|user| is_shown(user, state, now)) {
+            encoder.user(user).map_err(Broken::Sink)?;
+            users += 1;
+            if users.is_multiple_of(NOTED) {
+                note(users);
+            }
+        }
+    }
+    Ok((users, encoder.end().map_err(Broken::Sink)?))
+}
+
+/// Writes users one after the other.
+enum Encoder<W: Write> {
+    Csv { to: Box<csv::Writer<W>>, columns: Columns },
+    Json { to: W, any: bool },
+}
+
+impl<W: Write> Encoder<W> {
+    fn begin(format: ExportFormat, form: &Form, mut to: W) -> io::Result<Self> {
+        match format {
+            ExportFormat::Csv => {
+                let columns = Columns::of(form);
+                let mut to = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(to);
+                to.write_record(columns.heading()).map_err(unwrapped)?;
+                Ok(Self::Csv { to: Box::new(to), columns })
+            }
+            ExportFormat::Json => {
+                to.write_all(b"[")?;
+                Ok(Self::Json { to, any: false })
+            }
+        }
+    }
+
+    fn user(&mut self, user: &User) -> io::Result<()> {
+        match self {
+            Self::Csv { to, columns } => to.write_record(columns.row(user)).map_err(unwrapped),
+            Self::Json { to, any } => {
+                to.write_all(if *any { b",\n  " } else { b"\n  " })?;
+                *any = true;
+                Ok(serde_json::to_writer(to, &Row::of(user))?)
+            }
+        }
+    }
+
+    fn end(self) -> io::Result<W> {
+        match self {
+            Self::Csv { to, .. } => to.into_inner().map_err(|error| error.into_error()),
+            Self::Json { mut to, any } => {
+                to.write_all(if any { b"\n]\n" } else { b"]\n" })?;
+                Ok(to)
+            }
+        }
+    }
+}
+
+/// The error behind that of the CSV writer, whose kind tells a reader that has gone.
+fn unwrapped(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signup_service::store::MemoryStore;
+
+    use super::*;
+    use crate::engine::sample;
+
+    async fn export(format: ExportFormat, state: Option<State>) -> String {
+        let store = MemoryStore::default();
+        let mut tricky = sample::received(3, "=cmd@example.com");
+        tricky.answers.fields.insert("note".into(), signup_service::user::FieldValue::Text("a \"b\", c\nd".into()));
+        for user in [&sample::pending(), &sample::confirmed(), &tricky] {
+            store.save(user, None).await.expect("the store works");
+        }
+        let form = json!({ "title": "Small", "fields": [
+            { "name": "email", "type": "email" }, { "name": "age", "type": "integer" }, { "name": "note", "type": "textarea" },
+            { "name": "tags", "type": "multi_choice", "options": ["web", "data"] },
+        ] });
+        let form = serde_json::from_value(form).expect("a form");
+        let (_, bytes) =
+            write(&store, &form, format, Vec::new(), state, sample::at(100), |_| ()).await.expect("written");
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[tokio::test]
+    async fn csv_is_as_the_rfc_says_and_no_cell_is_a_formula() {
+        let csv = export(ExportFormat::Csv, None).await;
+        insta::assert_snapshot!(csv.replace("\r\n", "<CRLF>\n"), @r#"
+        id,state,email,age,note,tags,consent_version,language,created_at,confirmed_at,ended_at,other_fields<CRLF>
+        03030303030303030303030303030303,pending,'=cmd@example.com,36,"a ""b"", c
+        d",web; data,2026-06,en,2026-11-22T10:00:03.000Z,,,"{""nationality"":""GB""}"<CRLF>
+        02020202020202020202020202020202,confirmed,bob@example.com,36,,web; data,2026-06,en,2026-11-22T10:00:02.000Z,2026-11-22T10:01:00.000Z,,"{""nationality"":""GB""}"<CRLF>
+        01010101010101010101010101010101,pending,ada@example.com,36,,web; data,2026-06,en,2026-11-22T10:00:01.000Z,,,"{""nationality"":""GB""}"<CRLF>
+        "#);
+        let mut rows = csv::Reader::from_reader(csv.as_bytes());
+        assert_eq!(rows.records().map(|row| row.expect("a row").len()).collect::<Vec<_>>(), [12, 12, 12]);
+    }
+
+    #[tokio::test]
+    async fn json_is_one_array_even_of_nobody() {
+        let read = |json: &str| serde_json::from_str::<Vec<serde_json::Value>>(json).expect("an array");
+        let all = read(&export(ExportFormat::Json, None).await);
+        assert_eq!(all.len(), 3);
+        assert_eq!(all[0]["email"], "=cmd@example.com", "JSON is as kept");
+        assert_eq!(read(&export(ExportFormat::Json, Some(State::Confirmed)).await).len(), 1);
+        assert_eq!(export(ExportFormat::Json, Some(State::Suppressed)).await, "[]\n");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_has_gone_is_no_failure() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let form = serde_json::from_value(json!({ "title": "x", "fields": [] })).expect("a form");
+        for format in [ExportFormat::Csv, ExportFormat::Json] {
+            let written = write(&MemoryStore::default(), &form, format, Gone, None, sample::at(0), |_| ()).await;
+            assert!(gone_is_done(written.map(drop)).expect("no failure").is_none());
+        }
+    }
+}

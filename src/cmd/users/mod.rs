@@ -1,0 +1,146 @@
+//! `users`: the people who signed up, by the same store that the service works with. A file for each command; what
+//! they share stands here: the service's table, and how somebody in it is named.
+
+mod cells;
+mod erase;
+mod export;
+mod list;
+mod partial;
+mod recount;
+mod resend;
+mod row;
+mod show;
+mod walk;
+
+use signup_service::address::Address;
+use signup_service::store::{DynamoStore, Store, StoreError};
+use signup_service::user::{User, UserId};
+
+use super::{Context, data_outputs};
+use crate::aws::Aws;
+use crate::cli::Users;
+use crate::engine::{keys, stack};
+use crate::error::{Exit, Failure, Outcome};
+use crate::spec::Spec;
+
+pub async fn run(context: &Context, command: Users) -> Outcome<Exit> {
+    match command {
+        Users::List(arguments) => list::run(context, arguments).await,
+        Users::Show(arguments) => show::run(context, &arguments.user).await,
+        Users::Export(arguments) => export::run(context, arguments).await,
+        Users::Erase(arguments) => erase::run(context, &arguments.user).await,
+        Users::Resend(arguments) => resend::run(context, &arguments.user).await,
+        Users::Recount { repair } => recount::run(context, repair).await,
+    }
+}
+
+/// A deployed service's users, and where their erasure is noted.
+#[derive(Debug)]
+struct Book {
+    spec: Spec,
+    aws: Aws,
+    store: DynamoStore,
+    /// The artifact bucket.
+    bucket: String,
+}
+
+impl Book {
+    async fn open(context: &Context) -> Outcome<Self> {
+        let spec = context.spec()?;
+        let aws = context.aws(&spec).await?;
+        let stacks = stack::read_all(&aws, &spec.service).await?;
+        let outputs = data_outputs(context, &aws, &stacks, &spec)?;
+        let output = |name: &str| {
+            outputs.get(name).cloned().ok_or_else(|| {
+                Failure::new("unexpected_answer", format!("the data stack of `{}` tells no `{name}`", spec.service))
+                    .hint(format!("run `{}`", context.command("deploy")))
+            })
+        };
+        let (table, bucket) = (output("TableName")?, output("ArtifactBucket")?);
+        let store = DynamoStore::new(aws.dynamodb(), table);
+        Ok(Self { spec, aws, store, bucket })
+    }
+
+    /// The ID of whoever is meant. For an address the service's key is read.
+    async fn id(&self, who: &Who) -> Outcome<UserId> {
+        match who {
+            Who::Id(id) => Ok(*id),
+            Who::Address(address) => Ok(keys::address_key(&self.aws, &self.spec.key_prefix()).await?.user(address)),
+        }
+    }
+
+    async fn find(&self, who: &Who) -> Outcome<Option<User>> {
+        let id = self.id(who).await?;
+        self.store.load(id).await.map_err(|error| store_failure(&error))
+    }
+}
+
+/// How a user was named.
+#[derive(Debug)]
+enum Who {
+    Id(UserId),
+    Address(Address),
+}
+
+impl Who {
+    fn parse(text: &str) -> Outcome<Self> {
+        if let Some(id) = UserId::parse(&text.trim().to_ascii_lowercase()) {
+            return Ok(Self::Id(id));
+        }
+        if text.contains('@') {
+            return Address::parse(text).map(Self::Address).map_err(|error| {
+                Failure::usage("bad_user", "this is no mail address that anybody could have signed up with")
+                    .cause(error.to_string())
+            });
+        }
+        Err(Failure::usage("bad_user", "this names no user")
+            .cause("it is neither an ID of 32 hex digits nor a mail address")
+            .hint("pass the mail address, or the ID that `users list` shows"))
+    }
+
+    /// How nobody was found, without saying whom.
+    fn nobody(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "nobody is kept under this ID",
+            Self::Address(_) => "nobody is kept under this address",
+        }
+    }
+
+    fn not_found(&self, context: &Context) -> Box<Failure> {
+        Failure::new("no_such_user", self.nobody())
+            .hint(format!("`{}` shows who has signed up", context.command("users list")))
+    }
+}
+
+/// A failed call of the table in the house's words.
+pub fn store_failure(error: &StoreError) -> Box<Failure> {
+    let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source()).last();
+    let cause = innermost.map(ToString::to_string).unwrap_or_default();
+    match error {
+        StoreError::Busy { .. } => Failure::new("throttled", error.to_string()).cause(cause).hint("run it again"),
+        StoreError::Failed { .. } => Failure::new("table_unreadable", error.to_string()).cause(cause),
+    }
+}
+
+/// `1 user`, `2 users`.
+fn count(number: impl TryInto<u64>, of: &str) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {of}"),
+        number => format!("{number} {of}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_named_by_id_or_address() {
+        assert!(matches!(Who::parse(&"AB".repeat(16)), Ok(Who::Id(id)) if id == UserId([0xab; 16])));
+        assert!(matches!(Who::parse(" Ada@example.com "), Ok(Who::Address(_))));
+        for wrong in ["", "ada", "ada@", "abc123"] {
+            let failure = Who::parse(wrong).expect_err("no user");
+            assert_eq!((failure.code, failure.exit), ("bad_user", Exit::Usage), "{wrong}");
+        }
+    }
+}

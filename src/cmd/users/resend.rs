@@ -1,0 +1,147 @@
+//! `users resend`: the mail with the newest link once more, by the service's own rules and its own worker.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use signup_service::clock::{Entropy, System, after, rfc3339};
+use signup_service::ledger::Ledger;
+use signup_service::user::{Mail, MailId, NOTICE_PAUSE, RESEND_PAUSE, State, User};
+
+use super::{Book, Context, Who, store_failure};
+use crate::error::{Exit, Failure, Outcome};
+
+pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
+    let who = Who::parse(user)?;
+    let book = Book::open(context).await?;
+    let id = book.id(&who).await?;
+    let ledger = Ledger { store: Arc::new(book.store.clone()), clock: Arc::new(System), entropy: Arc::new(System) };
+    let mail = MailId(System.bytes());
+    let answer = ledger.change("resend a mail", id, |found, now| decide(found, mail, now)).await;
+    let output = &context.output;
+    match answer.map_err(|error| store_failure(&error))? {
+        Answer::Nobody => Err(who.not_found(context)),
+        Answer::No(why) => Err(why.failure()),
+        Answer::Sent => {
+            output.text("the mail goes out within seconds");
+            output.object(&json!({ "resent": true, "due_at": null }));
+            Ok(Exit::Done)
+        }
+        Answer::Waits(due_at) => {
+            output.text(format!("a mail waits already, and goes out by itself: due at {}", readable(due_at)));
+            output.object(&json!({ "resent": false, "due_at": rfc3339(due_at) }));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Nobody,
+    Sent,
+    /// One is on its way, due then.
+    Waits(Timestamp),
+    No(Why),
+}
+
+/// Why there is nothing to send again.
+#[derive(Debug, PartialEq, Eq)]
+enum Why {
+    Suppressed,
+    Unsubscribed,
+    Confirmed,
+    /// The newest link died then.
+    Expired(Timestamp),
+    /// The last mail is too recent; from then on another may be sent.
+    TooSoon(Timestamp),
+    NoMail,
+}
+
+impl Why {
+    fn failure(&self) -> Box<Failure> {
+        let refused = |cause: &str| Failure::new("no_mail_to_resend", "no mail is sent").cause(cause);
+        match self {
+            Self::Suppressed => refused("the person refused mail before the address was ever confirmed"),
+            Self::Unsubscribed => refused("the person asked for no more mail")
+                .hint("a new sign-up by the person themselves brings a new mail"),
+            Self::Confirmed => refused("the user is confirmed, and nothing waits for confirmation"),
+            Self::Expired(at) => refused(&format!("the link stopped working at {}", readable(*at)))
+                .hint("a new sign-up by the person themselves brings a new link"),
+            Self::TooSoon(at) => Failure::new("too_soon", "no mail is sent yet")
+                .cause("the last one is too recent: a mailbox shall not be flooded")
+                .hint(format!("the next one is possible at {}", readable(*at))),
+            Self::NoMail => refused("there was none before").hint("a new sign-up brings one"),
+        }
+    }
+}
+
+/// The user after it, if it is to be.
+fn decide(found: Option<User>, mail: MailId, now: Timestamp) -> (Option<User>, Answer) {
+    let Some(user) = found.filter(|user| !user.is_forgotten(now)) else { return (None, Answer::Nobody) };
+    if let Some(mail) = user.mail.as_ref().filter(|mail| Mail::is_open(mail)) {
+        return (None, Answer::Waits(mail.due_at));
+    }
+    let why = why_not(&user, now);
+    match user.resend(mail, now) {
+        (user, true) => (Some(user), Answer::Sent),
+        (_, false) => (None, Answer::No(why)),
+    }
+}
+
+/// Why [`User::resend`] refuses, if it does.
+fn why_not(user: &User, now: Timestamp) -> Why {
+    let link = user.waiting.as_ref().map(|waiting| &waiting.link).or(user.link.as_ref());
+    let pause = if user.state == State::Pending { RESEND_PAUSE } else { NOTICE_PAUSE };
+    match (user.state, link, user.mailed_at.map(|at| after(at, pause))) {
+        (State::Suppressed, ..) => Why::Suppressed,
+        (State::Unsubscribed, None, _) => Why::Unsubscribed,
+        (State::Confirmed, None, _) => Why::Confirmed,
+        (_, Some(link), _) if link.expires_at <= now => Why::Expired(link.expires_at),
+        (_, _, Some(next)) if next > now => Why::TooSoon(next),
+        _ => Why::NoMail,
+    }
+}
+
+fn readable(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::sample::{self, at};
+
+    fn answer(user: &User, now: Timestamp) -> Answer {
+        decide(Some(user.clone()), MailId([8; 16]), now).1
+    }
+
+    #[test]
+    fn a_mail_is_sent_again_when_the_pause_is_over() {
+        assert_eq!(answer(&sample::pending(), at(2)), Answer::Waits(at(1)));
+        let user = sample::mailed(sample::pending());
+        assert_eq!(answer(&user, at(200)), Answer::No(Why::TooSoon(at(2 + RESEND_PAUSE))));
+        let (again, sent) = decide(Some(user), MailId([8; 16]), at(400));
+        let again = again.expect("a change");
+        assert_eq!((sent, again.wakes, again.mail.map(|mail| mail.id)), (Answer::Sent, true, Some(MailId([8; 16]))));
+    }
+
+    #[test]
+    fn whoever_gets_none_is_told_why() {
+        let user = sample::mailed(sample::pending());
+        let expired = user.link.as_ref().expect("while pending").expires_at;
+        assert_eq!(answer(&user, expired), Answer::No(Why::Expired(expired)));
+        assert_eq!(answer(&user, user.keep_until.expect("while pending")), Answer::Nobody);
+        assert_eq!(decide(None, MailId([8; 16]), at(0)), (None, Answer::Nobody));
+        let refused = user.unsubscribe(at(50)).expect("a change");
+        assert_eq!(answer(&refused, at(500)), Answer::No(Why::Suppressed));
+        let confirmed = sample::confirmed();
+        assert_eq!(answer(&confirmed, at(500)), Answer::No(Why::Confirmed));
+        let gone = confirmed.unsubscribe(at(70)).expect("a change");
+        assert_eq!(answer(&gone, at(500)), Answer::No(Why::Unsubscribed));
+        for why in [Why::Suppressed, Why::Unsubscribed, Why::Confirmed, Why::Expired(at(0)), Why::NoMail] {
+            let failure = why.failure();
+            assert!(failure.cause.is_some() && failure.exit == Exit::Failed, "{failure}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The mail of a service as an operator asks about it: what waits, and what SES lets the account send.
+//!
+//! Sends nothing.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use signup_service::clock::after;
+use signup_service::store::{SHARDS, Store, StoreError};
+
+use crate::aws::{Aws, explain};
+use crate::error::Outcome;
+
+/// Users of each shard that are looked at: enough to tell a handful from a heap, at a read for each.
+const LOOKED_AT: u16 = 25;
+
+/// A mail that SES refused is tried again within an hour, in seconds, so what waits is due by then.
+const HORIZON: u32 = 3_600;
+
+/// Mails that are still to be sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    pub mails: usize,
+    /// There are more, which were not looked at.
+    pub more: bool,
+    /// When the oldest of them was to be sent first.
+    pub oldest: Option<Timestamp>,
+}
+
+/// The mails that wait, those that are put off included. Looks at no more than [`LOOKED_AT`] users of each shard.
+pub async fn waiting(store: &dyn Store, now: Timestamp) -> Result<Waiting, StoreError> {
+    const { assert!(SHARDS == 4, "one look for each shard") };
+    let shard = |shard| of_shard(store, shard, now);
+    let (a, b, c, d) = tokio::try_join!(shard(0), shard(1), shard(2), shard(3))?;
+    Ok([a, b, c, d].into_iter().fold(Waiting::default(), |all, shard| Waiting {
+        mails: all.mails + shard.mails,
+        more: all.more || shard.more,
+        oldest: all.oldest.into_iter().chain(shard.oldest).min(),
+    }))
+}
+
+async fn of_shard(store: &dyn Store, shard: u8, now: Timestamp) -> Result<Waiting, StoreError> {
+    let due = store.due(shard, after(now, HORIZON), LOOKED_AT).await?;
+    let mut waiting = Waiting { more: due.len() >= usize::from(LOOKED_AT), ..Waiting::default() };
+    for id in due {
+        // Some are due for another reason: answers whose time to be confirmed is over.
+        let mail = store.load(id).await?.and_then(|user| user.mail).filter(|mail| mail.is_open() && mail.since <= now);
+        if let Some(mail) = mail {
+            waiting.mails += 1;
+            waiting.oldest = waiting.oldest.into_iter().chain([mail.since]).min();
+        }
+    }
+    Ok(waiting)
+}
+
+/// What SES lets the account send in this Region, all its services together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quota {
+    /// Mails of the last 24 hours.
+    pub sent: u64,
+    /// Mails in any 24 hours; absent where there is no limit.
+    pub limit: Option<u64>,
+    /// Whether the account is out of the sandbox, in which mail goes to verified addresses alone.
+    pub production_access: bool,
+    /// Whether SES takes mail from this account at all.
+    pub enabled: bool,
+}
+
+impl Quota {
+    pub fn is_used_up(&self) -> bool {
+        self.limit.is_some_and(|limit| self.sent >= limit)
+    }
+}
+
+/// The account's quota as SES tells it. One request.
+pub async fn quota(aws: &Aws) -> Outcome<Quota> {
+    let account = aws.sesv2().get_account().send().await;
+    let account = account.map_err(|error| explain("SES does not tell the account's sending quota", error))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of mails, never negative here"
+    )]
+    let whole = |number: f64| number.max(0.0) as u64;
+    let quota = account.send_quota();
+    Ok(Quota {
+        sent: quota.map_or(0, |quota| whole(quota.sent_last24_hours)),
+        // SES says -1 where there is no limit.
+        limit: quota.map(|quota| quota.max24_hour_send).filter(|limit| *limit >= 0.0).map(whole),
+        production_access: account.production_access_enabled,
+        enabled: account.sending_enabled,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use signup_service::store::MemoryStore;
+
+    use super::*;
+    use crate::engine::sample;
+
+    #[tokio::test]
+    async fn only_mail_that_is_to_be_sent_by_now_waits() {
+        let store = MemoryStore::default();
+        let now = sample::at(3_600);
+        assert_eq!(waiting(&store, now).await.expect("the store works"), Waiting::default());
+        let (pending, confirmed) = (sample::pending(), sample::confirmed());
+        for user in [&pending, &confirmed] {
+            store.save(user, None).await.expect("the store works");
+        }
+        let found = waiting(&store, now).await.expect("the store works");
+        assert_eq!(found, Waiting { mails: 1, more: false, oldest: Some(pending.created_at) });
+    }
+
+    #[test]
+    fn a_quota_without_limit_is_never_used_up() {
+        let quota = |sent, limit| Quota { sent, limit, production_access: true, enabled: true };
+        assert!(quota(200, Some(200)).is_used_up());
+        assert!(!quota(199, Some(200)).is_used_up() && !quota(1_000_000, None).is_used_up());
+    }
+}

@@ -120,6 +120,7 @@ fn median(mut ratios: Vec<f64>) -> f64 {
 fn service() -> Result<(Router, Arc<MemoryStore>), Failure> {
     let mut config: ServiceConfig = serde_json::from_str(include_str!("../../tests/every_field.json"))?;
     // All requests come from one client.
+    config.security.budgets.ip_per_hour = u32::MAX;
     config.security.budgets.unproven_per_hour = u32::MAX;
     config.security.budgets.service_per_day = u32::MAX;
     let store = Arc::new(MemoryStore::default());

@@ -156,7 +156,7 @@ fn text(object: &Map<String, Value>, name: &str, words: &Words) -> Result<String
 }
 
 fn address(object: &Map<String, Value>, words: &Words) -> Result<Address, Problem> {
-    Address::parse(&text(object, "email", words)?).map_err(|_| wrong("email", &form::Problem::Format, words))
+    Address::parse(text(object, "email", words)?.trim()).map_err(|_| wrong("email", &form::Problem::Format, words))
 }
 
 fn wrong(name: &str, problem: &form::Problem, words: &Words) -> Problem {

@@ -90,7 +90,7 @@ pub(super) async fn confirm_by_code(
     visit: &Visit<'_>,
     typed: &[(String, String)],
 ) -> Result<Response, StoreError> {
-    let email = value(typed, "email");
+    let email = value(typed, "email").trim();
     let Ok(address) = Address::parse(email) else {
         return Ok(ask_again(visit, email, SentProblem::AddressNeeded, StatusCode::UNPROCESSABLE_ENTITY));
     };
@@ -119,7 +119,7 @@ pub(super) async fn resend(State(app): State<AppState>, request: Request) -> Res
 
 async fn try_resend(app: &App, visit: &Visit<'_>, request: Request) -> Result<Response, Failure> {
     let typed = body::pairs(&body::read(request, FORM).await?);
-    let email = value(&typed, "email");
+    let email = value(&typed, "email").trim();
     let Ok(address) = Address::parse(email) else {
         return Ok(ask_again(visit, email, SentProblem::AddressNeeded, StatusCode::UNPROCESSABLE_ENTITY));
     };

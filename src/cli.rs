@@ -116,12 +116,13 @@ pub enum Users {
     Show(OneUser),
     /// Write all users, newest first, as CSV or JSON
     ///
-    /// CSV is safe to open in a spreadsheet: what it would take for a formula is led by an apostrophe. JSON holds every
-    /// value as it is kept.
+    /// CSV is safe to open in a spreadsheet: what it would take for a formula is led by an apostrophe, and a byte-order
+    /// mark comes first, so that Excel reads it as UTF-8. JSON holds every value as it is kept.
     Export(Export),
     /// Erase one user for good
     ///
-    /// A restored backup of the table may bring the user back; `users recount --repair` then erases anew.
+    /// The table's stream holds the record for 24 hours more. A restored backup of the table may bring the user back;
+    /// `users recount --repair` then erases anew. A refusal of mail goes too: signed up again, the address is mailed.
     Erase(OneUser),
     /// Send one user the mail with the link once more
     Resend(OneUser),
@@ -167,7 +168,7 @@ pub struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ExportFormat {
-    /// RFC 4180, a row for each user; what is no longer asked for is in `other_fields`, as JSON
+    /// RFC 4180 behind a byte-order mark, a row for each user; what is no longer asked for is in `other_fields`, as JSON
     Csv,
     /// One array, an object for each user
     Json,

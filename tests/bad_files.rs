@@ -24,6 +24,11 @@ fn sandbox(lines: &str, files: &[(&str, &str)]) -> Sandbox {
     sandbox
 }
 
+/// The English file under another code.
+fn english_as(code: &str) -> String {
+    include_str!("../lambda/languages/en.json").replacen("\"en\"", &format!("\"{code}\""), 1)
+}
+
 #[test]
 fn a_language_is_shipped_or_a_file() {
     assert_snapshot!("language_not_shipped", validate("languages: [en, nl]", &[]));
@@ -31,6 +36,10 @@ fn a_language_is_shipped_or_a_file() {
     assert_snapshot!("language_twice", validate("languages: [en, fr, fr.yaml]", &[("fr.yaml", "code: fr\n")]));
     assert_snapshot!("no_language", validate("languages: []", &[]));
     assert_snapshot!("bad_language_code", validate("languages: [fr.yaml]", &[("fr.yaml", "code: FR\n")]));
+    let rightwards = english_as("he").replacen("\"dir\": \"ltr\",", "", 1);
+    assert_snapshot!("language_without_direction", validate("languages: [en, he.json]", &[("he.json", &rightwards)]));
+    let known = "code: ar\nform: {title: أهلا}\n";
+    assert_eq!(sandbox("languages: [ar.yaml]", &[("ar.yaml", known)]).json(&["validate"])["valid"], true);
     assert_snapshot!("language_without_code", validate("languages: [nl.yaml]", &[("nl.yaml", "name: Nederlands\n")]));
 }
 
@@ -97,8 +106,11 @@ fn mail_templates_are_checked_by_name_and_by_line() {
     );
     assert_snapshot!("template_too_large", validate(spec, &[("mail/welcome.html", &"x".repeat(70_000))]));
     assert_snapshot!("no_template_folder", validate(spec, &[]));
-    let good =
-        [("mail/confirmation.txt", text), ("mail/confirmation.fr.txt", text), ("mail/welcome.html", "<p>Hi</p>")];
+    let good = [
+        ("mail/confirmation.txt", text),
+        ("mail/confirmation.fr.txt", text),
+        ("mail/welcome.html", "<p>Hi {{unsubscribe}}</p>"),
+    ];
     assert_eq!(sandbox(spec, &good).json(&["validate"])["valid"], true);
 }
 
@@ -108,6 +120,8 @@ fn a_logo_is_a_small_picture() {
     assert_snapshot!("logo_missing", validate(spec, &[]));
     assert_snapshot!("logo_no_picture", validate(spec, &[("logo.svg", "<html></html>")]));
     assert_snapshot!("logo_too_large", validate(spec, &[("logo.svg", &"x".repeat(70_000))]));
-    let svg = "<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>";
-    assert_eq!(sandbox(spec, &[("logo.svg", svg)]).json(&["validate"])["valid"], true);
+    for doctype in ["", "<!DOCTYPE svg [\n  <!ENTITY ns_svg \"http://www.w3.org/2000/svg\">\n]>\n"] {
+        let svg = format!("<?xml version='1.0'?>\n{doctype}<svg xmlns='http://www.w3.org/2000/svg'/>");
+        assert_eq!(sandbox(spec, &[("logo.svg", &svg)]).json(&["validate"])["valid"], true);
+    }
 }

@@ -117,6 +117,23 @@ fn a_mistake_is_shown_with_its_line_and_the_fix() {
         "bad_date",
         with("    - {name: email", "    - {name: day, type: date, min: 2026-02-30}\n    - {name: email")
     );
+    for (name, field) in [
+        ("date_of_another_form", "{name: day, type: date, min: '20260228', max: '2026-02-28T00:00:00'}"),
+        ("nothing_fits", "{name: nick, type: text, max_length: 0}"),
+        ("no_number_fits", "{name: call, type: phone, max_length: 4}"),
+        ("bad_autocomplete", "{name: nick, type: text, autocomplete: given_name}"),
+        ("section_of_autocomplete", "{name: nick, type: text, autocomplete: 'shipping name'}"),
+    ] {
+        assert_snapshot!(name, with("    - {name: email", &format!("    - {field}\n    - {{name: email")));
+    }
+    let labels = format!("[{{value: a, label: ' '}}, {{value: b, label: {}}}, c]", "x".repeat(201));
+    assert_snapshot!(
+        "bad_labels",
+        with(
+            "    - {name: email",
+            &format!("    - {{name: meal, type: choice, options: {labels}}}\n    - {{name: email")
+        )
+    );
     assert_snapshot!("no_options", with("    - {name: email", "    - {name: meal, type: choice}\n    - {name: email"));
     assert_snapshot!("bad_duration", with("service: demo", "service: demo\ndata: {retention: soon}"));
     assert_snapshot!(
@@ -129,6 +146,11 @@ fn a_mistake_is_shown_with_its_line_and_the_fix() {
     );
     assert_snapshot!("bad_retention", with("service: demo", "service: demo\nmonitoring: {log_retention_days: 100}"));
     assert_snapshot!("bad_origin", with("service: demo", "service: demo\nsecurity: {allowed_origins: [example.com]}"));
+    for (name, origin) in [("port_of_https", "https://www.example.com:443"), ("port_of_http", "http://localhost:80")] {
+        let security =
+            format!("service: demo\nsecurity: {{allowed_origins: ['{origin}', 'https://a.example.com:8443']}}");
+        assert_snapshot!(name, with("service: demo", &security));
+    }
     assert_snapshot!("reserved_tag", with("service: demo", "service: demo\ntags: {aws:x: y}"));
     assert_snapshot!(
         "certificate_elsewhere",
@@ -179,6 +201,18 @@ fn texts_that_no_request_could_carry_are_refused() {
         writeln!(spec, "    - {{name: text_{number}, type: textarea, max_length: 10000}}").unwrap();
     }
     assert_snapshot!(validate(&spec));
+}
+
+#[test]
+fn choices_that_no_request_could_carry_are_refused() {
+    let options: Vec<String> = (0..250).map(|number| format!("{number:0>90}")).collect();
+    let choice =
+        |name: &str| format!("    - {{name: {name}, type: multi_choice, options: ['{}']}}\n", options.join("', '"));
+    let refusal = validate(&format!("{MINIMAL}{}", choice("languages")));
+    assert!(refusal.contains("may have 24750 characters together; at most 20000 are possible"), "{refusal}");
+    let sandbox = Sandbox::new();
+    sandbox.write("signup.yaml", format!("{MINIMAL}{}", choice("languages").replace("multi_", "")));
+    assert_eq!(sandbox.json(&["validate"])["valid"], true, "of these only one is sent");
 }
 
 #[test]

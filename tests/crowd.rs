@@ -40,7 +40,7 @@ fn sign_up(endpoint: &str, address: impl Fn(u32) -> String + Sync) -> u32 {
 fn a_thousand_at_once_are_all_there_and_one_of_them_a_thousand_times_is_one() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
-    let budgets = "security:\n  budgets: {address_per_hour: 1000, ip_per_hour: 100000, unproven_per_hour: 100000}\n";
+    let budgets = "security:\n  budgets: {address_per_hour: 1000, unproven_per_hour: 100000}\n";
     sandbox.write("signup.yaml", format!("{spec}{budgets}"));
     let service = Deployed::of(sandbox);
 

@@ -41,7 +41,7 @@ impl Service {
         let sandbox = Sandbox::new().with_example("waitlist.yaml");
         // Everybody here comes from one client.
         let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
-        let budgets = "security:\n  budgets: {ip_per_hour: 100000, unproven_per_hour: 100000}\n";
+        let budgets = "security:\n  budgets: {unproven_per_hour: 100000}\n";
         sandbox.write("signup.yaml", format!("{spec}{budgets}"));
         let endpoint =
             sandbox.json(&["deploy", "--local", "--yes"])["endpoint"].as_str().expect("an address").to_owned();

@@ -174,7 +174,7 @@ fn users_are_listed_shown_and_exported() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let written = std::fs::read_to_string(&path).unwrap();
     let heading = "id,state,email,full_name,age,occupation,nationality,marital_status,consent_version,language,";
-    assert!(written.starts_with(heading), "{written}");
+    assert!(written.trim_start_matches('\u{feff}').starts_with(heading), "{written}");
     assert!(written.contains("bob@example.net,\"'=HYPERLINK(\"\"x\"\")\",36,,GB,"), "{written}");
     assert_eq!(service.sandbox.ok(&["users", "export", "--local"]), written);
     let all = service.sandbox.ok(&["users", "export", "--local", "--format", "json", "--state", "confirmed"]);

@@ -41,6 +41,7 @@
   // names of fields have no capitals, so what is used here has some, or comes from the prototype.
   function attend(form) {
     const button = form.querySelector('button');
+    const status = form.querySelector('[role=status]');
     const field = document.createElement('input');
     field.type = 'hidden';
     field.name = 'altcha';
@@ -68,8 +69,10 @@
       return work;
     }
 
-    function show(busy) {
+    // `words` are read out and stand beside the button; none take back what stood there.
+    function show(busy, words = '') {
       sending = busy;
+      if (status) status.textContent = words;
       // Not `disabled`, which would take the focus away.
       for (const name of ['aria-busy', 'aria-disabled']) button?.setAttribute(name, busy);
     }
@@ -91,6 +94,7 @@
       const ready = prepare();
       if (field.value) return;
       event.preventDefault();
+      show(true, form.getAttribute('data-wait'));
       Promise.race([ready, pause(PATIENCE)]).then(() => HTMLFormElement.prototype.submit.call(form));
     });
     addEventListener('pageshow', (event) => event.persisted && again());

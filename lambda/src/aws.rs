@@ -32,6 +32,10 @@ const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(4);
 const OPERATION: Duration = Duration::from_secs(9);
 
+/// The same while a person waits for a page that takes up to five calls.
+const WEB_ATTEMPT: Duration = Duration::from_millis(800);
+const WEB_OPERATION: Duration = Duration::from_millis(1_800);
+
 /// How long SES has for one mail, once and for all: a repeated call could deliver twice.
 const MAIL: Duration = Duration::from_secs(20);
 
@@ -85,6 +89,18 @@ pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
         None => config,
     }
     .build())
+}
+
+/// A client of the table for the web function, which has ten seconds for a whole request: a table that is slower
+/// than this makes a page that says so, and not a function that is ended.
+pub fn web_table_client(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(WEB_ATTEMPT)
+        .operation_attempt_timeout(WEB_ATTEMPT)
+        .operation_timeout(WEB_OPERATION)
+        .build();
+    let config = aws_sdk_dynamodb::config::Builder::from(config);
+    aws_sdk_dynamodb::Client::from_conf(config.timeout_config(timeouts).build())
 }
 
 /// A client of SES that asks once and waits for the answer; what to repeat is the worker's to decide.

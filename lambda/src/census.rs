@@ -5,6 +5,7 @@
 //! counters are always the sum of the tallies, whatever is repeated, reordered or lost on the way.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,24 +44,27 @@ impl Tally {
     }
 
     /// The counters that it raises by one. All are in the month of the sign-up but the day of the confirmation.
+    /// Their names are short: those of a month are one item, which each change of any of them writes anew.
     fn counters(&self) -> impl Iterator<Item = Counter> {
         let own = |name| Counter { month: month(&self.received), name };
-        let kind = |day: &str, kind| Counter { month: month(day), name: format!("day#{day}#{kind}") };
-        let state = self.state.name();
+        let on =
+            |day: &str, kind| Counter { month: month(day), name: format!("d{}{kind}", day.get(8..).unwrap_or("")) };
+        let country = |kind| self.country.as_ref().map(|code| own(format!("c{code}{kind}")));
         [
-            Some(own(format!("state#{state}"))),
-            Some(kind(&self.received, "received")),
-            self.confirmed.as_deref().map(|day| kind(day, "confirmed")),
-            self.country.as_ref().map(|code| own(format!("country#{code}#received"))),
-            self.country
-                .as_ref()
-                .filter(|_| self.state == State::Confirmed)
-                .map(|code| own(format!("country#{code}#confirmed"))),
+            Some(own(format!("s.{}", self.state.name()))),
+            Some(on(&self.received, RECEIVED)),
+            self.confirmed.as_deref().map(|day| on(day, CONFIRMED)),
+            country(RECEIVED),
+            country(CONFIRMED).filter(|_| self.state == State::Confirmed),
         ]
         .into_iter()
         .flatten()
     }
 }
+
+/// What ends the name of a counter of days or countries.
+const RECEIVED: &str = ".r";
+const CONFIRMED: &str = ".c";
 
 /// The month of a day: `2026-11`.
 pub fn month(day: &str) -> String {
@@ -72,6 +76,24 @@ pub fn month(day: &str) -> String {
 pub struct Counter {
     pub month: String,
     pub name: String,
+}
+
+/// For people: `2026-11 pending`, `2026-11-22 received`, `2026-11 FR confirmed`.
+impl fmt::Display for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { month, name } = self;
+        let (group, kind) = name.split_once('.').unwrap_or((name, ""));
+        let kind = match kind {
+            "r" => "received",
+            "c" => "confirmed",
+            other => other,
+        };
+        match group.split_at_checked(1) {
+            Some(("d", day)) => write!(f, "{month}-{day} {kind}"),
+            Some(("c", code)) => write!(f, "{month} {code} {kind}"),
+            _ => write!(f, "{month} {kind}"),
+        }
+    }
 }
 
 /// By how much counters change. What cancels out is absent.
@@ -104,19 +126,6 @@ impl Delta {
         months
     }
 
-    /// What has to be added to `counted` to make it `expected`.
-    pub fn between(counted: &Sums, expected: &Sums) -> Self {
-        let mut delta = Self::default();
-        for (counter, count) in &expected.0 {
-            *delta.0.entry(counter.clone()).or_default() += count;
-        }
-        for (counter, count) in &counted.0 {
-            *delta.0.entry(counter.clone()).or_default() -= count;
-        }
-        delta.0.retain(|_, by| *by != 0);
-        delta
-    }
-
     /// What has to be added to make it `expected`, of counters that stood at `before` when the users were begun to
     /// be read and at `after` when they had been: one that moved meanwhile is right anywhere between the two.
     pub fn outside(before: &Sums, after: &Sums, expected: &Sums) -> Self {
@@ -143,7 +152,7 @@ impl Delta {
 
     /// The counters it touches and by how much, for people.
     pub fn lines(&self) -> impl Iterator<Item = (String, i64)> {
-        self.0.iter().map(|(counter, by)| (format!("{} {}", counter.month, counter.name), *by))
+        self.0.iter().map(|(counter, by)| (counter.to_string(), *by))
     }
 }
 
@@ -177,7 +186,7 @@ impl Sums {
 
     /// How many signed up on a day.
     pub fn received_on(&self, day: &str) -> u64 {
-        let counter = Counter { month: month(day), name: format!("day#{day}#received") };
+        let counter = Counter { month: month(day), name: format!("d{}{RECEIVED}", day.get(8..).unwrap_or("")) };
         self.0.get(&counter).map_or(0, |count| u64::try_from(*count).unwrap_or(0))
     }
 
@@ -187,17 +196,19 @@ impl Sums {
         for (counter, count) in &self.0 {
             // A counter below zero cannot be, and would be told by a recount.
             let count = u64::try_from(*count).unwrap_or(0);
-            let parts: Vec<&str> = counter.name.split('#').collect();
-            match parts[..] {
-                ["state", state] => {
+            let Some((group, kind)) = counter.name.split_once('.') else { continue };
+            let pair = match (group.split_at_checked(1), kind) {
+                (Some(("s", "")), state) => {
                     let Some(state) = State::parse(state) else { continue };
                     *census.states.entry(state).or_default() += count;
+                    continue;
                 }
-                ["day", day, kind] => census.days.entry(day.to_owned()).or_default().add(kind, count),
-                ["country", code, kind] => census.countries.entry(code.to_owned()).or_default().add(kind, count),
+                (Some(("d", day)), _) => census.days.entry(format!("{}-{day}", counter.month)).or_default(),
+                (Some(("c", code)), _) => census.countries.entry(code.to_owned()).or_default(),
                 // Of another version of the service.
-                _ => {}
-            }
+                _ => continue,
+            };
+            pair.add(kind, count);
         }
         census
     }
@@ -213,8 +224,8 @@ pub struct Pair {
 impl Pair {
     fn add(&mut self, kind: &str, count: u64) {
         match kind {
-            "received" => self.received += count,
-            "confirmed" => self.confirmed += count,
+            "r" => self.received += count,
+            "c" => self.confirmed += count,
             _ => {}
         }
     }
@@ -262,8 +273,12 @@ mod tests {
         let mut delta = Delta::default();
         delta.replace(Some(&pending), Some(&confirmed));
         let months = delta.by_month();
-        assert_eq!(months["2026-11"], [("country#FR#confirmed", 1), ("state#confirmed", 1), ("state#pending", -1)]);
-        assert_eq!(months["2026-12"], [("day#2026-12-01#confirmed", 1)]);
+        assert_eq!(months["2026-11"], [("cFR.c", 1), ("s.confirmed", 1), ("s.pending", -1)]);
+        assert_eq!(months["2026-12"], [("d01.c", 1)]);
+        let lines: Vec<String> = delta.lines().map(|(line, by)| format!("{line} {by:+}")).collect();
+        let expected =
+            ["2026-11 FR confirmed +1", "2026-11 confirmed +1", "2026-11 pending -1", "2026-12-01 confirmed +1"];
+        assert_eq!(lines, expected);
         delta.replace(Some(&confirmed), Some(&pending));
         assert!(delta.is_empty());
     }
@@ -273,7 +288,7 @@ mod tests {
         let mut sums = Sums::default();
         sums.add_tally(&tally(State::Pending, None, Some("FR")));
         sums.add_tally(&tally(State::Confirmed, Some("2026-11-30"), Some("FR")));
-        sums.add("2026-11", "flavour#vanilla", 3);
+        sums.add("2026-11", "flavour", 3);
         let census = sums.census();
         assert_eq!((census.received(), census.confirmed()), (2, 1));
         assert_eq!(census.days["2026-11-30"], Pair { received: 2, confirmed: 1 });
@@ -286,7 +301,7 @@ mod tests {
         let (mut counted, mut expected) = (Sums::default(), Sums::default());
         counted.add_tally(&tally(State::Pending, None, Some("FR")));
         expected.add_tally(&tally(State::Confirmed, Some("2026-12-01"), Some("DE")));
-        counted.apply(&Delta::between(&counted.clone(), &expected));
+        counted.apply(&Delta::outside(&counted.clone(), &counted.clone(), &expected));
         assert_eq!(counted, expected);
     }
 
@@ -297,13 +312,15 @@ mod tests {
             counts.iter().for_each(|(name, count)| sums.add("2026-11", name, *count));
             sums
         };
-        let (before, after) = (sums(&[("a", 3), ("b", 3), ("c", 1)]), sums(&[("a", 5), ("b", 5), ("c", 1)]));
-        let delta = Delta::outside(&before, &after, &sums(&[("a", 4), ("b", 7), ("d", 2)]));
+        let (before, after) =
+            (sums(&[("s.w", 3), ("s.x", 3), ("s.y", 1)]), sums(&[("s.w", 5), ("s.x", 5), ("s.y", 1)]));
+        let delta = Delta::outside(&before, &after, &sums(&[("s.w", 4), ("s.x", 7), ("s.z", 2)]));
         let found = |delta: &Delta| delta.lines().collect::<Vec<_>>();
         let wrong = |counter: &str, by| (format!("2026-11 {counter}"), by);
-        assert_eq!(found(&delta), [wrong("b", 2), wrong("c", -1), wrong("d", 2)]);
-        let again = Delta::between(&sums(&[("b", 5), ("c", 1)]), &sums(&[("b", 6), ("e", 1)]));
-        assert_eq!(found(&delta.common(&again)), [wrong("c", -1)]);
+        assert_eq!(found(&delta), [wrong("x", 2), wrong("y", -1), wrong("z", 2)]);
+        let second = sums(&[("s.x", 5), ("s.y", 1)]);
+        let again = Delta::outside(&second, &second, &sums(&[("s.x", 6), ("s.v", 1)]));
+        assert_eq!(found(&delta.common(&again)), [wrong("y", -1)]);
         let parts = delta.parts(2);
         assert_eq!(parts.iter().flat_map(found).collect::<Vec<_>>(), found(&delta));
         assert_eq!(parts.len(), 2);

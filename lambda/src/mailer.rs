@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ses::Client;
@@ -44,6 +45,9 @@ pub enum SendError {
     Never(String),
 }
 
+/// How long the quota may be waited for: it is of use, and not worth the time that mails need.
+const QUOTA: Duration = Duration::from_secs(2);
+
 /// Sends through SES.
 #[derive(Clone, Debug)]
 pub struct SesMailer {
@@ -73,7 +77,8 @@ impl Mailer for SesMailer {
     }
 
     async fn quota(&self) -> Result<Quota, SendError> {
-        let quota = self.client.get_send_quota().send().await;
+        let quota = tokio::time::timeout(QUOTA, self.client.get_send_quota().send()).await;
+        let quota = quota.map_err(|_| SendError::Later("no answer in time".into()))?;
         let quota = quota.map_err(|error| SendError::Later(crate::aws::describe(&error)))?;
         Ok(Quota {
             per_second: quota.max_send_rate(),
@@ -86,6 +91,7 @@ impl Mailer for SesMailer {
 /// What an error of SES means for the mail. SES's messages are not repeated: they quote addresses.
 fn judge(error: &SdkError<SendRawEmailError>) -> SendError {
     let Some(service) = error.as_service_error() else { return unanswered(error) };
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
     let message = service.message().unwrap_or_default();
     match service.code().unwrap_or_default() {
         "Throttling" | "ThrottlingException" | "LimitExceededException" if is_daily_quota(message) => {
@@ -98,6 +104,8 @@ fn judge(error: &SdkError<SendRawEmailError>) -> SendError {
             SendError::Later("SES does not know the sender, or in the sandbox the recipient, as verified".into())
         }
         code @ ("MessageRejected" | "InvalidParameterValue") => SendError::Never(format!("SES answered `{code}`")),
+        // A failure of theirs says nothing of what was done before it.
+        code if status >= 500 => SendError::Unknown(format!("SES answered `{code}` ({status})")),
         code => SendError::Later(format!("SES answered `{code}`")),
     }
 }
@@ -187,8 +195,12 @@ mod tests {
     use super::*;
 
     fn judged(code: &str, message: &str) -> SendError {
+        judged_at(400, code, message)
+    }
+
+    fn judged_at(status: u16, code: &str, message: &str) -> SendError {
         let error = SendRawEmailError::generic(ErrorMetadata::builder().code(code).message(message).build());
-        let response = HttpResponse::new(400.try_into().expect("a status"), SdkBody::empty());
+        let response = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
         judge(&SdkError::service_error(error, response))
     }
 
@@ -199,6 +211,8 @@ mod tests {
         assert!(matches!(judged("MessageRejected", "Illegal address"), SendError::Never(_)));
         assert!(matches!(judged("ConfigurationSetDoesNotExist", ""), SendError::Later(_)));
         assert!(matches!(judged("AccessDenied", ""), SendError::Later(_)));
+        assert!(matches!(judged_at(500, "InternalFailure", ""), SendError::Unknown(_)));
+        assert!(matches!(judged_at(503, "Throttling", "Maximum sending rate exceeded."), SendError::Throttled(_)));
     }
 
     #[test]

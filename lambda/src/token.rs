@@ -19,6 +19,7 @@ const PROOF: usize = 16;
 const CONFIRM: &[u8] = b"confirm\0";
 const CODE: &[u8] = b"code\0";
 const UNSUBSCRIBE: &[u8] = b"unsubscribe\0";
+const REFERENCE: &[u8] = b"reference\0";
 
 /// Makes and checks tokens.
 #[derive(Clone, Debug)]
@@ -46,6 +47,17 @@ impl TokenKey {
     /// The user such a token was made for.
     pub fn check_unsubscribe(&self, token: &str) -> Option<UserId> {
         Some(UserId(self.check(UNSUBSCRIBE, token)?.try_into().ok()?))
+    }
+
+    /// A name for a user that pages can carry, so that nobody has to type an address twice. It gives no right to
+    /// anything, and is made for whatever address was typed, known or not: 43 letters, digits, `-` and `_`.
+    pub fn reference(&self, id: UserId) -> String {
+        self.issue(REFERENCE, &id.0)
+    }
+
+    /// The user such a name was made for.
+    pub fn check_reference(&self, token: &str) -> Option<UserId> {
+        Some(UserId(self.check(REFERENCE, token)?.try_into().ok()?))
     }
 
     /// The six digits of one submission.
@@ -95,6 +107,8 @@ mod tests {
             prop_assert_eq!(key(1).check_unsubscribe(&token), None);
             let token = key(1).unsubscribe(id);
             prop_assert_eq!(key(1).check_unsubscribe(&token), Some(id));
+            prop_assert_eq!(key(1).check_reference(&token), None);
+            prop_assert_eq!(key(1).check_reference(&key(1).reference(id)), Some(id));
             prop_assert_eq!(key(1).check_confirm(&token), None);
         }
 

@@ -133,6 +133,10 @@ async fn a_day_has_a_ceiling() {
         service.work().await;
         service.clock.forward(20);
     }
+    let page = service.form("/sign-up", "email=c%40example.com").await;
+    // It is ten in the morning.
+    assert!(page.header("retry-after").parse::<u32>().is_ok_and(|seconds| (50_300..=50_400).contains(&seconds)));
+    assert!(page.body.contains("tomorrow") && page.body.contains("value=\"c@example.com\""), "{}", page.body);
     service.clock.forward(86_400);
     assert_eq!(sign_up(&service, "c", "").await, StatusCode::ACCEPTED);
 }

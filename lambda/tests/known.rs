@@ -102,7 +102,7 @@ async fn a_confirmed_user_is_changed_by_the_mailbox_alone_and_told_at_most_once_
 #[tokio::test]
 async fn whoever_waits_is_mailed_again_on_request_but_not_at_once() {
     let service = service_with(Some(State::Pending)).await;
-    for (seconds, mails) in [(10, 1), (RESEND_PAUSE, 2), (10, 2), (RESEND_PAUSE, 3)] {
+    for (seconds, mails) in [(10, 1), (RESEND_PAUSE, 2), (RESEND_PAUSE, 2), (3_600, 3), (3_600, 3)] {
         service.clock.forward(seconds);
         let page = service.form("/resend", "email=ADA%40example.com").await;
         assert!(page.status == StatusCode::OK && page.body.contains("value=\"ADA@example.com\""), "{}", page.body);
@@ -133,6 +133,19 @@ async fn six_digits_confirm_and_five_wrong_ones_end_them() {
     assert_eq!((answer.status, service.users()[0].state), (StatusCode::NOT_FOUND, State::Pending));
     let answer = service.api("/api/v1/confirmations", json!({ "token": service.token() })).await;
     assert_eq!(answer.status, StatusCode::OK, "the link still works");
+}
+
+#[tokio::test]
+async fn nobody_types_an_address_twice() {
+    let service = Service::new(small_config());
+    let answer = service.form("/sign-up", "email=ada%40example.com").await;
+    let (_, user) = answer.header("location").split_once("?u=").expect("whose it is");
+    service.work().await;
+    let wrong = service.form("/confirm", &format!("u={user}&code=000000")).await;
+    assert!(wrong.status == StatusCode::UNPROCESSABLE_ENTITY && wrong.body.contains(user), "{}", wrong.body);
+    assert!(service.form("/resend", &format!("u={user}")).await.body.contains(user));
+    let answer = service.form("/confirm", &format!("u={user}&code={}", service.code())).await;
+    assert_eq!((answer.header("location"), service.users()[0].state), ("welcome", State::Confirmed));
 }
 
 #[tokio::test]

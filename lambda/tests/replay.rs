@@ -199,6 +199,12 @@ async fn a_day_is_noted_before_its_first_sign_up_and_then_no_more() {
     let user = json!(format!("USER#{}", ada().id));
     assert_eq!(keys, [json!("DAYS"), user.clone(), user.clone(), user]);
     assert_eq!(replay.put(0), json!({ "pk": { "S": "DAYS" }, "sk": { "S": "2026-11-22" } }));
+    // Nobody who signed up on an earlier day makes it again.
+    let earlier = User { created_at: "2026-11-20T10:00:00Z".parse().expect("a time"), ..ada() };
+    let (replay, store) = Replay::store([done(), done()]);
+    store.note_day(ada().created_at).await.expect("noted");
+    store.save(&earlier, Some(1)).await.expect("kept");
+    assert_eq!(replay.operations().len(), 2);
     // A day that could not be noted stops the sign-up, and is noted by the next.
     let refused = (0..3).map(|_| failed("ThrottlingException"));
     let (replay, store) = Replay::store(refused.chain([done(), done()]));

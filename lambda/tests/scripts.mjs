@@ -37,8 +37,10 @@ class HTMLFormElement extends Listening {
     setAttribute(name, value) { this.state[name] = value; },
   };
 
-  getAttribute = () => 'api/v1/challenges';
-  querySelector = () => this.button;
+  status = { textContent: '' };
+
+  getAttribute = (name) => ({ 'data-challenge': 'api/v1/challenges', 'data-wait': 'One moment…' })[name];
+  querySelector = (selector) => ({ button: this.button, '[role=status]': this.status })[selector];
   appendChild = (field) => { this.field = field; };
 
   submit() {
@@ -103,6 +105,7 @@ assert.deepEqual(page.asked, ['api/v1/challenges']);
 const payload = form.field.value;
 assert(form.dispatch('submit'), 'with a proof the browser sends the form');
 assert.deepEqual(form.button.state, { 'aria-busy': true, 'aria-disabled': true });
+assert.equal(form.status.textContent, '', 'nobody waits, so nothing is said');
 assert(!form.dispatch('submit'), 'a form is sent once');
 
 // Back from the next page: the button works, and another proof is fetched, since this one is used up.
@@ -115,10 +118,11 @@ assert(form.dispatch('submit'));
 page.timers.find(({ ms }) => ms === 20_000).call();
 assert.equal(form.button.state['aria-busy'], true, 'what was to end the first sending does not end the second');
 
-// Sent before the work is done: it waits, and then goes by itself.
+// Sent before the work is done: it waits, says so, and then goes by itself.
 {
   const { form } = formPage(served);
   assert(!form.dispatch('submit'));
+  assert.equal(form.status.textContent, 'One moment…');
   await until(() => form.sent);
   assert(form.field.value);
 }
@@ -158,6 +162,15 @@ for (const [what, answer] of Object.entries(broken)) {
   assert(!form.dispatch('submit'));
   page.timers.find(({ ms }) => ms === 20_000).call();
   assert.equal(form.button.state['aria-disabled'], false);
+  assert.equal(form.status.textContent, '', 'it says no longer that it waits');
+}
+
+// A page without a place for words is none the worse.
+{
+  const { form } = formPage(served);
+  form.status = null;
+  form.dispatch('submit');
+  await until(() => form.sent);
 }
 
 // A challenge is replaced a minute before it runs out, by the service's clock: this one has two minutes left.

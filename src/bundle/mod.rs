@@ -3,7 +3,7 @@
 
 mod build;
 mod elf;
-mod pack;
+pub mod pack;
 
 use std::fs;
 use std::path::{Path, PathBuf};

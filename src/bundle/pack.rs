@@ -15,6 +15,9 @@ pub const FORMAT: &[u8] = b"signupctl bundle 1";
 /// The largest binary taken from a zip: Lambda unpacks at most 250 MB.
 const MAX_BYTES: u64 = 250 * 1024 * 1024;
 
+/// Bytes of a declaration, which are far fewer.
+const SMALL: u64 = 16 * 1024 * 1024;
+
 /// Zips files of the given names and modes in that order, with the zip format's earliest time.
 pub fn zip(files: &[(&str, u32, &[u8])], level: u8) -> Outcome<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
@@ -29,6 +32,14 @@ pub fn zip(files: &[(&str, u32, &[u8])], level: u8) -> Outcome<Vec<u8>> {
         writer.write_all(bytes).map_err(|error| failed(error.to_string()))?;
     }
     Ok(writer.finish().map_err(|error| failed(error.to_string()))?.into_inner())
+}
+
+/// Takes one small file out of a zip in memory; `None` when it holds none of that name, or is no zip.
+pub fn extract_small(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let mut file = Vec::new();
+    archive.by_name(name).ok()?.take(SMALL).read_to_end(&mut file).ok()?;
+    Some(file)
 }
 
 /// Takes one file out of a zip.
@@ -62,6 +73,8 @@ mod tests {
         let path = folder.path().join("x.zip");
         std::fs::write(&path, &first).expect("written");
         assert_eq!(extract(&path, "bootstrap").expect("a file"), b"code");
+        assert_eq!(extract_small(&first, "service.json").as_deref(), Some(&b"{}"[..]));
+        assert_eq!((extract_small(&first, "missing"), extract_small(b"no zip", "x")), (None, None));
         assert_eq!(extract(&path, "missing").expect_err("no such file").code, "handler_unusable");
         let mode = ZipArchive::new(Cursor::new(first)).expect("a zip").by_index(0).expect("a file").unix_mode();
         assert_eq!(mode.map(|mode| mode & 0o777), Some(0o755));

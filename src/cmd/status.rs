@@ -96,12 +96,16 @@ fn census_line(census: &Census) -> String {
     }
 }
 
-/// The mails that wait, if any do.
+/// The mails that wait, if any do or may.
 fn waiting_line(waiting: &Waiting) -> Option<String> {
-    let oldest = rfc3339(waiting.oldest?);
+    let Some(oldest) = waiting.oldest else {
+        return waiting
+            .more
+            .then(|| "no mail waits for the users who are due first; more were not looked at".to_owned());
+    };
     let mails = if waiting.mails == 1 && !waiting.more { "mail waits" } else { "mails wait" };
-    let least = if waiting.more { "at least " } else { "" };
-    Some(format!("{least}{} {mails}, the oldest since {oldest}", waiting.mails))
+    let (least, more) = if waiting.more { ("at least ", "; more were not looked at") } else { ("", "") };
+    Some(format!("{least}{} {mails}, the oldest since {}{more}", waiting.mails, rfc3339(oldest)))
 }
 
 /// What SES has sent and may send.
@@ -137,6 +141,8 @@ mod tests {
         let waiting = |mails, more| waiting_line(&Waiting { mails, more, oldest: Some(jiff::Timestamp::UNIX_EPOCH) });
         assert_eq!(waiting_line(&Waiting::default()), None);
         insta::assert_snapshot!(waiting(1, false).expect("a line"), @"1 mail waits, the oldest since 1970-01-01T00:00:00.000Z");
-        insta::assert_snapshot!(waiting(100, true).expect("a line"), @"at least 100 mails wait, the oldest since 1970-01-01T00:00:00.000Z");
+        insta::assert_snapshot!(waiting(100, true).expect("a line"), @"at least 100 mails wait, the oldest since 1970-01-01T00:00:00.000Z; more were not looked at");
+        let hidden = Waiting { mails: 0, more: true, oldest: None };
+        insta::assert_snapshot!(waiting_line(&hidden).expect("a line"), @"no mail waits for the users who are due first; more were not looked at");
     }
 }

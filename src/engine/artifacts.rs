@@ -4,8 +4,9 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::desired::ArtifactRef;
 use crate::aws::{Aws, explain, service_code};
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, pack};
 use crate::error::{Failure, Outcome};
+use signup_service::config::ServiceConfig;
 
 /// Uploads the bundle unless it is there already; returns whether it was sent.
 pub async fn upload(aws: &Aws, bucket: &str, bundle: &Bundle) -> Outcome<bool> {
@@ -22,6 +23,17 @@ pub async fn upload(aws: &Aws, bucket: &str, bundle: &Bundle) -> Outcome<bool> {
         client.put_object().bucket(bucket).key(&key).body(bytes.into()).checksum_sha256(code_sha256).send().await;
     sent.map_err(|error| explain(format!("the bundle cannot be uploaded to `{bucket}`"), error))?;
     Ok(true)
+}
+
+/// What the deployed functions were declared to do, which need not be what the spec says by now.
+pub async fn deployed_config(aws: &Aws, bucket: &str, key: &str) -> Outcome<ServiceConfig> {
+    let failed = |what: &str| Failure::new("bundle_unreadable", format!("the deployed bundle `{key}` {what}"));
+    let object = aws.s3().get_object().bucket(bucket).key(key).send().await;
+    let object = object.map_err(|error| explain(format!("the deployed bundle `{key}` cannot be read"), error))?;
+    let bytes = object.body.collect().await.map_err(|error| failed("broke off").cause(error.to_string()))?;
+    let json =
+        pack::extract_small(&bytes.into_bytes(), "service.json").ok_or_else(|| failed("holds no declaration"))?;
+    serde_json::from_slice(&json).map_err(|error| failed("is of another version").cause(error.to_string()))
 }
 
 /// Deletes every object of a bucket; a bucket that is gone is empty. Returns how many went.

@@ -10,8 +10,12 @@ use signup_service::store::{SHARDS, Store, StoreError};
 use crate::aws::{Aws, explain};
 use crate::error::Outcome;
 
-/// Users of each shard that are looked at: enough to tell a handful from a heap, at a read for each.
-const LOOKED_AT: u16 = 25;
+/// Users of each shard that are looked at, at a read for each: some are due for another reason than a mail, and stand
+/// in front of those who wait for one.
+const LOOKED_AT: u16 = 100;
+
+/// Mails of each shard that are counted: enough to tell a handful from a heap.
+const COUNTED: usize = 25;
 
 /// A mail that SES refused is tried again within an hour, in seconds, so what waits is due by then.
 const HORIZON: u32 = 3_600;
@@ -26,7 +30,8 @@ pub struct Waiting {
     pub oldest: Option<Timestamp>,
 }
 
-/// The mails that wait, those that are put off included. Looks at no more than [`LOOKED_AT`] users of each shard.
+/// The mails that wait, those that are put off included. Of each shard it looks at no more than [`LOOKED_AT`] users,
+/// and no longer than until it has found [`COUNTED`] mails.
 pub async fn waiting(store: &dyn Store, now: Timestamp) -> Result<Waiting, StoreError> {
     const { assert!(SHARDS == 4, "one look for each shard") };
     let shard = |shard| of_shard(store, shard, now);
@@ -42,6 +47,10 @@ async fn of_shard(store: &dyn Store, shard: u8, now: Timestamp) -> Result<Waitin
     let due = store.due(shard, after(now, HORIZON), LOOKED_AT).await?;
     let mut waiting = Waiting { more: due.len() >= usize::from(LOOKED_AT), ..Waiting::default() };
     for id in due {
+        if waiting.mails == COUNTED {
+            waiting.more = true;
+            break;
+        }
         // Some are due for another reason: answers whose time to be confirmed is over.
         let mail = store.load(id).await?.and_then(|user| user.mail).filter(|mail| mail.is_open() && mail.since <= now);
         if let Some(mail) = mail {
@@ -109,6 +118,24 @@ mod tests {
         }
         let found = waiting(&store, now).await.expect("the store works");
         assert_eq!(found, Waiting { mails: 1, more: false, oldest: Some(pending.created_at) });
+    }
+
+    #[tokio::test]
+    async fn mail_is_found_behind_users_who_are_due_for_another_reason() {
+        let store = MemoryStore::default();
+        let late = |number: u8| number.is_multiple_of(SHARDS) && number > 0;
+        for number in (0..=u8::MAX).filter(|number| late(*number)) {
+            let user = sample::received(number, "ada@example.com");
+            store.save(&user, None).await.expect("the store works");
+        }
+        // Of one shard, put off, and so behind the others.
+        let mut put_off = sample::received(0, "bob@example.com");
+        put_off.mail.as_mut().expect("a mail").due_at = sample::at(3_000);
+        store.save(&put_off, None).await.expect("the store works");
+        let found = waiting(&store, sample::at(0)).await.expect("the store works");
+        assert_eq!(found, Waiting { mails: 1, more: false, oldest: Some(sample::at(0)) });
+        let heap = waiting(&store, sample::at(600)).await.expect("the store works");
+        assert_eq!(heap, Waiting { mails: COUNTED, more: true, oldest: Some(sample::at(4)) });
     }
 
     #[test]

@@ -1,31 +1,20 @@
 //! The sense of a spec: limits, contradictions, names. Pure; says every problem, not only the first.
 
-use std::collections::BTreeSet;
+mod autocomplete;
+mod form;
 
-use jiff::civil::Date;
 use signup_service::address::Address;
-use signup_service::config::{Bound, Duration, Field, FieldType, Rule};
-use signup_service::form::compile_pattern;
+use signup_service::config::Duration;
 
-use super::text::{self, BUTTON, HELP, LABEL, NAME, PARAGRAPH, TITLE};
+use super::text::{self, NAME};
 use super::tree::Path;
 use super::{Domain, Spec};
 
-/// The most fields a form may have: a page that a person will still fill in.
-const MAX_FIELDS: usize = 50;
-/// The most characters that all texts of a form may have together. Each takes up to nine bytes in a browser's
-/// encoding, which must fit the service's limit for a body, and four in the table, whose items hold 400 KB.
-const MAX_CHARACTERS: u32 = 20_000;
-/// The most options of one choice.
-const MAX_OPTIONS: usize = 250;
 /// CloudFormation takes 50 tags a stack; signupctl adds its own.
 const MAX_TAGS: usize = 40;
 /// The periods that CloudWatch Logs offers, in days (API reference of `PutRetentionPolicy`).
 const LOG_RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-/// Names that the service itself uses beside the fields.
-const RESERVED_FIELDS: [&str; 7] = ["consent", "stamp", "altcha", "id", "state", "created_at", "confirmed_at"];
-
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -91,7 +80,7 @@ pub fn check(spec: &Spec) -> Vec<Problem> {
         problems.add(&root.key("region"), format!("`{region}` is no AWS Region"), "write it as `eu-central-1`");
     }
     check_email(spec, &mut problems);
-    check_form(spec, &mut problems);
+    form::check(&spec.form, &mut problems);
     check_branding(spec, &mut problems);
     check_limits(spec, &mut problems);
     check_origins(spec, &mut problems);
@@ -116,188 +105,6 @@ fn check_email(spec: &Spec, problems: &mut Problems) {
     }
     if let Some(address) = &spec.monitoring.alarm_address {
         problems.address(&Path::default().key("monitoring").key("alarm_address"), address);
-    }
-}
-
-fn check_form(spec: &Spec, problems: &mut Problems) {
-    let form = &spec.form;
-    let path = Path::default().key("form");
-    problems.text(&path.key("title"), &form.title, TITLE);
-    if let Some(submit) = &form.submit {
-        problems.text(&path.key("submit"), submit, BUTTON);
-    }
-    if let Some(intro) = &form.intro {
-        problems.text(&path.key("intro"), intro, PARAGRAPH);
-    }
-    if let Some(title) = &form.success.title {
-        problems.text(&path.key("success").key("title"), title, TITLE);
-    }
-    if let Some(message) = &form.success.message {
-        problems.text(&path.key("success").key("message"), message, PARAGRAPH);
-    }
-    if let Some(consent) = &form.consent {
-        problems.text(&path.key("consent").key("text"), &consent.text, PARAGRAPH);
-        problems.text(&path.key("consent").key("version"), &consent.version, 40);
-        if let Some(link) = &consent.link
-            && !link.starts_with("https://")
-        {
-            problems.add(&path.key("consent").key("link"), "`form.consent.link` is no `https://` address", "");
-        }
-    }
-    let fields = path.key("fields");
-    if form.fields.len() > MAX_FIELDS {
-        problems.add_key(
-            &fields,
-            format!("the form has {} fields; at most {MAX_FIELDS} are possible", form.fields.len()),
-            "ask for less: every field costs sign-ups",
-        );
-        return;
-    }
-    let texts = form.fields.iter().filter(|field| {
-        matches!(field.kind, FieldType::Text | FieldType::Textarea | FieldType::Url | FieldType::Phone)
-    });
-    let characters: u32 = texts.map(Field::length_limit).fold(0, u32::saturating_add);
-    if characters > MAX_CHARACTERS {
-        problems.add_key(
-            &fields,
-            format!(
-                "the texts of the form may have {characters} characters together; at most {MAX_CHARACTERS} are possible"
-            ),
-            "lower `max_length` where less will do; without it a textarea or a url has 2000, a text 200",
-        );
-    }
-    let emails: Vec<usize> = (0..form.fields.len()).filter(|at| form.fields[*at].kind == FieldType::Email).collect();
-    match emails.as_slice() {
-        [] => problems.add_key(
-            &fields,
-            "the form has no field of type `email`",
-            "add `- {name: email, type: email}`: it is where the confirmation goes",
-        ),
-        [_] => {}
-        [_, second, ..] => problems.add(
-            &fields.index(*second).key("type"),
-            "the form has more than one field of type `email`",
-            "keep the one that the confirmation goes to, and make the other a `text`",
-        ),
-    }
-    let mut names = BTreeSet::new();
-    for (index, field) in form.fields.iter().enumerate() {
-        let path = fields.index(index);
-        let name = path.key("name");
-        if !is_name(&field.name, 40, b'_') {
-            let hint = "use 2 to 40 lower-case letters, digits and single underscores, starting with a letter";
-            problems.add(&name, format!("`{}` is no name for a field", field.name), hint);
-        } else if RESERVED_FIELDS.contains(&field.name.as_str()) {
-            problems.add(&name, format!("`{}` is a name that the service uses itself", field.name), "choose another");
-        }
-        if !names.insert(&field.name) {
-            problems.add(&name, format!("there are two fields `{}`", field.name), "give each field its own name");
-        }
-        check_field(field, &path, problems);
-    }
-}
-
-fn check_field(field: &Field, path: &Path, problems: &mut Problems) {
-    let texts =
-        [("label", &field.label, LABEL), ("help", &field.help, HELP), ("placeholder", &field.placeholder, LABEL)];
-    for (key, text, max) in texts {
-        if let Some(text) = text {
-            problems.text(&path.key(key), text, max);
-        }
-    }
-    let given = [
-        ("min", field.min.is_some(), Rule::MinMax),
-        ("max", field.max.is_some(), Rule::MinMax),
-        ("min_length", field.min_length.is_some(), Rule::Length),
-        ("max_length", field.max_length.is_some(), Rule::Length),
-        ("pattern", field.pattern.is_some(), Rule::Pattern),
-        ("options", !field.options.is_empty(), Rule::Options),
-        ("placeholder", field.placeholder.is_some(), Rule::Placeholder),
-    ];
-    for (key, given, rule) in given {
-        if given && !field.kind.rules().contains(&rule) {
-            let hint = match (rule, field.kind.rules().contains(&Rule::MinMax)) {
-                (Rule::Length, true) => "limit it with `min` and `max`",
-                _ => "remove it",
-            };
-            problems.add_key(&path.key(key), format!("a field of type `{}` takes no `{key}`", field.kind.name()), hint);
-        }
-    }
-    if field.kind.rules().contains(&Rule::MinMax) {
-        check_bounds(field, path, problems);
-    }
-    if let Some(max) = field.max_length
-        && max > 10_000
-    {
-        problems.add(&path.key("max_length"), "`max_length` is at most 10000", "shorten it");
-    }
-    if field.min_length.is_some_and(|min| min > field.length_limit()) {
-        let hint = format!("the greatest length is {}", field.length_limit());
-        problems.add(&path.key("min_length"), "`min_length` is greater than `max_length`", hint);
-    }
-    if let Some(pattern) = &field.pattern
-        && let Err(error) = compile_pattern(pattern)
-    {
-        let cause = error.to_string();
-        let cause = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        problems.add(&path.key("pattern"), format!("`pattern` is no regular expression: {cause}"), "");
-    }
-    check_options(field, path, problems);
-}
-
-fn check_bounds(field: &Field, path: &Path, problems: &mut Problems) {
-    let mut valid = true;
-    for (key, bound) in [("min", &field.min), ("max", &field.max)] {
-        let problem = match (field.kind, bound) {
-            (_, None) => None,
-            (FieldType::Date, Some(Bound::Date(date))) => date.parse::<Date>().err().map(|_| "a date as `YYYY-MM-DD`"),
-            (FieldType::Date, Some(Bound::Number(_))) => Some("a date as `YYYY-MM-DD`"),
-            (FieldType::Integer, Some(Bound::Number(number))) => {
-                // Beyond 2^53 a JSON number is no longer exact.
-                (number.fract() != 0.0 || number.abs() > 9_007_199_254_740_991.0).then_some("a whole number")
-            }
-            (_, Some(Bound::Number(_))) => None,
-            (_, Some(Bound::Date(_))) => Some("a number"),
-        };
-        if let Some(wanted) = problem {
-            valid = false;
-            let path = path.key(key);
-            problems.add(&path, format!("`{path}` must be {wanted}"), "");
-        }
-    }
-    let crossed = match (&field.min, &field.max) {
-        (Some(Bound::Number(min)), Some(Bound::Number(max))) => min > max,
-        (Some(Bound::Date(min)), Some(Bound::Date(max))) => min > max,
-        _ => false,
-    };
-    if valid && crossed {
-        problems.add(&path.key("min"), "`min` is greater than `max`", "no value could satisfy both");
-    }
-}
-
-fn check_options(field: &Field, path: &Path, problems: &mut Problems) {
-    if !field.kind.rules().contains(&Rule::Options) {
-        return;
-    }
-    let options = path.key("options");
-    if field.options.is_empty() {
-        let hint = "list them: `options: [single, married]`";
-        problems.add(&path.key("type"), format!("a field of type `{}` needs `options`", field.kind.name()), hint);
-    }
-    if field.options.len() > MAX_OPTIONS {
-        problems.add_key(&options, format!("there are more than {MAX_OPTIONS} options"), "");
-    }
-    let mut values = BTreeSet::new();
-    for (index, option) in field.options.iter().enumerate() {
-        if option.value.trim().is_empty() || option.value.chars().count() > 100 {
-            problems.add(&options.index(index), "an option has 1 to 100 characters", "");
-        }
-        if option.value.contains(char::is_control) {
-            problems.add(&options.index(index), "an option holds a control character", "keep it on one line");
-        }
-        if !values.insert(&option.value) {
-            problems.add(&options.index(index), format!("there are two options `{}`", option.value), "remove one");
-        }
     }
 }
 
@@ -354,7 +161,12 @@ fn check_limits(spec: &Spec, problems: &mut Problems) {
     let budgets = root.key("security").key("budgets");
     let limits = &spec.security.budgets;
     problems.range(&budgets.key("address_per_hour"), limits.address_per_hour, 1..=1_000, "");
-    problems.range(&budgets.key("ip_per_hour"), limits.ip_per_hour, 1..=1_000_000, "");
+    problems.range(
+        &budgets.key("ip_per_hour"),
+        limits.ip_per_hour,
+        1..=2_000,
+        "; the proofs of one client and hour are one item of the table",
+    );
     problems.range(&budgets.key("unproven_per_hour"), limits.unproven_per_hour, 1..=1_000_000, "");
     problems.range(&budgets.key("service_per_day"), limits.service_per_day, 1..=100_000_000, "");
     problems.range(&budgets.key("requests_per_second"), limits.requests_per_second, 1..=10_000, "");
@@ -380,6 +192,13 @@ fn check_origins(spec: &Spec, problems: &mut Problems) {
         if !host.is_some_and(plain) {
             let hint = "write scheme and host alone, such as `https://www.example.com`; `http` only for localhost";
             problems.add(&path.index(index), format!("`{origin}` is no origin"), hint);
+            continue;
+        }
+        // A browser leaves it out, so that the origin it sends were never this one.
+        let usual = if origin.starts_with("https:") { ":443" } else { ":80" };
+        if let Some(bare) = origin.strip_suffix(usual) {
+            let hint = format!("leave it out: `{bare}`");
+            problems.add(&path.index(index), format!("`{origin}` names the port that its scheme has anyway"), hint);
         }
     }
 }

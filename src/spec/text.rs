@@ -9,6 +9,7 @@ pub const PARAGRAPH: usize = 1_000;
 pub const BUTTON: usize = 40;
 pub const LABEL: usize = 120;
 pub const HELP: usize = 300;
+pub const OPTION: usize = 200;
 
 /// What is wrong with a text and how to mend it: it is empty, or has more than `max` characters.
 pub fn complaint(path: &Path, text: &str, max: usize) -> Option<(String, &'static str)> {

@@ -203,7 +203,6 @@ fn the_access_log_holds_no_query_address_or_header() {
         "$context.integrationErrorMessage",
         "$context.integrationLatency",
         "$context.integrationStatus",
-        "$context.path",
         "$context.protocol",
         "$context.requestId",
         "$context.requestTime",

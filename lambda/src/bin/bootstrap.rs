@@ -55,7 +55,11 @@ async fn run() -> Result<(), Failure> {
     let environment = Environment::read()?;
     let config = environment.config()?;
     let sdk = aws::sdk_config(&environment)?;
-    let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&sdk), &environment.table);
+    let client = match environment.handler {
+        Handler::Web => aws::web_table_client(&sdk),
+        Handler::Worker | Handler::Sweeper => aws_sdk_dynamodb::Client::new(&sdk),
+    };
+    let store = DynamoStore::new(client, &environment.table);
     match environment.handler {
         Handler::Web => web(&environment, config, &sdk, store).await,
         Handler::Worker => {

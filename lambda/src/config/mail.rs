@@ -46,7 +46,7 @@ pub struct MailTemplate {
     pub language: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextTemplate>,
-    /// A whole HTML document.
+    /// A whole HTML document, with `{{unsubscribe}}` somewhere in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
 }

@@ -171,7 +171,7 @@ pub struct Security {
     pub budgets: Budgets,
 }
 
-/// Ceilings against floods. Only accepted sign-ups count; a typo corrected costs nothing.
+/// Ceilings against floods. Only requests that are valid count; a typo corrected costs nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budgets {
@@ -179,7 +179,7 @@ pub struct Budgets {
     pub address_per_hour: u32,
     /// Sign-ups from one client address in an hour that come with a proof of work, as browsers send it.
     pub ip_per_hour: u32,
-    /// The same without one: browsers without script, and programs. Never more than `ip_per_hour`.
+    /// The same without one: browsers without script, and programs.
     pub unproven_per_hour: u32,
     /// Addresses that the service takes in a day, in UTC.
     pub service_per_day: u32,

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 pub use country::{Country, countries, countries_in, country_name};
 pub use pattern::{PatternError, compile_pattern};
 pub use problem::{Expected, FieldError, Problem};
+pub use rules::date;
 pub(crate) use rules::{date_bounds, number_bounds};
 
 use crate::address::Address;

@@ -116,7 +116,7 @@ fn check_date(field: &Field, text: &str) -> Result<(), Problem> {
 }
 
 /// `YYYY-MM-DD` of a day that exists, and nothing else that ISO 8601 would allow.
-fn date(text: &str) -> Option<Date> {
+pub fn date(text: &str) -> Option<Date> {
     let shape = text.len() == 10
         && text
             .bytes()

@@ -148,6 +148,31 @@ fn a_text_alone_becomes_a_page_with_links_and_the_way_out() {
 }
 
 #[test]
+fn a_link_in_brackets_is_a_link_too() {
+    let link = "<a href=\"https://join.example.com/confirm?t=TOKEN\" ";
+    for (body, before, after) in [
+        ("Go to <{{link}}>.", "Go to &#60;<a", "</a>&#62;."),
+        ("Confirm ({{link}}) now", "Confirm (<a", "</a>) now"),
+        ("[{{link}}]", ">[<a", "</a>]</p>"),
+        ("{{link}}?!", "\"><a", "</a>?!"),
+    ] {
+        let html = worded(Some(("Hi", body)), None).html;
+        assert!(html.contains(link) && html.contains(before) && html.contains(after), "{body}: {html}");
+    }
+}
+
+#[test]
+fn a_welcome_that_nobody_translated_says_its_language() {
+    let in_language = |code| compose(&config(), &Letter { language: Some(code), ..letter(MailKind::Welcome) }, NOW);
+    assert!(in_language("ar").html.contains("<p lang=\"en\" dir=\"ltr\" class=\"text\""), "{}", in_language("ar").html);
+    assert!(!in_language("en").html.contains("<p lang="));
+    let mut config = config();
+    config.form.success = crate::config::Success::default();
+    let arabic = Letter { language: Some("ar"), ..letter(MailKind::Welcome) };
+    assert!(!compose(&config, &arabic, NOW).html.contains("<p lang="), "our own words");
+}
+
+#[test]
 fn html_alone_keeps_our_subject_and_text() {
     let mail = worded(None, Some("<p>{{link}}</p>"));
     assert!(mail.subject.starts_with("Confirm your address") && mail.text.contains("123 456"));

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Content, Facts};
 use crate::config::{MailKind, ServiceConfig};
 use crate::page::Accent;
-use crate::words::{Language, fill};
+use crate::words::{LangOf, Language, fill};
 
 #[derive(Template)]
 #[template(path = "mail.html", whitespace = "minimize")]
@@ -15,7 +15,7 @@ struct Frame<'a> {
     color: String,
     on: String,
     subject: &'a str,
-    paragraphs: &'a [Vec<Piece<'a>>],
+    paragraphs: &'a [Paragraph<'a>],
     /// Label of the button, and its target.
     button: Option<(&'a str, &'a str)>,
     /// What stands before the code, the code, and what stands after it.
@@ -23,6 +23,12 @@ struct Frame<'a> {
     closing: &'a str,
     /// Target of the link at the foot.
     unsubscribe: Option<&'a str>,
+}
+
+/// A paragraph, and its language where that is not the mail's.
+struct Paragraph<'a> {
+    lang: LangOf<'a>,
+    pieces: Vec<Piece<'a>>,
 }
 
 /// A part of a paragraph.
@@ -37,6 +43,7 @@ pub(super) fn content(config: &ServiceConfig, kind: MailKind, facts: &Facts<'_>)
     let words = &facts.language.words.mail;
     let branded = |text: &str| fill(text, &[("brand", &facts.brand)]);
     let works = fill(&words.link_works, &[("time", &facts.expires)]);
+    let success = facts.language.success(config).1;
     let (subject, paragraphs, button, closing) = match kind {
         MailKind::Confirmation => (
             branded(&words.confirm_subject),
@@ -53,7 +60,7 @@ pub(super) fn content(config: &ServiceConfig, kind: MailKind, facts: &Facts<'_>)
         // The operator's words, which the page showed too.
         MailKind::Welcome => (
             branded(&words.welcome_subject),
-            [branded(&words.welcome_intro), facts.language.success(config).1],
+            [branded(&words.welcome_intro), success.text],
             None,
             words.welcome_not_you.clone(),
         ),
@@ -63,7 +70,11 @@ pub(super) fn content(config: &ServiceConfig, kind: MailKind, facts: &Facts<'_>)
     text.extend(button.map(|label| format!("{label}\n{}", facts.link)));
     text.extend(code.map(|code| fill(&words.code, &[("code", code)])));
     text.push(closing.clone());
-    let pieces: Vec<Vec<Piece<'_>>> = paragraphs.iter().map(|text| vec![Piece::Text(text)]).collect();
+    let ours = |text| Paragraph { lang: LangOf::default(), pieces: vec![Piece::Text(text)] };
+    let mut pieces = paragraphs.each_ref().map(|text| ours(text.as_str()));
+    if kind == MailKind::Welcome && !success.translated {
+        pieces[1].lang = LangOf::new(config.default_language(), facts.language);
+    }
     let accent = Accent::new(config.branding.color.as_deref());
     let (before, after) = words.code.split_once("{code}").unwrap_or((&words.code, ""));
     let html = Frame {
@@ -84,8 +95,12 @@ pub(super) fn content(config: &ServiceConfig, kind: MailKind, facts: &Facts<'_>)
 
 /// The HTML part for a text of the operator's: its paragraphs in our frame, its links as links.
 pub(super) fn framed(config: &ServiceConfig, subject: &str, body: &str, foot: bool, facts: &Facts<'_>) -> String {
-    let paragraphs: Vec<Vec<Piece<'_>>> =
-        body.split("\n\n").map(str::trim).filter(|it| !it.is_empty()).map(pieces).collect();
+    let paragraphs: Vec<Paragraph<'_>> = body
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|it| !it.is_empty())
+        .map(|text| Paragraph { lang: LangOf::default(), pieces: pieces(text) })
+        .collect();
     let accent = Accent::new(config.branding.color.as_deref());
     let html = Frame {
         language: facts.language,
@@ -110,11 +125,12 @@ fn pieces(paragraph: &str) -> Vec<Piece<'_>> {
             pieces.push(Piece::Break);
         }
         for word in line.split_inclusive(' ') {
-            // The full stop of a sentence is no part of the link that ends it.
-            let bare = word.trim_end().trim_end_matches(['.', ',', ';', ':', '!', '?', ')']);
-            if bare.starts_with("https://") || bare.starts_with("http://") {
-                pieces.push(Piece::Link(bare));
-                pieces.push(Piece::Text(&word[bare.len()..]));
+            // Neither brackets around a link nor the full stop of a sentence that it ends are a part of it.
+            let inner = word.trim_start_matches(['<', '(', '[']);
+            let link = inner.trim_end().trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '>', ']']);
+            if link.starts_with("https://") || link.starts_with("http://") {
+                let (before, after) = (&word[..word.len() - inner.len()], &inner[link.len()..]);
+                pieces.extend([Piece::Text(before), Piece::Link(link), Piece::Text(after)]);
             } else {
                 pieces.push(Piece::Text(word));
             }
@@ -130,7 +146,7 @@ fn signed(mut paragraphs: Vec<String>, facts: &Facts<'_>) -> String {
     paragraphs.join("\n\n") + "\n"
 }
 
-/// How never to be mailed again.
+/// How to get no more mail.
 pub(super) fn way_out(facts: &Facts<'_>) -> Option<String> {
     facts.unsubscribe.as_ref().map(|link| format!("{}\n{link}", facts.language.words.mail.unsubscribe))
 }

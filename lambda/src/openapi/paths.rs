@@ -26,7 +26,7 @@ pub(super) fn paths() -> Value {
                 request counts once, however often it is sent.",
             "parameters": [{ "$ref": "#/components/parameters/IdempotencyKey" }],
             "requestBody": body("SignUp"),
-            "responses": answers("202", "The sign-up is accepted", "SignUpAccepted", &[&ALWAYS[..], &WITH_BODY, &[409]]),
+            "responses": answers("202", "The sign-up is accepted", "SignUpAccepted", &[&ALWAYS[..], &WITH_BODY]),
         }},
         "/api/v1/confirmations": { "post": {
             "operationId": "confirm",
@@ -123,7 +123,8 @@ fn status(values: &[&str]) -> Value {
 
 fn confirmation() -> Value {
     let token = json!({ "type": "string", "minLength": 1, "description": "What follows `t=` in the mail's link." });
-    let code = json!({ "type": "string", "pattern": "^[0-9]{6}$", "description": "The six digits in the mail." });
+    let code =
+        json!({ "type": "string", "pattern": "^[0-9]{3} ?[0-9]{3}$", "description": "The six digits in the mail." });
     let by_token = object(json!({ "token": token }), &["token"]);
     let by_code = object(json!({ "email": address_schema(), "code": code }), &["email", "code"]);
     json!({ "anyOf": [by_token, by_code] })

@@ -25,20 +25,19 @@ const fn shared(status: u16, name: &'static str, description: &'static str, head
     Shared { status, name, description, header }
 }
 
-pub(super) const SHARED: [Shared; 11] = [
+pub(super) const SHARED: [Shared; 10] = [
     shared(400, "BadRequest", "The body is no JSON object, or a header is malformed", None),
     shared(404, "NotFound", "There is no such token or code", None),
     shared(405, "MethodNotAllowed", "The path takes another method", ALLOW),
-    shared(
-        409,
-        "Conflict",
-        "The same `Idempotency-Key` was used for another request, or the first is still under way",
-        None,
-    ),
     shared(410, "Gone", "The token or code has expired", None),
     shared(413, "PayloadTooLarge", "The body is larger than 256 KB", None),
     shared(415, "UnsupportedMediaType", "The body is not sent as `application/json`", None),
-    shared(422, "Invalid", "Some fields are not valid; `errors` names each", None),
+    shared(
+        422,
+        "Invalid",
+        "Some fields are not valid, and `errors` names each; or the `Idempotency-Key` was used for another request",
+        None,
+    ),
     shared(429, "TooManyRequests", "A budget is used up", RETRY_AFTER),
     shared(500, "InternalServerError", "The service failed", None),
     shared(503, "Busy", "The service is busy for a moment", RETRY_AFTER),

@@ -51,20 +51,21 @@ pub fn replace(site: &Site<'_>, token: &str) -> String {
     let words = &site.words().confirm;
     render(&Page {
         site,
-        menu: site.menu("confirm", &[("t", token)]),
+        menu: site.menu("confirm", &[("t", token), ("update", "1")]),
         sign: Sign::Mail,
         page: &words.replace_title,
         title: &words.replace_title,
         message: &words.replace_message,
         action: "confirm",
-        script: true,
+        // Nobody's earlier answers shall go because a page was opened.
+        script: false,
         token,
         button: &words.replace_button,
         aside: &words.replace_aside,
     })
 }
 
-/// Never be mailed again?
+/// Stop all mail?
 pub fn unsubscribe(site: &Site<'_>, token: &str) -> String {
     let words = &site.words().unsubscribe;
     render(&Page {

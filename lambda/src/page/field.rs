@@ -1,32 +1,35 @@
 //! One declared field as the template shows it: its control, its limits for the browser, what was typed.
 
+use super::site::Site;
 use crate::config::{Bound, Choice, Field, FieldType, Form};
 use crate::form::{CONSENT, FieldError, countries_in};
-use crate::words::Language;
+use crate::words::{FieldWords, LangOf, Language, english};
 
 /// Choices up to this many are all in view; more are in a list that opens.
 const RADIOS: usize = 6;
 
 /// A field and its state.
 #[derive(Clone, Debug)]
-pub(super) struct FieldView {
+pub(super) struct FieldView<'a> {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) label: String,
+    pub(super) label_lang: LangOf<'a>,
     pub(super) help: Option<String>,
+    pub(super) help_lang: LangOf<'a>,
     pub(super) error: Option<String>,
     pub(super) required: bool,
     /// Ids of the texts that explain the field, for `aria-describedby`.
     pub(super) described_by: String,
     pub(super) autocomplete: Option<String>,
-    pub(super) control: Control,
+    pub(super) control: Control<'a>,
 }
 
 /// Attributes of a control that limit what can be typed.
 type Limits = Vec<(&'static str, String)>;
 
 #[derive(Clone, Debug)]
-pub(super) enum Control {
+pub(super) enum Control<'a> {
     /// `ltr` for what is written from left to right in every script: addresses and numbers of telephones.
     Input {
         kind: &'static str,
@@ -38,9 +41,9 @@ pub(super) enum Control {
         value: String,
         limits: Limits,
     },
-    Select(Vec<OptionView>),
-    Radios(Vec<OptionView>),
-    Boxes(Vec<OptionView>),
+    Select(Vec<OptionView<'a>>),
+    Radios(Vec<OptionView<'a>>),
+    Boxes(Vec<OptionView<'a>>),
     Box {
         chosen: bool,
         link: Option<String>,
@@ -48,14 +51,15 @@ pub(super) enum Control {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct OptionView {
+pub(super) struct OptionView<'a> {
     pub(super) id: String,
     pub(super) value: String,
     pub(super) label: String,
+    pub(super) lang: LangOf<'a>,
     pub(super) chosen: bool,
 }
 
-impl FieldView {
+impl FieldView<'_> {
     /// The id that a link to the field leads to: of a group, its first option.
     pub(super) fn target(&self) -> String {
         match &self.control {
@@ -67,26 +71,30 @@ impl FieldView {
     }
 }
 
-/// Every field of the form in its order, and the consent box last. The form is one in `language` already.
-pub(super) fn views(
+/// Every field of the form in its order, and the consent box last. The form is in the page's language already, as
+/// far as that has texts for it.
+pub(super) fn views<'a>(
     form: &Form,
-    language: &Language,
+    site: &Site<'a>,
     typed: &[(String, String)],
     errors: &[FieldError],
-) -> Vec<FieldView> {
+) -> Vec<FieldView<'a>> {
     let error = |name: &str| errors.iter().find(|error| error.field == name).map(|error| error.message.clone());
     let values = |name: &str| -> Vec<&str> {
         typed.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     };
-    let mut views: Vec<FieldView> =
-        form.fields.iter().map(|field| view(field, language, &values(&field.name), error(&field.name))).collect();
+    let mut views: Vec<FieldView<'a>> =
+        form.fields.iter().map(|field| view(field, site, &values(&field.name), error(&field.name))).collect();
     if let Some(consent) = &form.consent {
         let control = Control::Box { chosen: !values(CONSENT).is_empty(), link: consent.link.clone() };
+        let translated = site.language.form.consent.as_ref().is_some_and(|words| words.text.is_some());
         views.push(finish(FieldView {
             id: id(CONSENT),
             name: CONSENT.into(),
             label: consent.text.clone(),
+            label_lang: site.own(translated),
             help: None,
+            help_lang: LangOf::default(),
             error: error(CONSENT),
             required: true,
             described_by: String::new(),
@@ -101,21 +109,24 @@ fn id(name: &str) -> String {
     format!("field-{name}")
 }
 
-fn view(field: &Field, language: &Language, typed: &[&str], error: Option<String>) -> FieldView {
+fn view<'a>(field: &Field, site: &Site<'a>, typed: &[&str], error: Option<String>) -> FieldView<'a> {
+    let words = site.language.form.fields.get(&field.name);
     finish(FieldView {
         id: id(&field.name),
         name: field.name.clone(),
         label: field.label(),
+        label_lang: site.own(words.is_some_and(|words| words.label.is_some())),
         help: field.help.clone(),
+        help_lang: site.own(words.is_some_and(|words| words.help.is_some())),
         error,
         required: field.is_required(),
         described_by: String::new(),
         autocomplete: autocomplete(field),
-        control: control(field, language, typed),
+        control: control(field, site, words, typed),
     })
 }
 
-fn finish(mut view: FieldView) -> FieldView {
+fn finish(mut view: FieldView<'_>) -> FieldView<'_> {
     let help = view.help.is_some().then(|| format!("{}-help", view.id));
     let error = view.error.is_some().then(|| format!("{}-error", view.id));
     view.described_by = help.into_iter().chain(error).collect::<Vec<_>>().join(" ");
@@ -140,7 +151,7 @@ fn autocomplete(field: &Field) -> Option<String> {
     Some(token.to_owned())
 }
 
-fn control(field: &Field, language: &Language, typed: &[&str]) -> Control {
+fn control<'a>(field: &Field, site: &Site<'a>, words: Option<&FieldWords>, typed: &[&str]) -> Control<'a> {
     let value = typed.first().copied().unwrap_or_default().to_owned();
     let kind = match field.kind {
         FieldType::Text => "text",
@@ -151,32 +162,34 @@ fn control(field: &Field, language: &Language, typed: &[&str]) -> Control {
         FieldType::Url => "url",
         FieldType::Textarea => return Control::Textarea { value, limits: limits(field) },
         FieldType::Choice if field.options.len() <= RADIOS => {
-            let mut options = options(field, typed);
+            let mut options = options(field, site, words, typed);
             // A radio button cannot be let go of: without this option there were no way back from a choice.
             if !field.is_required() {
                 options.push(OptionView {
                     id: format!("{}-none", id(&field.name)),
                     value: String::new(),
-                    label: language.words.form.no_answer.clone(),
+                    label: site.words().form.no_answer.clone(),
+                    lang: LangOf::default(),
                     chosen: typed.contains(&""),
                 });
             }
             return Control::Radios(options);
         }
-        FieldType::Choice => return Control::Select(options(field, typed)),
-        FieldType::MultiChoice => return Control::Boxes(options(field, typed)),
-        FieldType::Country => return Control::Select(country_options(language, typed)),
+        FieldType::Choice => return Control::Select(options(field, site, words, typed)),
+        FieldType::MultiChoice => return Control::Boxes(options(field, site, words, typed)),
+        FieldType::Country => return Control::Select(country_options(site.language, typed)),
         FieldType::Checkbox => return Control::Box { chosen: !value.is_empty(), link: None },
     };
     let ltr = matches!(field.kind, FieldType::Email | FieldType::Phone | FieldType::Url);
     Control::Input { kind, ltr, value, limits: limits(field) }
 }
 
-fn options(field: &Field, typed: &[&str]) -> Vec<OptionView> {
+fn options<'a>(field: &Field, site: &Site<'a>, words: Option<&FieldWords>, typed: &[&str]) -> Vec<OptionView<'a>> {
     let option = |(at, choice): (usize, &Choice)| OptionView {
         id: format!("{}-{at}", id(&field.name)),
         value: choice.value.clone(),
         label: label(choice),
+        lang: site.own(words.is_some_and(|words| words.options.contains_key(&choice.value))),
         chosen: typed.contains(&choice.value.as_str()),
     };
     field.options.iter().enumerate().map(option).collect()
@@ -194,13 +207,19 @@ fn label(choice: &Choice) -> String {
     }
 }
 
-fn country_options(language: &Language, typed: &[&str]) -> Vec<OptionView> {
+fn country_options(language: &Language, typed: &[&str]) -> Vec<OptionView<'static>> {
+    let speaks_english = language.code.split('-').next() == Some("en");
+    let lang = |code: &str| match speaks_english || language.countries.contains_key(code) {
+        true => LangOf::default(),
+        false => LangOf::new(english(), language),
+    };
     countries_in(&language.countries)
         .iter()
         .map(|country| OptionView {
             id: String::new(),
             value: country.code.into(),
             label: country.name.clone(),
+            lang: lang(country.code),
             chosen: typed.contains(&country.code),
         })
         .collect()

@@ -5,7 +5,7 @@ use askama::Template;
 use super::render;
 use super::site::{LanguageLink, Site};
 use crate::config::ServiceConfig;
-use crate::words::fill;
+use crate::words::{LangOf, fill};
 
 /// The picture above a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,30 +32,43 @@ struct Page<'a> {
     menu: Vec<LanguageLink<'a>>,
     sign: Sign,
     title: &'a str,
+    title_lang: LangOf<'a>,
     message: &'a str,
+    message_lang: LangOf<'a>,
     /// Label of the link to the form.
     link: Option<&'a str>,
 }
 
+impl<'a> Page<'a> {
+    /// In the page's language, with the menu of the form.
+    fn new(site: &'a Site<'a>, sign: Sign, title: &'a str, message: &'a str) -> Self {
+        let menu = site.menu(site.form(), &[]);
+        let lang = LangOf::default();
+        Self { site, menu, sign, title, title_lang: lang, message, message_lang: lang, link: None }
+    }
+}
+
 /// A page with a stop sign and the way to the form.
 fn stop(site: &Site<'_>, title: &str, message: &str, link: &str) -> String {
-    let menu = site.menu(site.form(), &[]);
-    render(&Page { site, menu, sign: Sign::Stop, title, message, link: Some(link) })
+    render(&Page { link: Some(link), ..Page::new(site, Sign::Stop, title, message) })
 }
 
 /// What follows a confirmation, or a sign-up that needs none, in the operator's words.
 pub fn welcome(site: &Site<'_>, config: &ServiceConfig) -> String {
     let (title, message) = site.language.success(config);
-    let menu = site.menu("welcome", &[]);
-    render(&Page { site, menu, sign: Sign::Done, title: &title, message: &message, link: None })
+    render(&Page {
+        menu: site.menu("welcome", &[]),
+        title_lang: site.own(title.translated),
+        message_lang: site.own(message.translated),
+        ..Page::new(site, Sign::Done, &title.text, &message.text)
+    })
 }
 
-/// What follows the wish never to be mailed again.
+/// What follows the wish for no more mail.
 pub fn unsubscribed(site: &Site<'_>) -> String {
     let words = &site.words().unsubscribe;
     let message = fill(&words.done_message, &[("brand", &site.brand)]);
-    let menu = site.menu(site.form(), &[]);
-    render(&Page { site, menu, sign: Sign::Done, title: &words.done_title, message: &message, link: None })
+    render(&Page::new(site, Sign::Done, &words.done_title, &message))
 }
 
 /// A link that once worked.

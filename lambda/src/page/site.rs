@@ -3,7 +3,7 @@
 use form_urlencoded::Serializer;
 
 use crate::config::{Logo, ServiceConfig};
-use crate::words::{Language, Words};
+use crate::words::{LangOf, Language, Words};
 
 /// Whose page it is, and how it links to the others.
 #[derive(Clone, Debug)]
@@ -68,9 +68,21 @@ impl<'a> Site<'a> {
         &self.language.words
     }
 
+    /// What marks a text of the operator's as one in the language that the form is declared in; nothing where it
+    /// was translated, or where the page speaks that language.
+    pub(super) fn own(&self, translated: bool) -> LangOf<'a> {
+        let declared = self.languages.first().filter(|_| !translated);
+        declared.map_or_else(LangOf::default, |declared| LangOf::new(declared, self.language))
+    }
+
     /// From the page to another of the service, with what every link keeps.
     pub fn link(&self, target: &str) -> String {
-        self.target(target, &[], self.chosen.then_some(self.language))
+        self.link_with(target, &[])
+    }
+
+    /// The same with a query of its own in front.
+    pub fn link_with(&self, target: &str, keep: &[(&str, &str)]) -> String {
+        self.target(target, keep, self.chosen.then_some(self.language))
     }
 
     /// From the page to the form.

@@ -90,6 +90,10 @@ impl Store for MemoryStore {
         Ok(self.held().users.get(&id).cloned())
     }
 
+    async fn note_day(&self, _now: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
         let mut held = self.held();
         if held.users.get(&user.id) == Some(user) {

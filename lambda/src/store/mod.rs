@@ -40,6 +40,10 @@ pub trait Store: Debug + Send + Sync {
     /// The user as just written.
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
+    /// Sees to it that a day is on the list of days, as [`Store::list_users`] needs it: before anybody signs up on
+    /// it. Costs a write once a day in each process.
+    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError>;
+
     /// Keeps a user in the place of the version `over`, or of none. Safe to repeat: a user that is there already,
     /// exactly so, was kept.
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError>;

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Link, Nonce, State, User};
+use super::{Nonce, State, User, UserId};
 
-/// Wrong codes that a link outlives. A million codes and five tries leave a guesser one chance in 200,000.
+/// Wrong codes that a code outlives. A million codes and five tries leave a guesser one chance in 200,000, and
+/// another five only with another mail to the person.
 pub const CODE_TRIES: u8 = 5;
 
 /// What somebody shows to confirm.
@@ -51,12 +52,18 @@ impl User {
         let meant = [(Of::Waiting, self.waiting.as_ref().map(|it| &it.link)), (Of::SignUp, self.link.as_ref())]
             .into_iter()
             .filter_map(|(of, link)| Some((of, link?)))
-            .find(|(_, link)| proof.is_for(link))
+            .find(|(_, link)| match proof {
+                Proof::Link(nonce) => link.nonce == *nonce,
+                // A code that nobody was sent is nobody's.
+                Proof::Code(fits) => link.tries < CODE_TRIES && self.is_in_force(link, now) && fits(link.nonce),
+            })
             .map(|(of, link)| (of, link.expires_at > now));
         match (meant, proof) {
             (Some((_, false)), _) => (None, ConfirmOutcome::Expired),
             (Some((of, true)), _) => (Some(self.confirmed(of, now)), ConfirmOutcome::Confirmed),
-            (None, Proof::Link(_)) if self.state == State::Confirmed => (None, ConfirmOutcome::AlreadyConfirmed),
+            (None, Proof::Link(nonce)) if self.state == State::Confirmed && self.done.contains(nonce) => {
+                (None, ConfirmOutcome::AlreadyConfirmed)
+            }
             (None, Proof::Link(_)) => (None, ConfirmOutcome::Expired),
             (None, Proof::Code(_)) => {
                 let links = [self.waiting.as_mut().map(|it| &mut it.link), self.link.as_mut()];
@@ -67,35 +74,68 @@ impl User {
     }
 
     fn confirmed(mut self, of: Of, now: Timestamp) -> Self {
-        let waiting = self.waiting.take();
-        let (answers, waiting) = match (of, waiting) {
-            (Of::Waiting, Some(waiting)) => (waiting.answers, None),
-            (_, waiting) => (std::mem::take(&mut self.answers), waiting),
+        let (waiting, later) = (self.waiting.take(), self.later.take());
+        let (answers, by, waiting) = match (of, waiting) {
+            (Of::Waiting, Some(waiting)) => (waiting.answers, Some(waiting.link.nonce), None),
+            (_, waiting) => (std::mem::take(&mut self.answers), None, waiting),
         };
         self.enter(answers, now);
-        // What was corrected after the mail of the first answers still waits for its own.
-        self.waiting = waiting;
+        self.done.extend(by);
+        // What was corrected after that link left still waits for its own.
+        (self.waiting, self.later) = match waiting {
+            None => (later, None),
+            waiting => (waiting, later),
+        };
         self.drop_mail_without_link();
         self.waking()
     }
 
-    /// The user after asking for no more mail. Who never confirmed leaves nothing but the refusal.
-    pub fn unsubscribe(mut self, now: Timestamp) -> Option<Self> {
-        match self.state {
-            State::Unsubscribed | State::Suppressed => return None,
-            State::Confirmed => self.state = State::Unsubscribed,
-            State::Pending => {
-                self.state = State::Suppressed;
-                self.answers = super::Answers::default();
+    /// The user after asking for no more mail, also of whom nothing is kept any more. Who never confirmed leaves
+    /// nothing but the refusal, and so does who refuses once more when others have signed the address up again.
+    pub fn unsubscribe(found: Option<Self>, id: UserId, now: Timestamp) -> Option<Self> {
+        let Some(mut user) = found else { return Some(Self::refused(id, now)) };
+        let mailed = user.waiting.is_some() || user.mail.as_ref().is_some_and(super::Mail::is_open);
+        user.state = match user.state {
+            State::Suppressed => return None,
+            State::Unsubscribed if !mailed => return None,
+            State::Confirmed => State::Unsubscribed,
+            State::Pending | State::Unsubscribed => {
+                user.answers = super::Answers::default();
+                State::Suppressed
             }
-        }
-        self.ended_at = Some(now);
-        self.link = None;
-        self.keep_until = None;
-        self.waiting = None;
+        };
+        user.ended_at = Some(now);
+        user.link = None;
+        user.keep_until = None;
+        (user.waiting, user.later) = (None, None);
         // One that is being sent right now is past recall.
-        self.mail = self.mail.filter(|mail| !mail.is_open());
-        Some(self.waking())
+        user.mail = user.mail.filter(|mail| !mail.is_open());
+        Some(user.waking())
+    }
+
+    /// A refusal of an address of which nothing else is known.
+    fn refused(id: UserId, now: Timestamp) -> Self {
+        Self {
+            id,
+            version: u64::try_from(now.as_microsecond()).unwrap_or(0),
+            state: State::Suppressed,
+            answers: super::Answers::default(),
+            created_at: now,
+            confirmed_at: None,
+            ended_at: Some(now),
+            link: None,
+            keep_until: None,
+            waiting: None,
+            later: None,
+            done: Vec::new(),
+            mail: None,
+            mailed_at: None,
+            mailings: 0,
+            spent: super::Spent::default(),
+            counted: None,
+            wakes: false,
+        }
+        .waking()
     }
 
     /// Forgets a mail that has nothing to carry any more.
@@ -103,15 +143,6 @@ impl User {
         let needs_link = self.mail.as_ref().is_some_and(|mail| mail.is_open() && mail.needs_link());
         if needs_link && self.newest_link().is_none() {
             self.mail = None;
-        }
-    }
-}
-
-impl Proof<'_> {
-    fn is_for(&self, link: &Link) -> bool {
-        match self {
-            Self::Link(nonce) => link.nonce == *nonce,
-            Self::Code(fits) => link.tries < CODE_TRIES && fits(link.nonce),
         }
     }
 }

@@ -19,8 +19,8 @@ pub use crate::config::MailKind;
 pub use confirm::{CODE_TRIES, ConfirmOutcome, Proof};
 pub use id::{MailId, Nonce, UserId};
 pub use outbox::{Attempt, End, LEASE, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
-pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules};
-pub(crate) use receive::{hour, until_next_hour};
+pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules, SECOND_PAUSE};
+pub(crate) use receive::{hour, until_next_day, until_next_hour};
 
 use crate::census::Tally;
 use crate::clock::{millis, optional_millis};
@@ -179,12 +179,23 @@ pub struct User {
     pub keep_until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// Still later answers, which take the place of those that wait when the mail with their link leaves: a link
+    /// that somebody may have goes on working until a newer one is on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<Waiting>,
+    /// The submissions whose links have nothing to do any more: the one that confirmed last, and those that were
+    /// out before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<Nonce>,
     /// The mail to be sent, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<Mail>,
     /// When SES was last asked to mail this person.
     #[serde(default, with = "optional_millis", skip_serializing_if = "Option::is_none")]
     pub mailed_at: Option<Timestamp>,
+    /// Mails in a row, none of them a day after the one before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mailings: u8,
     pub spent: Spent,
     /// What the counters include of this user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,8 +209,8 @@ impl User {
     /// When the worker has to look at this user again, if ever: for a mail, or for answers to forget.
     pub fn due_at(&self) -> Option<Timestamp> {
         // Answers are not forgotten while a mail for them is open.
-        let forgets = || self.waiting.as_ref().map(|waiting| waiting.keep_until);
-        self.mail.as_ref().and_then(Mail::sweep_at).or_else(forgets)
+        let waiting = [&self.waiting, &self.later].into_iter().flatten().map(|waiting| waiting.keep_until).min();
+        self.mail.as_ref().and_then(Mail::sweep_at).or(waiting)
     }
 
     /// Whether it counts as gone although it is still there: a table deletes some days late.
@@ -216,6 +227,13 @@ impl User {
         })
     }
 
+    /// The user counted as it is, and left to the sweeper if there is a mail to be sent.
+    pub fn set_aside(mut self, country_field: Option<&str>) -> Self {
+        self.counted = Some(Tally::of(&self, country_field));
+        self.wakes = false;
+        self.changed()
+    }
+
     /// Closes a change.
     fn changed(mut self) -> Self {
         self.version += 1;
@@ -228,17 +246,32 @@ impl User {
         self.changed()
     }
 
-    /// The newest link that somebody may follow from the next mail: of what waits, or of the sign-up itself.
-    fn newest_link(&mut self) -> Option<&mut Link> {
-        match &mut self.waiting {
-            Some(waiting) => Some(&mut waiting.link),
-            None => self.link.as_mut(),
+    /// How long this address is left alone after a mail, in seconds: longer with each mail in a row.
+    pub(crate) fn pause(&self) -> u32 {
+        match (self.state, self.mailings) {
+            (State::Pending, 0 | 1) => RESEND_PAUSE,
+            (State::Pending, 2) => SECOND_PAUSE,
+            _ => NOTICE_PAUSE,
         }
     }
 
-    fn link_of(&mut self, nonce: Nonce) -> Option<&mut Link> {
+    /// The link that the next mail carries: of the newest answers.
+    fn newest_link(&mut self) -> Option<&mut Link> {
+        let later = self.later.as_mut().map(|later| &mut later.link);
         let waiting = self.waiting.as_mut().map(|waiting| &mut waiting.link);
-        [waiting, self.link.as_mut()].into_iter().flatten().find(|link| link.nonce == nonce)
+        later.or(waiting).or(self.link.as_mut())
+    }
+
+    fn link_of(&mut self, nonce: Nonce) -> Option<&mut Link> {
+        let later = self.later.as_mut().map(|later| &mut later.link);
+        let waiting = self.waiting.as_mut().map(|waiting| &mut waiting.link);
+        [later, waiting, self.link.as_mut()].into_iter().flatten().find(|link| link.nonce == nonce)
+    }
+
+    /// Whether somebody may follow a link: it works still, and was mailed or is being mailed.
+    fn is_in_force(&self, link: &Link, now: Timestamp) -> bool {
+        let being_mailed = self.mail.as_ref().and_then(Mail::carries);
+        (link.out || being_mailed == Some(link.nonce)) && link.expires_at > now
     }
 }
 

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{MailId, NOTICE_PAUSE, Nonce, RESEND_PAUSE, State, User};
+use super::{CODE_TRIES, MailId, NOTICE_PAUSE, Nonce, State, User};
 use crate::census::Tally;
 use crate::clock::{after, before, millis};
 use crate::config::MailKind;
@@ -151,6 +151,8 @@ pub struct Attempt {
     pub deadline: Timestamp,
     /// What its link says, of all but a welcome.
     pub link: Option<(Nonce, Timestamp)>,
+    /// Whether the six digits still work.
+    pub code: bool,
     pub lease: Lease,
 }
 
@@ -174,8 +176,9 @@ impl User {
         };
         // Not while a mail for it is open: that has to be given up first, so that somebody is told.
         let open = self.mail.as_ref().is_some_and(Mail::is_open);
-        if !open && self.waiting.as_ref().is_some_and(|waiting| waiting.keep_until <= now) {
-            self.waiting = None;
+        if !open {
+            self.waiting = self.waiting.filter(|waiting| waiting.keep_until > now);
+            self.later = self.later.filter(|later| later.keep_until > now);
         }
         self.counted = Some(Tally::of(&self, country_field));
         self.wakes = false;
@@ -188,11 +191,13 @@ impl User {
             return Lent::Nothing;
         }
         self.release();
+        // From now on the newest answers are those that wait.
+        self.waiting = self.later.take().or(self.waiting.take());
         let confirmed_once = self.state != State::Pending;
-        let newest = self.newest_link().map(|link| (link.nonce, link.expires_at));
+        let newest = self.newest_link().map(|link| (link.nonce, link.expires_at, link.tries < CODE_TRIES));
         let Some(mail) = &mut self.mail else { return Lent::Nothing };
         let link = newest.filter(|_| mail.needs_link());
-        let deadline = deadline(mail, link.map(|(_, expires_at)| expires_at));
+        let deadline = deadline(mail, link.map(|(_, expires_at, _)| expires_at));
         if link.is_some() && deadline <= now {
             let reason = "its link would have stopped working before it was read";
             mail.end = Some(End::Dead(reason.into()));
@@ -201,21 +206,31 @@ impl User {
         if link.is_some() {
             mail.kind = if confirmed_once { MailKind::Update } else { MailKind::Confirmation };
         }
-        let lease = Lease { until: after(now, LEASE), by, carries: link.map(|(nonce, _)| nonce) };
+        let lease = Lease { until: after(now, LEASE), by, carries: link.map(|(nonce, ..)| nonce) };
         mail.attempts += 1;
         mail.lease = Some(lease.clone());
+        if mail.attempts == 1 {
+            let in_a_row = self.mailed_at.is_some_and(|at| after(at, NOTICE_PAUSE) > now);
+            self.mailings = if in_a_row { self.mailings.saturating_add(1) } else { 1 };
+        }
         self.mailed_at = Some(now);
-        let answers = self.waiting.as_ref().map_or(&self.answers, |waiting| &waiting.answers);
+        let answers = match &self.waiting {
+            // Whoever confirmed is asked where they confirmed, however the address is spelt this time.
+            Some(waiting) if !confirmed_once => &waiting.answers,
+            _ => &self.answers,
+        };
+        let language = self.waiting.as_ref().map_or(&self.answers, |waiting| &waiting.answers).language.clone();
         Lent::Mail(Attempt {
             id: mail.id,
             kind: mail.kind,
             to: answers.email.clone(),
-            language: answers.language.clone(),
+            language,
             base_url: mail.base_url.clone(),
             attempts: mail.attempts,
             unanswered: mail.unanswered,
             deadline,
-            link,
+            link: link.map(|(nonce, expires_at, _)| (nonce, expires_at)),
+            code: link.is_some_and(|(.., works)| works),
             lease,
         })
     }
@@ -239,6 +254,7 @@ impl User {
             }
             MailEnd::Later(due_at) => {
                 mail.due_at = *due_at;
+                self.postpone(lease.carries, *due_at, now);
                 false
             }
             MailEnd::Unanswered(due_at) => {
@@ -258,17 +274,30 @@ impl User {
         Some(self.changed())
     }
 
+    /// A link that nobody has does not grow old while its mail cannot leave.
+    fn postpone(&mut self, carried: Option<Nonce>, until: Timestamp, now: Timestamp) {
+        let wait = u32::try_from(until.as_second() - now.as_second()).unwrap_or(0);
+        let link = carried.and_then(|nonce| self.link_of(nonce)).filter(|link| !link.out);
+        let Some(expires_at) = link.map(|link| {
+            link.expires_at = after(link.expires_at, wait);
+            link.expires_at
+        }) else {
+            return;
+        };
+        for waiting in [&mut self.waiting, &mut self.later].into_iter().flatten() {
+            waiting.keep_until = waiting.keep_until.max(waiting.link.expires_at);
+        }
+        self.keep_until = self.keep_until.map(|until| until.max(expires_at));
+    }
+
     /// Opens a mail for a link that came while another was being sent.
     fn follow_up(&mut self, carried: Option<Nonce>, next: MailId, now: Timestamp) {
         self.drop_mail_without_link();
         let Some(mail) = self.mail.as_ref().filter(|mail| !mail.is_open()) else { return };
         let base_url = mail.base_url.clone();
-        let (kind, pause) = match self.state {
-            State::Pending => (MailKind::Confirmation, RESEND_PAUSE),
-            _ => (MailKind::Update, NOTICE_PAUSE),
-        };
+        let kind = if self.state == State::Pending { MailKind::Confirmation } else { MailKind::Update };
         if self.newest_link().is_some_and(|link| !link.out && carried != Some(link.nonce)) {
-            self.open_mail(next, kind, base_url, pause, now);
+            self.open_mail(next, kind, base_url, now);
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::config::{ConfirmationMode, ServiceConfig};
 /// to flood a mailbox, short enough for a mail that really was lost.
 pub const RESEND_PAUSE: u32 = 300;
 
+/// The same after the second mail in a row, in seconds. After the third it is [`NOTICE_PAUSE`].
+pub const SECOND_PAUSE: u32 = 3_600;
+
 /// The same for an address that was confirmed once, in seconds: at most one notice in 24 hours.
 pub const NOTICE_PAUSE: u32 = 86_400;
 
@@ -77,6 +80,11 @@ pub(crate) fn until_next_hour(now: Timestamp) -> u32 {
     u32::try_from(3_600 - now.as_second().rem_euclid(3_600)).unwrap_or(3_600)
 }
 
+/// Seconds until the day in UTC ends, at least one.
+pub(crate) fn until_next_day(now: Timestamp) -> u32 {
+    u32::try_from(86_400 - now.as_second().rem_euclid(86_400)).unwrap_or(86_400)
+}
+
 /// The hour of the budgets, counted from 1970.
 pub(crate) fn hour(now: Timestamp) -> i64 {
     now.as_second().div_euclid(3_600)
@@ -120,8 +128,11 @@ impl User {
             link: (!confirmed).then(|| Link::new(request.draws.nonce, now, rules)),
             keep_until: (!confirmed).then(|| after(now, rules.retention)),
             waiting: None,
+            later: None,
+            done: Vec::new(),
             mail: Some(Mail::new(request.draws.mail, kind, request.base_url, now)),
             mailed_at: None,
+            mailings: 0,
             spent: Spent::default(),
             counted: forgotten.and_then(|user| user.counted),
             wakes: false,
@@ -142,7 +153,7 @@ impl User {
             State::Confirmed if self.answers == request.answers => {}
             State::Confirmed | State::Unsubscribed => {
                 self.wait(request.answers, request.draws.nonce, rules, now);
-                self.open_mail(request.draws.mail, MailKind::Update, request.base_url, NOTICE_PAUSE, now);
+                self.open_mail(request.draws.mail, MailKind::Update, request.base_url, now);
             }
         }
         let due = self.mail.as_ref().is_some_and(|mail| mail.is_open() && mail.due_at <= now);
@@ -151,54 +162,65 @@ impl User {
 
     fn receive_while_pending(&mut self, request: Request, rules: &Rules, now: Timestamp) {
         self.keep_until = Some(after(now, rules.retention));
-        let being_mailed = self.mail.as_ref().and_then(Mail::carries);
-        let in_force = |link: &Link| (link.out || being_mailed == Some(link.nonce)) && link.expires_at > now;
         let again = self.answers == request.answers;
+        let in_force = self.link.as_ref().is_some_and(|link| self.is_in_force(link, now));
+        let corrected = self.waiting.as_ref().is_some_and(|waiting| self.is_in_force(&waiting.link, now));
         match &mut self.link {
-            Some(link) if again && link.expires_at > now => {
+            Some(link) if again && !corrected && link.expires_at > now => {
                 link.expires_at = after(now, rules.expires);
-                // What was sent a moment ago need not be sent again; what was corrected and corrected back is void.
-                self.waiting = None;
-                let sent = self.mail.as_ref().is_some_and(Mail::was_sent);
-                if sent && link.out && self.mailed_at.is_some_and(|at| after(at, RESEND_PAUSE) > now) {
+                let sent = link.out && self.mail.as_ref().is_some_and(Mail::was_sent);
+                // What was corrected and corrected back is void, as long as nobody has its link.
+                (self.waiting, self.later) = (None, None);
+                // What was sent a moment ago need not be sent again.
+                if sent && self.mailed_at.is_some_and(|at| after(at, self.pause()) > now) {
                     return;
                 }
             }
-            Some(link) if in_force(link) => self.wait(request.answers, request.draws.nonce, rules, now),
+            Some(_) if in_force || corrected => self.wait(request.answers, request.draws.nonce, rules, now),
             link => {
                 // Nobody holds the link, so nobody can miss what it was for.
                 *link = Some(Link::new(request.draws.nonce, now, rules));
                 self.answers = request.answers;
-                self.waiting = None;
+                (self.waiting, self.later) = (None, None);
             }
         }
-        self.open_mail(request.draws.mail, MailKind::Confirmation, request.base_url, RESEND_PAUSE, now);
+        self.open_mail(request.draws.mail, MailKind::Confirmation, request.base_url, now);
     }
 
-    /// Lets answers wait for their confirmation, in the place of earlier ones that still do.
+    /// Lets answers wait for their confirmation, behind earlier ones whose link somebody may have.
     fn wait(&mut self, answers: Answers, nonce: Nonce, rules: &Rules, now: Timestamp) {
         let keep_until = after(now, rules.retention);
-        match &mut self.waiting {
+        let in_force = self.waiting.as_ref().is_some_and(|waiting| self.is_in_force(&waiting.link, now));
+        if !in_force {
+            self.waiting = self.later.take().or(self.waiting.take());
+        }
+        let same = self.waiting.as_ref().is_some_and(|waiting| waiting.answers == answers);
+        if same && in_force {
+            // What was corrected and corrected back is void.
+            self.later = None;
+        }
+        let slot = if in_force && !same { &mut self.later } else { &mut self.waiting };
+        match slot {
             Some(waiting) if waiting.answers == answers && waiting.link.expires_at > now => {
                 waiting.link.expires_at = after(now, rules.expires);
                 waiting.keep_until = keep_until;
             }
-            waiting => *waiting = Some(Waiting { answers, link: Link::new(nonce, now, rules), keep_until }),
+            slot => *slot = Some(Waiting { answers, link: Link::new(nonce, now, rules), keep_until }),
         }
     }
 
     /// Sees to it that a mail goes out, not before the pause since the last one is over. One that is on its way
     /// already carries whatever is newest when it leaves.
-    pub(super) fn open_mail(&mut self, id: MailId, kind: MailKind, base_url: String, pause: u32, now: Timestamp) {
+    pub(super) fn open_mail(&mut self, id: MailId, kind: MailKind, base_url: String, now: Timestamp) {
         let open = self.mail.as_ref().filter(|mail| mail.is_open()).map(|mail| mail.due_at);
-        let due_at = open.unwrap_or_else(|| self.mailed_at.map_or(now, |at| after(at, pause))).max(now);
+        let due_at = open.unwrap_or_else(|| self.mailed_at.map_or(now, |at| after(at, self.pause()))).max(now);
         // A link that waits for its mail does not grow old meanwhile.
         let wait = u32::try_from(due_at.as_second() - now.as_second()).unwrap_or(0);
         if let Some(link) = self.newest_link().filter(|link| !link.out) {
             link.expires_at = after(link.expires_at, wait);
         }
         let lives = self.newest_link().map(|link| link.expires_at);
-        if let Some(waiting) = &mut self.waiting {
+        for waiting in [&mut self.waiting, &mut self.later].into_iter().flatten() {
             waiting.keep_until = waiting.keep_until.max(waiting.link.expires_at);
         }
         // Nobody is forgotten while a link still works.
@@ -214,25 +236,24 @@ impl User {
         self.state = State::Confirmed;
         self.confirmed_at = Some(now);
         self.ended_at = None;
-        self.link = None;
+        let waiting = [self.waiting.take(), self.later.take()].into_iter().flatten().map(|waiting| waiting.link);
+        self.done = self.link.take().into_iter().chain(waiting).map(|link| link.nonce).collect();
         self.keep_until = None;
-        self.waiting = None;
     }
 
     /// Sends the newest link once more, on the person's own request. `false` when there is none, or when the
     /// last mail is too recent.
     pub fn resend(mut self, id: MailId, now: Timestamp) -> (Self, bool) {
-        let (kind, pause) = match self.state {
-            State::Pending => (MailKind::Confirmation, RESEND_PAUSE),
-            State::Confirmed | State::Unsubscribed => (MailKind::Update, NOTICE_PAUSE),
+        let kind = match self.state {
+            State::Pending => MailKind::Confirmation,
+            State::Confirmed | State::Unsubscribed => MailKind::Update,
             State::Suppressed => return (self.changed(), false),
         };
-        let rested = self.mailed_at.is_none_or(|at| after(at, pause) <= now);
+        let rested = self.mailed_at.is_none_or(|at| after(at, self.pause()) <= now);
         let alive = self.newest_link().is_some_and(|link| link.expires_at > now);
-        let base_url = self.mail.as_ref().map(|mail| mail.base_url.clone());
-        let idle = self.mail.as_ref().is_some_and(|mail| !mail.is_open());
-        let (true, true, Some(base_url)) = (rested && idle, alive, base_url) else { return (self.changed(), false) };
-        self.open_mail(id, kind, base_url, pause, now);
+        let last = self.mail.as_ref().filter(|mail| !mail.is_open()).map(|mail| mail.base_url.clone());
+        let (true, true, Some(base_url)) = (rested, alive, last) else { return (self.changed(), false) };
+        self.open_mail(id, kind, base_url, now);
         (self.waking(), true)
     }
 }

@@ -98,7 +98,53 @@ fn answers_that_were_mailed_stay_until_the_next_ones_are_confirmed() {
     assert_eq!(both.answers, answers(37));
     let second = confirm(user, 37, at(400)).0.expect("a change");
     assert_eq!((&second.answers, &second.waiting), (&answers(37), &None));
-    assert_eq!(confirm(second, 36, at(500)), (None, ConfirmOutcome::AlreadyConfirmed));
+    for nonce in [36, 37] {
+        assert_eq!(confirm(second.clone(), nonce, at(500)), (None, ConfirmOutcome::AlreadyConfirmed));
+    }
+}
+
+#[test]
+fn a_link_works_until_a_newer_one_has_left() {
+    let user = receive(Some(confirmed(36)), 37, at(2 * NOTICE_PAUSE));
+    let (user, _) = mailed(user, at(2 * NOTICE_PAUSE + 1));
+    // A typing mistake is corrected a minute later, and corrected once more.
+    let user = receive(Some(receive(Some(user), 38, at(2 * NOTICE_PAUSE + 60))), 39, at(2 * NOTICE_PAUSE + 90));
+    let first = confirm(user.clone(), 37, at(2 * NOTICE_PAUSE + 120)).0.expect("a change");
+    assert_eq!((&first.answers, first.waiting.as_ref().map(|it| &it.answers)), (&answers(37), Some(&answers(39))));
+    // The newest answers are mailed when they may be, and then the older link is void.
+    let (user, attempt) = mailed(user, at(3 * NOTICE_PAUSE + 1));
+    assert_eq!(attempt.link.map(|(nonce, _)| nonce), Some(Nonce([39; 16])));
+    assert_eq!(confirm(user.clone(), 37, at(3 * NOTICE_PAUSE + 2)), (None, ConfirmOutcome::Expired));
+    assert_eq!(confirm(user, 39, at(3 * NOTICE_PAUSE + 2)).0.expect("a change").answers, answers(39));
+}
+
+#[test]
+fn a_mailbox_is_not_flooded_however_often_it_is_asked_for() {
+    let (mut user, _) = mailed(receive(None, 36, at(0)), at(1));
+    let mut mails = 1;
+    for minute in 1..24 * 60 {
+        let (after, _) = user.resend(MailId([9; 16]), at(minute * 60));
+        user = after;
+        if is_open(&user) {
+            user = mailed(user, at(minute * 60)).0;
+            mails += 1;
+        }
+    }
+    // After five minutes, after an hour, and then no more that day.
+    assert_eq!(mails, 3);
+}
+
+#[test]
+fn a_link_does_not_grow_old_while_its_mail_cannot_leave() {
+    let mut user = receive(None, 36, at(0));
+    for hour in 0..30 {
+        let taken = user.take(7, None, at(hour * 3_600)).expect("something to do");
+        let lease = taken.attempt.expect("still worth sending").lease;
+        let later = MailEnd::Later(at((hour + 1) * 3_600));
+        user = taken.user.finish(&lease, &later, MailId([9; 16]), at(hour * 3_600)).expect("the lease holds");
+    }
+    let (_, attempt) = mailed(user, at(30 * 3_600));
+    assert_eq!(attempt.link, Some((Nonce([36; 16]), at(30 * 3_600 + 86_400))));
 }
 
 #[test]
@@ -205,35 +251,57 @@ fn a_code_confirms_and_five_wrong_ones_end_it() {
     let right = |nonce: Nonce| nonce == Nonce([36; 16]);
     let outcome = user.clone().confirm(&Proof::Code(&right), at(60)).1;
     assert_eq!(outcome, ConfirmOutcome::Confirmed);
+    assert_eq!(
+        receive(None, 36, at(0)).confirm(&Proof::Code(&right), at(60)).1,
+        ConfirmOutcome::Unknown,
+        "nobody has it"
+    );
     for _ in 0..CODE_TRIES {
         let (after, outcome) = user.confirm(&Proof::Code(&|_| false), at(60));
         assert_eq!(outcome, ConfirmOutcome::Unknown);
         user = after.expect("a try is counted");
     }
     assert_eq!(user.clone().confirm(&Proof::Code(&right), at(60)).1, ConfirmOutcome::Unknown);
+    // A code that is dead is not mailed again.
+    let again = user.clone().resend(MailId([9; 16]), at(1 + RESEND_PAUSE)).0;
+    assert!(!mailed(again, at(2 + RESEND_PAUSE)).1.code);
     assert_eq!(confirm(user, 36, at(60)).1, ConfirmOutcome::Confirmed, "the link still works");
+}
+
+fn unsubscribe(user: User, now: Timestamp) -> Option<User> {
+    let id = user.id;
+    User::unsubscribe(Some(user), id, now)
 }
 
 #[test]
 fn whoever_unsubscribes_is_left_alone_and_may_come_back() {
-    let user = confirmed(36).unsubscribe(at(100)).expect("a change");
+    let user = unsubscribe(confirmed(36), at(100)).expect("a change");
     assert_eq!((user.state, user.ended_at, &user.answers), (State::Unsubscribed, Some(at(100)), &answers(36)));
-    assert_eq!(user.clone().unsubscribe(at(101)), None);
+    assert_eq!(unsubscribe(user.clone(), at(101)), None);
     assert_eq!(confirm(user.clone(), 36, at(102)).1, ConfirmOutcome::Expired, "the old link does not bring them back");
-    let user = receive(Some(user), 36, at(200_000));
-    let (user, _) = mailed(user, at(200_001));
-    let user = confirm(user, 36, at(200_002)).0.expect("a change");
-    assert_eq!((user.state, user.ended_at), (State::Confirmed, None));
+    let asked = receive(Some(user), 36, at(200_000));
+    let (user, _) = mailed(asked.clone(), at(200_001));
+    let back = confirm(user.clone(), 36, at(200_002)).0.expect("a change");
+    assert_eq!((back.state, back.ended_at), (State::Confirmed, None));
+    // Whoever refuses what others ask for is not asked again.
+    for user in [asked, user] {
+        let user = unsubscribe(user, at(200_003)).expect("a change");
+        assert_eq!((user.state, &user.waiting, is_open(&user)), (State::Suppressed, &None, false));
+    }
 }
 
 #[test]
-fn a_refusal_before_any_confirmation_suppresses_the_address_and_leaves_nothing_else() {
-    let user = receive(None, 36, at(0)).unsubscribe(at(1)).expect("a change");
+fn a_refusal_suppresses_the_address_and_leaves_nothing_else() {
+    let user = unsubscribe(receive(None, 36, at(0)), at(1)).expect("a change");
     assert_eq!((user.state, &user.answers, user.keep_until), (State::Suppressed, &Answers::default(), None));
     assert!(!is_open(&user));
     let user = receive(Some(user), 37, at(100_000));
     assert_eq!((user.state, &user.answers, is_open(&user)), (State::Suppressed, &Answers::default(), false));
     assert!(!user.resend(MailId([1; 16]), at(200_000)).1);
+    // Also of an address of which nothing is kept any more.
+    let user = User::unsubscribe(None, UserId([1; 16]), at(0)).expect("a refusal");
+    assert_eq!((user.state, user.wakes), (State::Suppressed, true));
+    assert!(!is_open(&receive(Some(user), 37, at(100))));
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::clock::{after, day};
 use crate::form::Submission;
 use crate::store::{Spending, Spent, StoreError};
 use crate::user::{
-    Answers, ConfirmOutcome, Draws, MailId, Nonce, Proof, Receipt, Request, User, UserId, hour, until_next_hour,
+    Answers, ConfirmOutcome, Draws, MailId, Nonce, Proof, Receipt, Request, User, UserId, hour, until_next_day,
+    until_next_hour,
 };
 
 /// How long the day's count is believed, in seconds: by so much can a flood overshoot.
@@ -45,6 +46,10 @@ pub(super) enum Granted<T> {
     TooMany {
         retry_after: u32,
     },
+    /// The service takes no more on this day; come back after so many seconds.
+    Full {
+        retry_after: u32,
+    },
 }
 
 /// How many signed up on a day, when it was last looked at.
@@ -56,14 +61,20 @@ pub(super) struct DayCount {
 }
 
 impl App {
-    pub(super) async fn sign_up(&self, submission: Submission, visitor: Visitor) -> Result<Granted<()>, StoreError> {
+    pub(super) async fn sign_up(
+        &self,
+        submission: Submission,
+        visitor: Visitor,
+    ) -> Result<Granted<UserId>, StoreError> {
         let now = self.ledger.clock.now();
         if self.received_today(now).await? >= u64::from(self.config.security.budgets.service_per_day) {
-            return Ok(Granted::TooMany { retry_after: until_next_hour(now) });
+            return Ok(Granted::Full { retry_after: until_next_day(now) });
         }
         if let Some(refusal) = self.spend(&visitor, now).await? {
             return Ok(refusal);
         }
+        // Whoever it is: a write that only new addresses cost would tell them apart.
+        self.ledger.store.note_day(now).await?;
         let id = self.parts.address_key.user(&submission.email);
         let entropy = &self.ledger.entropy;
         let request = Request {
@@ -79,7 +90,7 @@ impl App {
         };
         let receive = |found, now| User::receive(found, request.clone(), &self.rules, now);
         Ok(match self.ledger.change("sign up", id, receive).await? {
-            Receipt::New | Receipt::Known => Granted::Yes(()),
+            Receipt::New | Receipt::Known => Granted::Yes(id),
             Receipt::TooMany { retry_after } => Granted::TooMany { retry_after },
         })
     }
@@ -97,14 +108,13 @@ impl App {
     /// Confirms by the six digits. Each try is paid for like a sign-up without a proof of work.
     pub(super) async fn confirm_by_code(
         &self,
-        email: &Address,
+        id: UserId,
         code: &str,
         visitor: &Visitor,
     ) -> Result<Granted<ConfirmOutcome>, StoreError> {
         if let Some(refusal) = self.spend(visitor, self.ledger.clock.now()).await? {
             return Ok(refusal);
         }
-        let id = self.parts.address_key.user(email);
         let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
         let fits = |nonce| self.parts.token_key.code(id, nonce) == digits;
         self.confirm_with(id, &Proof::Code(&fits)).await.map(Granted::Yes)
@@ -119,19 +129,19 @@ impl App {
     }
 
     /// Sends the mail once more, if there is one to send and the last is not too recent.
-    pub(super) async fn resend(&self, email: &Address, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
+    pub(super) async fn resend(&self, id: UserId, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
         if let Some(refusal) = self.spend(visitor, self.ledger.clock.now()).await? {
             return Ok(refusal);
         }
         let mail = MailId(self.ledger.entropy.bytes());
         let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
-        self.ledger.change("resend", self.parts.address_key.user(email), resend).await.map(Granted::Yes)
+        self.ledger.change("resend", id, resend).await.map(Granted::Yes)
     }
 
     /// Stops all mail to whom the token was made for. `false` when this service did not make it.
     pub(super) async fn unsubscribe(&self, token: &str) -> Result<bool, StoreError> {
         let Some(id) = self.parts.token_key.check_unsubscribe(token) else { return Ok(false) };
-        let unsubscribe = |found: Option<User>, now| (found.and_then(|user| user.unsubscribe(now)), ());
+        let unsubscribe = |found, now| (User::unsubscribe(found, id, now), ());
         self.ledger.change("unsubscribe", id, unsubscribe).await?;
         Ok(true)
     }
@@ -149,7 +159,7 @@ impl App {
         let unproven = Spending {
             key: format!("unproven#{}", visitor.client),
             hour: hour(now),
-            limit: budgets.unproven_per_hour.min(budgets.ip_per_hour),
+            limit: budgets.unproven_per_hour,
             once: None,
         };
         let mut spent = self.ledger.store.spend(proven.as_ref().unwrap_or(&unproven)).await?;
@@ -177,6 +187,11 @@ impl App {
         let known = DayCount { day: today, count, at: now };
         *self.today.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(known);
         Ok(count)
+    }
+
+    /// Whose an address is, whether or not anybody signed up with it.
+    pub(super) fn user(&self, address: &Address) -> UserId {
+        self.parts.address_key.user(address)
     }
 
     /// The keyed hash of the network a request comes from.

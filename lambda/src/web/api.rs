@@ -47,13 +47,13 @@ pub(super) async fn sign_up(State(app): State<AppState>, request: Request) -> Re
         }
     }
     match app.sign_up(submission, visit.visitor(&payload)).await? {
-        Granted::Yes(()) => {
+        Granted::Yes(_) => {
             if let Some((name, _)) = &claim {
                 app.ledger.store.fulfil(name).await?;
             }
             Ok(measured("SignUps", "accepted", signed_up(&app)))
         }
-        Granted::TooMany { retry_after } => Err(problem::too_many(retry_after)),
+        Granted::TooMany { retry_after } | Granted::Full { retry_after } => Err(problem::too_many(retry_after)),
     }
 }
 
@@ -83,14 +83,17 @@ pub(super) async fn confirm(State(app): State<AppState>, request: Request) -> Re
     let visit = Visit::of(&app, &request);
     let words = &visit.language.words;
     let object = object(&body::read(request, JSON).await?)?;
-    let by_code = object.contains_key("code") && !object.contains_key("token");
+    let has = |name: &str| object.get(name).is_some_and(|value| !value.is_null());
+    let by_code = has("code") && !has("token");
     let outcome = if by_code {
         let (email, code) = (address(&object, words)?, text(&object, "code", words)?);
-        match app.confirm_by_code(&email, &code, &visit.visitor("")).await? {
+        match app.confirm_by_code(app.user(&email), &code, &visit.visitor("")).await? {
             // A code that did its work is gone with it: who has signed up is nobody else's business.
             Granted::Yes(ConfirmOutcome::Confirmed) => ConfirmOutcome::Confirmed,
             Granted::Yes(_) => ConfirmOutcome::Unknown,
-            Granted::TooMany { retry_after } => return Err(problem::too_many(retry_after)),
+            Granted::TooMany { retry_after } | Granted::Full { retry_after } => {
+                return Err(problem::too_many(retry_after));
+            }
         }
     } else {
         app.confirm(&text(&object, "token", words)?).await?
@@ -109,9 +112,9 @@ pub(super) async fn resend(State(app): State<AppState>, request: Request) -> Res
     let visit = Visit::of(&app, &request);
     let object = object(&body::read(request, JSON).await?)?;
     let email = address(&object, &visit.language.words)?;
-    match app.resend(&email, &visit.visitor("")).await? {
+    match app.resend(app.user(&email), &visit.visitor("")).await? {
         Granted::Yes(()) => Ok(answer(StatusCode::ACCEPTED, &json!({ "status": "confirmation_sent" }))),
-        Granted::TooMany { retry_after } => Err(problem::too_many(retry_after)),
+        Granted::TooMany { retry_after } | Granted::Full { retry_after } => Err(problem::too_many(retry_after)),
     }
 }
 

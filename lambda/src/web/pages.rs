@@ -9,13 +9,13 @@ use super::actions::Granted;
 use super::answer::{Failure, html, later, measured, see_other};
 use super::body::{self, FORM};
 use super::visit::{Visit, value};
-use super::{App, AppState, BUSY};
+use super::{App, AppState, BUSY, edge};
 use crate::address::Address;
 use crate::form::FieldError;
 use crate::guard::proof;
 use crate::page::{self, Notice, Refusal, Sent, SentProblem};
 use crate::store::StoreError;
-use crate::user::ConfirmOutcome;
+use crate::user::{ConfirmOutcome, UserId};
 
 /// `GET /` and `GET /embed`: the form, empty.
 pub(super) async fn form(State(app): State<AppState>, request: Request) -> Response {
@@ -57,14 +57,23 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
         outcome => outcome?,
     };
     Ok(match outcome {
-        Granted::Yes(()) => {
-            let next = if app.confirms() { "sent" } else { "welcome" };
-            measured("SignUps", "accepted", see_other(&visit.site().link(next)))
+        Granted::Yes(id) => {
+            let next = if app.confirms() {
+                // Whoever it is: nobody has to type the address again.
+                visit.site().link_with("sent", &[(USER, &app.parts.token_key.reference(id))])
+            } else {
+                visit.site().link("welcome")
+            };
+            measured("SignUps", "accepted", see_other(&next))
         }
         Granted::TooMany { retry_after } => {
             let notice = Notice::RateLimited { minutes: retry_after.div_ceil(60) };
             let page = html(StatusCode::TOO_MANY_REQUESTS, show(app, visit, &typed, &[], Some(notice)));
             measured("Refusals", "rate_limited", later(retry_after, page))
+        }
+        Granted::Full { retry_after } => {
+            let page = html(StatusCode::TOO_MANY_REQUESTS, show(app, visit, &typed, &[], Some(Notice::Full)));
+            measured("Refusals", "full", later(retry_after, page))
         }
     })
 }
@@ -79,9 +88,23 @@ fn show(
     page::form(&visit.site(), &app.config.form, typed, errors, notice, Some(&visit.hidden(typed)))
 }
 
+/// Under which the page after the form carries whose it is.
+const USER: &str = "u";
+
 /// `GET /sent`: look into your mailbox, or enter the code.
 pub(super) async fn sent(State(app): State<AppState>, request: Request) -> Response {
-    html(StatusCode::OK, page::sent(&Visit::of(&app, &request).site(), &Sent::default()))
+    let token = edge::query(request.uri(), USER).filter(|token| app.parts.token_key.check_reference(token).is_some());
+    let sent = Sent { user: token.as_deref(), ..Sent::default() };
+    html(StatusCode::OK, page::sent(&Visit::of(&app, &request).site(), &sent))
+}
+
+/// What the forms of `/sent` hold: whose they are, by the page's own name or by an address that was typed.
+fn whose<'a>(app: &App, typed: &'a [(String, String)]) -> (Sent<'a>, Option<UserId>) {
+    let (token, email) = (value(typed, USER), value(typed, "email").trim());
+    match app.parts.token_key.check_reference(token) {
+        Some(id) => (Sent { user: Some(token), ..Sent::default() }, Some(id)),
+        None => (Sent { email, ..Sent::default() }, Address::parse(email).ok().map(|address| app.user(&address))),
+    }
 }
 
 /// What the form of `/sent` does: the code is the right one, or the page comes back.
@@ -90,24 +113,26 @@ pub(super) async fn confirm_by_code(
     visit: &Visit<'_>,
     typed: &[(String, String)],
 ) -> Result<Response, StoreError> {
-    let email = value(typed, "email").trim();
-    let Ok(address) = Address::parse(email) else {
-        return Ok(ask_again(visit, email, SentProblem::AddressNeeded, StatusCode::UNPROCESSABLE_ENTITY));
-    };
-    Ok(match app.confirm_by_code(&address, value(typed, "code"), &visit.visitor("")).await? {
+    let (sent, id) = whose(app, typed);
+    let Some(id) = id else { return Ok(ask_again(visit, sent, SentProblem::AddressNeeded)) };
+    Ok(match app.confirm_by_code(id, value(typed, "code"), &visit.visitor("")).await? {
         Granted::Yes(ConfirmOutcome::Confirmed) => {
             measured("Confirmations", "code", see_other(&visit.site().link("welcome")))
         }
         // A code that did its work is gone with it: who has signed up is nobody else's business.
-        Granted::Yes(_) => ask_again(visit, email, SentProblem::WrongCode, StatusCode::UNPROCESSABLE_ENTITY),
-        Granted::TooMany { retry_after } => {
-            later(retry_after, ask_again(visit, email, SentProblem::TooMany, StatusCode::TOO_MANY_REQUESTS))
+        Granted::Yes(_) => ask_again(visit, sent, SentProblem::WrongCode),
+        Granted::TooMany { retry_after } | Granted::Full { retry_after } => {
+            later(retry_after, ask_again(visit, sent, SentProblem::TooMany))
         }
     })
 }
 
-fn ask_again(visit: &Visit<'_>, email: &str, problem: SentProblem, status: StatusCode) -> Response {
-    let page = page::sent(&visit.site(), &Sent { email, problem: Some(problem), again: false });
+fn ask_again(visit: &Visit<'_>, sent: Sent<'_>, problem: SentProblem) -> Response {
+    let status = match problem {
+        SentProblem::TooMany | SentProblem::TooManyAgain => StatusCode::TOO_MANY_REQUESTS,
+        SentProblem::WrongCode | SentProblem::AddressNeeded => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let page = page::sent(&visit.site(), &Sent { problem: Some(problem), ..sent });
     measured("Refusals", "code", html(status, page))
 }
 
@@ -119,16 +144,12 @@ pub(super) async fn resend(State(app): State<AppState>, request: Request) -> Res
 
 async fn try_resend(app: &App, visit: &Visit<'_>, request: Request) -> Result<Response, Failure> {
     let typed = body::pairs(&body::read(request, FORM).await?);
-    let email = value(&typed, "email").trim();
-    let Ok(address) = Address::parse(email) else {
-        return Ok(ask_again(visit, email, SentProblem::AddressNeeded, StatusCode::UNPROCESSABLE_ENTITY));
-    };
-    Ok(match app.resend(&address, &visit.visitor("")).await? {
-        Granted::Yes(()) => {
-            html(StatusCode::OK, page::sent(&visit.site(), &Sent { email, problem: None, again: true }))
-        }
-        Granted::TooMany { retry_after } => {
-            later(retry_after, ask_again(visit, email, SentProblem::TooMany, StatusCode::TOO_MANY_REQUESTS))
+    let (sent, id) = whose(app, &typed);
+    let Some(id) = id else { return Ok(ask_again(visit, sent, SentProblem::AddressNeeded)) };
+    Ok(match app.resend(id, &visit.visitor("")).await? {
+        Granted::Yes(()) => html(StatusCode::OK, page::sent(&visit.site(), &Sent { again: true, ..sent })),
+        Granted::TooMany { retry_after } | Granted::Full { retry_after } => {
+            later(retry_after, ask_again(visit, sent, SentProblem::TooManyAgain))
         }
     })
 }

@@ -40,11 +40,13 @@ pub struct FormPage {
     pub languages: String,
     /// Label of a field that only programs see.
     pub leave_empty: String,
-    /// On the button while the browser works.
+    /// Beside the button while the browser works.
     pub wait: String,
     pub busy: String,
     /// `{minutes}` may be 1.
     pub rate_limited: String,
+    /// The service's own ceiling for the day.
+    pub full: String,
     pub send_again: String,
 }
 
@@ -105,6 +107,8 @@ pub struct Sent {
     pub address_needed: String,
     /// The way on is the link, or a new sign-up.
     pub too_many: String,
+    /// Of asking for the message again; the way on is to look for it.
+    pub too_many_again: String,
     pub back: String,
 }
 
@@ -125,7 +129,8 @@ pub struct Confirm {
     pub replace_aside: String,
 }
 
-/// The page where an address asks never to be mailed again.
+/// The page where an address asks for no more mail. Nothing here may promise more than that: an address which had
+/// confirmed is mailed again when it is signed up anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unsubscribe {

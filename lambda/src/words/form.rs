@@ -62,6 +62,14 @@ pub struct FieldWords {
     pub options: BTreeMap<String, String>,
 }
 
+/// A text for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub text: String,
+    /// Whether it is in the language that was asked for, and not in the one that the form is declared in.
+    pub translated: bool,
+}
+
 impl FormWords {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -94,17 +102,22 @@ impl Language {
 
     /// Title and message of what a person reads in the end: the operator's, or that the address is confirmed,
     /// where it had to be.
-    pub fn success(&self, config: &ServiceConfig) -> (String, String) {
+    pub fn success(&self, config: &ServiceConfig) -> (Told, Told) {
         let declared = &config.form.success;
         let own = self.form.success.as_ref();
-        let title = own.and_then(|words| words.title.as_ref()).or(declared.title.as_ref());
-        let message = own.and_then(|words| words.message.as_ref()).or(declared.message.as_ref());
         let pages = &self.words.pages;
         let otherwise = match config.confirmation.mode {
             ConfirmationMode::DoubleOptIn => &pages.confirmed,
             ConfirmationMode::None => &pages.signed_up,
         };
-        (title.unwrap_or(&pages.success_title).clone(), message.unwrap_or(otherwise).clone())
+        let told = |own: Option<&String>, declared: Option<&String>, otherwise: &String| Told {
+            text: own.or(declared).unwrap_or(otherwise).clone(),
+            translated: own.is_some() || declared.is_none(),
+        };
+        (
+            told(own.and_then(|words| words.title.as_ref()), declared.title.as_ref(), &pages.success_title),
+            told(own.and_then(|words| words.message.as_ref()), declared.message.as_ref(), otherwise),
+        )
     }
 }
 

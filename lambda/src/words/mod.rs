@@ -7,6 +7,7 @@ mod catalogue;
 mod choose;
 mod fill;
 mod form;
+mod lang_of;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -16,7 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use catalogue::{Confirm, Errors, FormPage, Mails, Pages, Sent, Unsubscribe, Words};
 pub use choose::{choose, find};
 pub use fill::{fill, placeholders};
-pub use form::{ConsentWords, FieldWords, FormWords, SuccessWords};
+pub use form::{ConsentWords, FieldWords, FormWords, SuccessWords, Told};
+pub use lang_of::LangOf;
 
 /// One language as a service speaks it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -91,8 +91,8 @@ fn a_translation_changes_texts_and_nothing_else() {
         field.options.iter().map(|option| (option.value.as_str(), option.label.as_str())).collect();
     assert_eq!(labels[..2], [("single", "Célibataire"), ("married", "married")]);
     let (title, message) = french.success(&config);
-    assert_eq!(title, "C’est fait");
-    assert!(message.starts_with("Welcome to the society"), "as declared: {message}");
+    assert_eq!((title.text.as_str(), title.translated), ("C’est fait", true));
+    assert!(message.text.starts_with("Welcome to the society") && !message.translated, "as declared: {message:?}");
 }
 
 #[test]
@@ -103,7 +103,11 @@ fn a_form_without_texts_of_its_own_speaks_the_language_of_the_page() {
     }))
     .expect("a configuration");
     assert_eq!(config.languages.len(), 1, "English alone");
-    let success = |config: &ServiceConfig, at: usize| shipped()[at].success(config);
+    let success = |config: &ServiceConfig, at: usize| {
+        let (title, message) = shipped()[at].success(config);
+        assert!(title.translated);
+        (title.text, message.text)
+    };
     assert!(success(&config, 0).1.contains("confirmed"));
     assert_eq!(
         success(&config, 3),

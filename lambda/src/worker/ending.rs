@@ -71,6 +71,7 @@ mod tests {
             unanswered: 0,
             deadline: at(86_400),
             link: None,
+            code: false,
             lease: Lease { until: at(90), by: 1, carries: None },
         }
     }

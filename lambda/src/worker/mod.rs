@@ -66,12 +66,13 @@ pub struct Worker {
 pub struct Sending {
     pace: Pace,
     asked: Option<Timestamp>,
-    used_up: bool,
+    /// Until then the day's mails are taken for used up.
+    used_up: Option<Timestamp>,
 }
 
 impl Sending {
     pub fn new(now: Timestamp) -> Self {
-        Self { pace: Pace::new(now), asked: None, used_up: false }
+        Self { pace: Pace::new(now), asked: None, used_up: None }
     }
 }
 
@@ -103,23 +104,48 @@ impl Worker {
         }
         self.ask_quota().await;
         let mut users: Vec<(User, Vec<&str>)> = users.into_values().collect();
-        while !users.is_empty() {
-            let part: Vec<_> = users.drain(..self.at_once().min(users.len())).collect();
+        // Who has to wait for a mail is counted before: counting must not fall behind with the mail.
+        let waiting = users.split_off(self.at_once().min(users.len()));
+        let mut parts = vec![users];
+        for part in in_parts(waiting, SETTLED_AT_ONCE) {
+            parts.extend(in_parts(self.count(part).await, self.at_once()));
+        }
+        for part in parts {
+            let counted = part.iter().all(|(user, _)| !user.wakes);
             let (part, records): (Vec<User>, Vec<Vec<&str>>) = part.into_iter().unzip();
             if self.ledger.clock.now() >= until {
                 tracing::warn!("there was no time for the whole batch");
-                failed.extend(records.into_iter().flatten());
+                // The sweeper finds the mail of whoever was counted.
+                failed.extend(records.into_iter().flatten().filter(|_| !counted));
                 continue;
             }
-            match self.work(part, until).await {
-                Ok(_) => {}
-                Err(error) => {
-                    error.log();
-                    failed.extend(records.into_iter().flatten());
-                }
+            if let Err(error) = self.work(part, until).await {
+                error.log();
+                failed.extend(records.into_iter().flatten());
             }
         }
         changes.iter().map(|change| &change.sequence).filter(|it| failed.contains(it.as_str())).cloned().collect()
+    }
+
+    /// Counts users who have to wait for their mail, all or none; whoever could not be counted comes back as before.
+    async fn count<'a>(&self, users: Vec<(User, Vec<&'a str>)>) -> Vec<(User, Vec<&'a str>)> {
+        let country = country_field(&self.config);
+        let counted: Vec<_> =
+            users.iter().map(|(user, records)| (user.clone().set_aside(country), records.clone())).collect();
+        let mut delta = Delta::default();
+        for ((before, _), (after, _)) in users.iter().zip(&counted) {
+            delta.replace(before.counted.as_ref(), after.counted.as_ref());
+        }
+        let settled: Vec<_> =
+            users.iter().zip(&counted).map(|((before, _), (after, _))| (after.clone(), before.version)).collect();
+        match self.ledger.store.settle(&settled, &delta).await {
+            Ok(Settled::Done) => counted,
+            Ok(Settled::Changed(_)) => users,
+            Err(error) => {
+                error.log();
+                users
+            }
+        }
     }
 
     /// Works off the users who are due, and begins none from `until` on. Returns how many; what fails is due again
@@ -252,18 +278,25 @@ impl Worker {
     }
 
     async fn attempt(&self, user: &User, attempt: &Attempt, until: Timestamp) -> (Result<(), SendError>, MailEnd) {
-        let wait = self.sending().pace.reserve(self.ledger.clock.now());
-        let start = later(self.ledger.clock.now(), wait);
-        if start >= until || start >= before(attempt.lease.until, LEAST_LEASE) {
-            let error = Err(SendError::Later("there was no time for it".into()));
-            return (error, MailEnd::Later(self.ledger.clock.now()));
-        }
-        self.ledger.clock.sleep(wait).await;
-        let result = if self.sending().used_up { Err(SendError::QuotaUsedUp) } else { self.send(user, attempt).await };
+        let now = self.ledger.clock.now();
+        let result = if self.sending().used_up.is_some_and(|until| until > now) {
+            Err(SendError::QuotaUsedUp)
+        } else {
+            let wait = self.sending().pace.reserve(now);
+            let start = later(now, wait);
+            if start >= until || start >= before(attempt.lease.until, LEAST_LEASE) {
+                return (Err(SendError::Later("there was no time for it".into())), MailEnd::Later(now));
+            }
+            self.ledger.clock.sleep(wait).await;
+            self.send(user, attempt).await
+        };
         match &result {
             Ok(()) => self.sending().pace.taken(),
             Err(SendError::Throttled(_)) => self.sending().pace.throttled(),
-            Err(SendError::QuotaUsedUp) => self.sending().used_up = true,
+            Err(SendError::QuotaUsedUp) => {
+                let until = after(self.ledger.clock.now(), QUOTA_AGE);
+                self.sending().used_up.get_or_insert(until);
+            }
             Err(_) => {}
         }
         let end = ending::end(&result, attempt, self.ledger.clock.now(), self.ledger.entropy.fraction());
@@ -273,7 +306,7 @@ impl Worker {
     async fn send(&self, user: &User, attempt: &Attempt) -> Result<(), SendError> {
         let to = Address::parse(&attempt.to).map_err(|_| SendError::Never("its address cannot be read".into()))?;
         let token = attempt.link.map(|(nonce, _)| self.token_key.confirm(user.id, nonce));
-        let code = attempt.link.map(|(nonce, _)| self.token_key.code(user.id, nonce));
+        let code = attempt.link.filter(|_| attempt.code).map(|(nonce, _)| self.token_key.code(user.id, nonce));
         let letter = Letter {
             id: attempt.id,
             kind: attempt.kind,
@@ -331,12 +364,14 @@ impl Worker {
         if self.sending().asked.is_some_and(|at| after(at, QUOTA_AGE) > now) {
             return;
         }
-        match self.mailer.quota().await {
+        let quota = self.mailer.quota().await;
+        let mut sending = self.sending();
+        sending.asked = Some(now);
+        sending.used_up = None;
+        match quota {
             Ok(quota) => {
-                let mut sending = self.sending();
                 sending.pace.set(&quota);
-                sending.used_up = quota.is_used_up();
-                sending.asked = Some(now);
+                sending.used_up = quota.is_used_up().then(|| after(now, QUOTA_AGE));
             }
             Err(error) => tracing::warn!(%error, "the account's sending quota is not known"),
         }
@@ -350,4 +385,14 @@ impl Worker {
     fn sending(&self) -> MutexGuard<'_, Sending> {
         self.sending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// The same in parts of so many at most.
+fn in_parts<T>(mut all: Vec<T>, size: usize) -> Vec<Vec<T>> {
+    let mut parts = Vec::new();
+    while !all.is_empty() {
+        let rest = all.split_off(size.max(1).min(all.len()));
+        parts.push(std::mem::replace(&mut all, rest));
+    }
+    parts
 }

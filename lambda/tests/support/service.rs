@@ -236,6 +236,11 @@ impl Store for Failing {
         self.inner.load(id).await
     }
 
+    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.call("note_day")?;
+        self.inner.note_day(now).await
+    }
+
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
         self.call("save")?;
         self.inner.save(user, over).await

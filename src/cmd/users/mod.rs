@@ -19,6 +19,7 @@ use signup_service::user::{User, UserId};
 use super::{Context, data_outputs};
 use crate::aws::Aws;
 use crate::cli::Users;
+use crate::engine::template::Role;
 use crate::engine::{keys, stack};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
@@ -42,6 +43,8 @@ struct Book {
     store: DynamoStore,
     /// The artifact bucket.
     bucket: String,
+    /// Key of the bundle that the worker runs; `None` while there is no worker.
+    artifact: Option<String>,
 }
 
 impl Book {
@@ -58,7 +61,8 @@ impl Book {
         };
         let (table, bucket) = (output("TableName")?, output("ArtifactBucket")?);
         let store = DynamoStore::new(aws.dynamodb(), table);
-        Ok(Self { spec, aws, store, bucket })
+        let artifact = stacks.get(&Role::Workers).and_then(|stack| stack.parameters.get("ArtifactKey")).cloned();
+        Ok(Self { spec, aws, store, bucket, artifact })
     }
 
     /// The ID of whoever is meant. For an address the service's key is read.

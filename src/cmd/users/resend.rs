@@ -133,11 +133,11 @@ mod tests {
         assert_eq!(answer(&user, expired), Answer::No(Why::Expired(expired)));
         assert_eq!(answer(&user, user.keep_until.expect("while pending")), Answer::Nobody);
         assert_eq!(decide(None, MailId([8; 16]), at(0)), (None, Answer::Nobody));
-        let refused = user.unsubscribe(at(50)).expect("a change");
+        let refused = User::unsubscribe(Some(user.clone()), user.id, at(50)).expect("a change");
         assert_eq!(answer(&refused, at(500)), Answer::No(Why::Suppressed));
         let confirmed = sample::confirmed();
         assert_eq!(answer(&confirmed, at(500)), Answer::No(Why::Confirmed));
-        let gone = confirmed.unsubscribe(at(70)).expect("a change");
+        let gone = User::unsubscribe(Some(confirmed.clone()), confirmed.id, at(70)).expect("a change");
         assert_eq!(answer(&gone, at(500)), Answer::No(Why::Unsubscribed));
         for why in [Why::Suppressed, Why::Unsubscribed, Why::Confirmed, Why::Expired(at(0)), Why::NoMail] {
             let failure = why.failure();

@@ -4,7 +4,7 @@ use signup_service::config::{Field, Form, Rule};
 use signup_service::words::{FieldWords, FormWords};
 
 use super::languages::Review;
-use crate::spec::text::{BUTTON, HELP, LABEL, PARAGRAPH, TITLE, complaint};
+use crate::spec::text::{BUTTON, HELP, LABEL, OPTION, PARAGRAPH, TITLE, complaint};
 use crate::spec::tree::Path;
 
 /// What is wrong with `words` as texts of `form`: names that it does not have, and texts of no good length.
@@ -50,7 +50,7 @@ fn check_field(words: &FieldWords, field: &Field, path: &Path, review: &mut Revi
     for (value, label) in &words.options {
         let path = path.key("options").key(value);
         if values.contains(&value.as_str()) {
-            text(review, &path, Some(label), LABEL);
+            text(review, &path, Some(label), OPTION);
         } else {
             review.unknown(&path, value, &values);
         }

@@ -106,6 +106,10 @@ fn language(spec: &Spec, source: &str) -> Result<Language, Vec<Mistake>> {
     let english = serde_json::to_value(&english().words).expect("sentences are plain JSON");
     review.check_words(&english, base.is_none() && is_code(&code));
     review.check_countries();
+    if base.is_none() && is_code(&code) && root.get("dir").is_none() {
+        let hint = "write `dir: ltr`, or `dir: rtl` for a script that is read from right to left";
+        review.add(&Path::default().key("dir"), "the file does not say which way its script is read", hint);
+    }
     if !review.mistakes.is_empty() {
         return Err(review.mistakes);
     }

@@ -32,13 +32,30 @@ fn media_type(bytes: &[u8]) -> Option<&'static str> {
 /// Whether the first element is `svg`, behind whatever XML lets stand in front of it.
 fn is_svg(text: &str) -> bool {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
-    for (start, end) in [("<?", "?>"), ("<!--", "-->"), ("<!DOCTYPE", ">"), ("<!--", "-->")] {
-        while rest.starts_with(start) {
-            let Some(at) = rest.find(end) else { return false };
-            rest = rest[at + end.len()..].trim_start();
-        }
+    loop {
+        let end = match rest {
+            rest if rest.starts_with("<?") => rest.find("?>").map(|at| at + 2),
+            rest if rest.starts_with("<!--") => rest.find("-->").map(|at| at + 3),
+            rest if rest.starts_with("<!DOCTYPE") => doctype(rest),
+            _ => break,
+        };
+        let Some(end) = end else { return false };
+        rest = rest[end..].trim_start();
     }
     rest.strip_prefix("<svg").is_some_and(|rest| rest.starts_with([' ', '\t', '\r', '\n', '>']))
+}
+
+/// Where a document type declaration ends. What it declares itself, in `[ … ]>`, may hold any mark: drawing programs
+/// put the names of their own elements there.
+fn doctype(text: &str) -> Option<usize> {
+    let end = text.find('>')? + 1;
+    let Some(open) = text[..end].find('[') else { return Some(end) };
+    let closed = |(at, _): (usize, &str)| {
+        let rest = &text[open + at + 1..];
+        let white = rest.len() - rest.trim_start().len();
+        rest[white..].starts_with('>').then_some(open + at + 1 + white + 1)
+    };
+    text[open..].match_indices(']').find_map(closed)
 }
 
 #[cfg(test)]
@@ -53,6 +70,12 @@ mod tests {
         let svg =
             "\u{feff}<?xml version=\"1.0\"?>\n<!-- drawn by hand -->\n<!DOCTYPE svg>\n<!-- > -->\n<svg xmlns=\"x\"/>";
         assert_eq!(media_type(svg.as_bytes()), Some("image/svg+xml"));
+        let drawn = "<?xml version=\"1.0\"?><!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"svg11.dtd\" [\n\
+            <!-- [ ] -->\n<!ENTITY a \"x>[]\">\n] >\n<!-- - --><svg>&a;</svg>";
+        assert_eq!(media_type(drawn.as_bytes()), Some("image/svg+xml"));
+        for open in ["<!DOCTYPE svg [ <!ENTITY a \"x\"> <svg>", "<!DOCTYPE html [ ]><html>"] {
+            assert_eq!(media_type(open.as_bytes()), None, "{open}");
+        }
         for other in [&b""[..], b"GIF89a", b"<html><svg></svg></html>", b"<svgx>", b"<?xml", b"\xff\xfe"] {
             assert_eq!(media_type(other), None, "{other:?}");
         }

@@ -116,8 +116,8 @@ mod tests {
         let english = include_str!("../../../lambda/languages/en.json");
         write("nl.json", &english.replacen("\"code\": \"en\"", "\"code\": \"nl\"", 1).replace("English", "Nederlands"));
         write("mail/confirmation.txt", "Subject: Bonjour {{brand}}\r\n\r\nAppuyez\r\n{{ link }}\r\n");
-        write("mail/confirmation.html", "<p>{{link}}</p>");
-        write("mail/welcome.nl.html", "<p>{{brand}}</p>");
+        write("mail/confirmation.html", "<p>{{link}} {{unsubscribe}}</p>");
+        write("mail/welcome.nl.html", "<p>{{brand}} {{unsubscribe}}</p>");
         write("mail/.DS_Store", "x");
         let spec = load(&folder.path().join("signup.yaml"), None, false).map_err(|failure| failure.report);
         let config = spec.expect("valid").service_config();
@@ -130,7 +130,10 @@ mod tests {
         let [confirmation, welcome] = config.email.templates.as_slice() else { panic!("two templates") };
         assert_eq!((confirmation.kind, confirmation.language.as_str()), (MailKind::Confirmation, "fr"));
         let text = TextTemplate { subject: "Bonjour {{brand}}".into(), body: "\nAppuyez\n{{ link }}\n".into() };
-        assert_eq!((confirmation.text.clone(), confirmation.html.as_deref()), (Some(text), Some("<p>{{link}}</p>")));
+        assert_eq!(
+            (confirmation.text.clone(), confirmation.html.as_deref()),
+            (Some(text), Some("<p>{{link}} {{unsubscribe}}</p>"))
+        );
         assert_eq!((welcome.kind, welcome.language.as_str(), &welcome.text), (MailKind::Welcome, "nl", &None));
         let json = serde_json::to_string(&config).expect("JSON");
         assert_eq!(serde_json::from_str::<signup_service::config::ServiceConfig>(&json).expect("reads back"), config);

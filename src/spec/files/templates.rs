@@ -77,7 +77,7 @@ pub(super) fn read(spec: &Spec, languages: &[Language], folder: &FilePath, wrong
             wrong.add(&path, format!("`{full}` words a mail that another file words already"), hint);
             continue;
         }
-        let mut mistakes = check(kind, &source);
+        let mut mistakes = check(kind, part, &source);
         match part {
             Part::Html => template.html = Some(source.clone()),
             Part::Text => match subject(&source) {
@@ -147,7 +147,7 @@ fn subject(source: &str) -> Result<(String, String), Mistake> {
 }
 
 /// What is wrong with the placeholders of a file.
-fn check(kind: MailKind, source: &str) -> Vec<Mistake> {
+fn check(kind: MailKind, part: Part, source: &str) -> Vec<Mistake> {
     let known = kind.placeholders();
     let found = placeholders(source);
     let mut mistakes: Vec<Mistake> = found
@@ -162,12 +162,21 @@ fn check(kind: MailKind, source: &str) -> Vec<Mistake> {
             }),
         })
         .collect();
-    if known.contains(&"link") && !found.iter().any(|(name, _)| *name == "link") {
-        mistakes.push(Mistake {
-            message: format!("a mail of the kind `{}` needs `{{{{link}}}}`", kind.name()),
-            span: 0..source.find('\n').unwrap_or(source.len()),
-            hint: Some("it is what the person must press".into()),
-        });
+    let mut need = |name: &str, what: &str, hint: &str| {
+        if !found.iter().any(|(found, _)| *found == name) {
+            mistakes.push(Mistake {
+                message: format!("{what} of the kind `{}` needs `{{{{{name}}}}}`", kind.name()),
+                span: 0..source.find('\n').unwrap_or(source.len()),
+                hint: Some(hint.into()),
+            });
+        }
+    };
+    if known.contains(&"link") {
+        need("link", "a mail", "it is what the person must press");
+    }
+    // Below a text the service puts it itself; where it belongs in a page, only who wrote the page knows.
+    if part == Part::Html {
+        need("unsubscribe", "the HTML of a mail", "it is how whoever never signed up stops all mail");
     }
     mistakes.extend(unclosed(source, &found).map(|span| Mistake {
         message: "`{{` is not closed".into(),

@@ -15,6 +15,7 @@ use super::transact::failed;
 use crate::store::{ListUsers, SHARDS, StoreError, UserPage, cut, id_at};
 use crate::user::{User, UserId};
 
+const NOTE: &str = "note a day";
 const LIST: &str = "list users";
 const LIST_DUE: &str = "list due users";
 
@@ -25,14 +26,14 @@ const READ_AT_ONCE: usize = 100;
 const DAYS: usize = 30;
 
 impl DynamoStore {
-    /// Puts a day on the list of days, at most once a day in each process. Safe to repeat.
-    pub(super) async fn note_day(&self, operation: &'static str, day: &str) -> Result<(), StoreError> {
+    /// Puts a day on the list of days, unless this process did so with it or a later one. Safe to repeat.
+    pub(super) async fn note(&self, day: &str) -> Result<(), StoreError> {
         let noted = || self.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if *noted() == day {
+        if noted().as_str() >= day {
             return Ok(());
         }
         let put = self.client.put_item().table_name(self.table()).set_item(Some(item::day_key(day)));
-        put.send().await.map_err(|error| failed(operation, error))?;
+        put.send().await.map_err(|error| failed(NOTE, error))?;
         day.clone_into(&mut noted());
         Ok(())
     }

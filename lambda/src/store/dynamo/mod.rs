@@ -76,6 +76,10 @@ impl Store for DynamoStore {
         user::load(self, id).await
     }
 
+    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.note(&crate::clock::day(now)).await
+    }
+
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
         user::save(self, user, over).await
     }

@@ -28,10 +28,9 @@ pub(super) async fn load(store: &DynamoStore, id: UserId) -> Result<Option<User>
 }
 
 pub(super) async fn save(store: &DynamoStore, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-    if over.is_none() {
-        // Before the user, so that nobody is ever on a day that is not listed.
-        store.note_day(SAVE, &day(user.created_at)).await?;
-    }
+    // Before the user, so that nobody is ever on a day that is not listed. The caller noted it, but for the one who
+    // signs up as the day begins.
+    store.note(&day(user.created_at)).await?;
     let put = store
         .client
         .put_item()

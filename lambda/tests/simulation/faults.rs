@@ -1,0 +1,242 @@
+//! A store and a mailer that fail: before a call did its work, after it, or without anybody knowing which.
+//!
+//! Each is handed to one task, so that the witness knows who did what.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use signup_service::census::{Delta, Sums, Tally};
+use signup_service::mail::Mail;
+use signup_service::mailer::{Mailer, SendError};
+use signup_service::pace::Quota;
+use signup_service::store::{
+    Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
+};
+use signup_service::user::{User, UserId};
+
+use crate::witness::{Who, Witness};
+use crate::world::{World, at_once};
+
+/// How often calls fail, in a thousand; nothing fails once both are 0.
+#[derive(Debug, Default)]
+pub struct Odds {
+    pub store: usize,
+    pub mail: usize,
+    /// How often a worker is ended right after a mail of its own was taken.
+    pub end: usize,
+}
+
+/// The store as one task meets it.
+#[derive(Clone, Debug)]
+pub struct Faulty {
+    pub world: Arc<World>,
+    pub store: Arc<MemoryStore>,
+    pub witness: Arc<Mutex<Witness>>,
+    pub odds: Arc<Mutex<Odds>>,
+    pub who: Who,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    Before,
+    After,
+    /// The answer was lost, and the client asked once more.
+    Twice,
+}
+
+impl Faulty {
+    pub fn with<T>(&self, see: impl FnOnce(&mut Witness) -> T) -> T {
+        see(&mut self.witness.lock().expect("a history ends with its first panic"))
+    }
+
+    fn fault(&self) -> Fault {
+        let odds = self.odds.lock().expect("a history ends with its first panic").store;
+        self.world.chance(|chance| match chance.in_thousand(odds) {
+            false => Fault::None,
+            true => [Fault::Before, Fault::After, Fault::Twice][chance.below(3)],
+        })
+    }
+
+    /// Works on some users, under the eyes of the witness.
+    fn apply<T>(&self, name: &'static str, ids: &[UserId], work: impl Future<Output = T>) -> T {
+        let before: Vec<Option<User>> = ids.iter().map(|id| self.held(*id)).collect();
+        let done = at_once(work);
+        let after: Vec<Option<User>> = ids.iter().map(|id| self.held(*id)).collect();
+        self.with(|witness| {
+            for (before, after) in before.iter().zip(&after).filter(|(before, after)| before != after) {
+                witness.wrote(&self.who, name, before.as_ref(), after.as_ref());
+            }
+            witness.recount();
+        });
+        done
+    }
+
+    fn held(&self, id: UserId) -> Option<User> {
+        at_once(self.store.load(id)).expect("memory")
+    }
+
+    async fn call<T: Send>(&self, name: &'static str, work: impl Fn() -> T + Send) -> Result<T, StoreError> {
+        self.world.pause(3).await;
+        let fault = self.fault();
+        if fault == Fault::Before {
+            return Err(self.failed(name, "before"));
+        }
+        let mut done = work();
+        self.world.pause(3).await;
+        match fault {
+            Fault::After => return Err(self.failed(name, "after")),
+            Fault::Twice if name == "save" => {
+                self.world.note(|| format!("{:?}: {name} is asked once more", self.who));
+                done = work();
+                self.world.pause(3).await;
+            }
+            _ => {}
+        }
+        Ok(done)
+    }
+
+    fn failed(&self, name: &'static str, when: &'static str) -> StoreError {
+        self.world.note(|| format!("{:?}: {name} fails {when}", self.who));
+        self.with(|witness| witness.excuse(|attempt| self.who == Who::Worker(attempt.invocation)));
+        StoreError::new(name, when)
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.call("load", || self.held(id)).await
+    }
+
+    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+        self.call("save", || self.apply("save", &[user.id], self.store.save(user, over)).expect("memory")).await
+    }
+
+    async fn note_day(&self, _: Timestamp) -> Result<(), StoreError> {
+        self.call("note_day", || ()).await
+    }
+
+    async fn touch(&self, _: UserId) -> Result<(), StoreError> {
+        self.call("touch", || ()).await
+    }
+
+    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
+        let ids: Vec<UserId> = users.iter().map(|(user, _)| user.id).collect();
+        self.call("settle", || self.apply("settle", &ids, self.store.settle(users, delta)).expect("memory")).await
+    }
+
+    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
+        self.call("erase", || self.apply("erase", &[user.id], self.store.erase(user)).expect("memory")).await
+    }
+
+    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
+        let forget = || {
+            let first = at_once(self.store.forget(event, counted, now)).expect("memory");
+            self.with(|witness| {
+                witness.uncounted(event, first);
+                witness.recount();
+            });
+            first
+        };
+        self.call("forget", forget).await
+    }
+
+    async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
+        let adjust = || {
+            at_once(self.store.adjust(delta)).expect("memory");
+            self.with(|witness| witness.recount());
+        };
+        self.call("adjust", adjust).await
+    }
+
+    async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError> {
+        self.store.spend(spending).await
+    }
+
+    async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError> {
+        self.store.spent(key, hour).await
+    }
+
+    async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.store.claim(key, request, now).await
+    }
+
+    async fn fulfil(&self, key: &str) -> Result<(), StoreError> {
+        self.store.fulfil(key).await
+    }
+
+    async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
+        self.store.list_users(query).await
+    }
+
+    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+        self.call("due", || at_once(self.store.due(shard, now, limit)).expect("memory")).await
+    }
+
+    async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
+        self.store.counters(month).await
+    }
+}
+
+/// SES as one invocation of a worker meets it.
+#[derive(Clone, Debug)]
+pub struct FakeSes(pub Faulty);
+
+#[async_trait]
+impl Mailer for FakeSes {
+    async fn send(&self, mail: &Mail) -> Result<(), SendError> {
+        let Self(to) = self;
+        let Who::Worker(invocation) = to.who else { panic!("only workers send") };
+        to.with(|witness| witness.asked(invocation, mail));
+        // Most answer in a moment; the client gives up after 20 seconds.
+        let slow = to.world.in_thousand(50);
+        to.world.pause(if slow { 18_000 } else { 100 }).await;
+        let (odds, end) = {
+            let odds = to.odds.lock().expect("a history ends with its first panic");
+            (odds.mail, odds.end)
+        };
+        let fault = to.world.chance(|chance| if chance.in_thousand(odds) { chance.below(7) } else { usize::MAX });
+        let result = match fault {
+            0 => Err(SendError::Throttled("the rate".into())),
+            1 => Err(SendError::QuotaUsedUp),
+            2 => Err(SendError::Later("no connection".into())),
+            3 => Err(SendError::Never("SES answered `MessageRejected`".into())),
+            4 => Err(SendError::Unknown("timed out before".into())),
+            5 | 6 => {
+                to.with(|witness| witness.delivered(invocation, mail));
+                Err(SendError::Unknown("timed out after".into()))
+            }
+            _ => {
+                to.with(|witness| witness.delivered(invocation, mail));
+                if to.world.in_thousand(end) {
+                    to.world.doom();
+                }
+                Ok(())
+            }
+        };
+        if let Err(error) = &result {
+            to.world.note(|| format!("task {invocation}: SES fails: {error}"));
+        }
+        if matches!(result, Err(SendError::Unknown(_))) {
+            to.with(|witness| witness.excuse(|attempt| attempt.invocation == invocation && attempt.item == mail.id));
+        }
+        to.world.pause(50).await;
+        result
+    }
+
+    async fn quota(&self) -> Result<Quota, SendError> {
+        let Self(to) = self;
+        to.world.pause(50).await;
+        let odds = to.odds.lock().expect("a history ends with its first panic").mail;
+        let fault = to.world.chance(|chance| if chance.in_thousand(odds) { chance.below(3) } else { 3 });
+        match fault {
+            0 => Err(SendError::Later("no connection".into())),
+            1 => Ok(Quota { per_second: 1.0, per_day: 200.0, sent: 200.0 }),
+            2 => Ok(Quota { per_second: 0.1, per_day: 200.0, sent: 1.0 }),
+            _ => Ok(Quota { per_second: 14.0, per_day: 50_000.0, sent: 0.0 }),
+        }
+    }
+}

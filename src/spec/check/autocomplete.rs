@@ -1,0 +1,68 @@
+//! The tokens of HTML's attribute `autocomplete`.
+//!
+//! Those that name one thing, as the HTML standard lists them, and `on` and `off`. Sections, and what tells a delivery
+//! from a bill or a home from an office, are left out: a sign-up asks for each thing once.
+
+/// Every token.
+pub(super) const TOKENS: [&str; 56] = [
+    "off",
+    "on",
+    // The person.
+    "name",
+    "honorific-prefix",
+    "given-name",
+    "additional-name",
+    "family-name",
+    "honorific-suffix",
+    "nickname",
+    "organization-title",
+    "organization",
+    "language",
+    "bday",
+    "bday-day",
+    "bday-month",
+    "bday-year",
+    "sex",
+    "photo",
+    // Where to find them.
+    "street-address",
+    "address-line1",
+    "address-line2",
+    "address-line3",
+    "address-level4",
+    "address-level3",
+    "address-level2",
+    "address-level1",
+    "country",
+    "country-name",
+    "postal-code",
+    // How to reach them.
+    "email",
+    "impp",
+    "tel",
+    "tel-country-code",
+    "tel-national",
+    "tel-area-code",
+    "tel-local",
+    "tel-local-prefix",
+    "tel-local-suffix",
+    "tel-extension",
+    "url",
+    // Signing in, and paying.
+    "username",
+    "new-password",
+    "current-password",
+    "one-time-code",
+    "cc-name",
+    "cc-given-name",
+    "cc-additional-name",
+    "cc-family-name",
+    "cc-number",
+    "cc-exp",
+    "cc-exp-month",
+    "cc-exp-year",
+    "cc-csc",
+    "cc-type",
+    "transaction-currency",
+    "transaction-amount",
+];

@@ -1,4 +1,5 @@
-//! A crowd on the local AWS: a thousand at once, and a thousand times the same. Nobody is lost, doubled or miscounted.
+//! A crowd on the local AWS: a thousand people, and a thousand times the same, fifty of them at any moment. Nobody is
+//! lost, doubled or miscounted.
 
 mod support;
 
@@ -12,9 +13,10 @@ use support::{Sandbox, http};
 const CROWD: u32 = 1_000;
 
 /// Callers at once.
-const CALLERS: u32 = 16;
+const CALLERS: u32 = 50;
 
-/// Signs up, by the address of each number, from many callers at once. Returns how many were taken.
+/// Signs up, by the address of each number, from many callers at once; whoever is told to come back does, at once, a
+/// few times. Returns how many were taken.
 fn sign_up(endpoint: &str, address: impl Fn(u32) -> String + Sync) -> u32 {
     let (next, taken) = (AtomicU32::new(0), AtomicU32::new(0));
     std::thread::scope(|scope| {
@@ -26,7 +28,8 @@ fn sign_up(endpoint: &str, address: impl Fn(u32) -> String + Sync) -> u32 {
                         break;
                     }
                     let body = json!({ "email": address(number) });
-                    let status = http::post_json(&format!("{endpoint}/api/v1/sign-ups"), &body).status;
+                    let send = || http::post_json(&format!("{endpoint}/api/v1/sign-ups"), &body).status;
+                    let status = (0..5).map(|_| send()).find(|status| *status != 503).unwrap_or(503);
                     assert!([202, 503].contains(&status), "{status}");
                     taken.fetch_add(u32::from(status == 202), Ordering::Relaxed);
                 }
@@ -37,7 +40,7 @@ fn sign_up(endpoint: &str, address: impl Fn(u32) -> String + Sync) -> u32 {
 }
 
 #[test]
-fn a_thousand_at_once_are_all_there_and_one_of_them_a_thousand_times_is_one() {
+fn a_thousand_are_all_there_and_one_of_them_a_thousand_times_is_one() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
     let budgets = "security:\n  budgets: {address_per_hour: 1000, unproven_per_hour: 100000}\n";

@@ -1,21 +1,22 @@
 //! The sign-up service that `signupctl` deploys.
 //!
 //! ```text
-//! request -> form::Checker -> Submission -> sign_up::plan -> NewSignUp -> Store::sign_up (one transaction)
-//!                                                                            |
-//!            web::router <- page                                     the table's stream
-//!                                                                            |
-//!                 mail <- Store::lease_mail <- worker <- stream::changes <---+
-//!                  |                             |
-//!               Mailer                 Store::record_events
+//! request -> form::Checker -> Submission -> User::receive -> Store::save (one item, unless somebody was faster)
+//!    |                             ^                              |
+//!    +-> guard, budgets        ledger                     the table's stream
+//!    |                                                            |
+//! web::router <- page               mail <- User::take <- worker <- stream::changes
+//!                                    |           |
+//!                                 Mailer   Store::settle (users and counters, one transaction)
 //! ```
 //!
 //! Before all that, [`event`] makes what API Gateway sends fit for a request.
 //!
-//! Left of the store everything is pure: values in, values out, the time and the random bits passed in.
+//! What a user is, and every change of one, is pure ([`user`]): values in, values out, the time and the random bits
+//! passed in. A store keeps the value and decides nothing.
 //! One binary, `bootstrap`, holds three handlers: `web` answers requests, `worker` follows the stream,
-//! `sweeper` sends what the stream lost. `signupctl` uses [`config`] for its spec, [`form::compile_pattern`]
-//! and [`address::Address`] for its checks, and [`store`] for its lists.
+//! `sweeper` sends what the stream lost. [`openapi`] tells programs what [`form`] checks. `signupctl` uses
+//! [`config`] for its spec, [`form`] and [`address`] for its checks, and [`store`] for what it does with users.
 
 pub mod address;
 pub mod aws;

@@ -64,7 +64,8 @@ fn after<'a>(text: &'a str, mark: &str) -> &'a str {
     rest.split(|letter: char| letter.is_whitespace() || letter == '&').next().unwrap_or_default()
 }
 
-fn code(mail: &str) -> String {
+/// The six digits in a mail.
+pub fn code(mail: &str) -> String {
     let words: Vec<&str> = mail.split_whitespace().collect();
     let three = |word: &str| word.len() == 3 && word.bytes().all(|digit| digit.is_ascii_digit());
     let pair = words.windows(2).find(|pair| three(pair[0]) && three(pair[1].trim_end_matches('.')));

@@ -150,12 +150,26 @@ async fn nobody_types_an_address_twice() {
 
 #[tokio::test]
 async fn codes_cannot_be_guessed_by_many_tries() {
+    let budget = small_config().security.budgets.ip_per_hour;
+    let service = service_with(Some(State::Pending)).await;
+    for number in 0..=budget {
+        let guess = format!("email=u{number}%40example.com&code=123456");
+        let status = service.form("/confirm", &guess).await.status;
+        let expected = if number < budget { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::TOO_MANY_REQUESTS };
+        assert_eq!(status, expected, "try {number}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_sign_ups_left_can_still_confirm() {
     let service = service_with(Some(State::Pending)).await;
     let mut last = StatusCode::OK;
-    for number in 0..20 {
-        last = service.form("/confirm", &format!("email=u{number}%40example.com&code=123456")).await.status;
+    for number in 0..small_config().security.budgets.unproven_per_hour {
+        last = service.api("/api/v1/sign-ups", json!({ "email": format!("u{number}@example.com") })).await.status;
     }
-    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS, "each try is paid for");
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    let answer = service.api("/api/v1/confirmations", json!({ "email": ADA, "code": service.code() })).await;
+    assert_eq!(answer.status, StatusCode::OK);
 }
 
 #[tokio::test]

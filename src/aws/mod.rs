@@ -81,7 +81,7 @@ impl Aws {
         }
         let region = config.region().map(ToString::to_string).ok_or_else(|| {
             Failure::new("no_region", "no AWS Region is given")
-                .hint("add `region:` to the spec, pass `--region`, or set one in the AWS profile")
+                .hint("add `region:` to the spec, pass `--region`, or set one in the AWS profile; `--local` is for the local AWS")
         })?;
         Ok(Self { config, calls, region, emulator: target.emulator.clone() })
     }

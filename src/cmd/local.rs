@@ -74,7 +74,7 @@ async fn show_inbox(context: &Context, open: Option<usize>) -> Outcome<()> {
         for (name, value) in heading {
             _ = write!(text, "\n{:9}{value}", format!("{name}:"));
         }
-        _ = write!(text, "\n\n{}\n", mail.text.trim_end());
+        _ = write!(text, "\n\n{}\n", mail.text.trim_end().replace("\r\n", "\n"));
         for link in mail.links() {
             _ = write!(text, "\n{}", context.output.bold(link));
         }

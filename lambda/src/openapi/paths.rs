@@ -45,7 +45,10 @@ pub(super) fn paths() -> Value {
         "/api/v1/challenges": { "get": {
             "operationId": "challenge",
             "summary": "Get a challenge",
-            "description": "A proof of work for `altcha` in the body of a sign-up. It counts once, and for a short time.",
+            "description": "A proof of work for `altcha` in the body of a sign-up, as base64 of \
+                `{\"challenge\": …, \"solution\": {\"counter\": …, \"derivedKey\": …}}`: ALTCHA's protocol, version 2, which its own \
+                widget and libraries solve. It counts once, and for twenty minutes; without one, or with one that does \
+                not count, a sign-up is paid from the smaller budget of its client.",
             "responses": answers("200", "A challenge", "Challenge", &[&ALWAYS[..]]),
         }},
         "/healthz": { "get": {

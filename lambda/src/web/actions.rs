@@ -105,14 +105,14 @@ impl App {
         self.confirm_with(id, &Proof::Link(nonce)).await
     }
 
-    /// Confirms by the six digits. Each try is paid for like a sign-up without a proof of work.
+    /// Confirms by the six digits.
     pub(super) async fn confirm_by_code(
         &self,
         id: UserId,
         code: &str,
         visitor: &Visitor,
     ) -> Result<Granted<ConfirmOutcome>, StoreError> {
-        if let Some(refusal) = self.spend(visitor, self.ledger.clock.now()).await? {
+        if let Some(refusal) = self.spend_after(visitor).await? {
             return Ok(refusal);
         }
         let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
@@ -130,7 +130,7 @@ impl App {
 
     /// Sends the mail once more, if there is one to send and the last is not too recent.
     pub(super) async fn resend(&self, id: UserId, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
-        if let Some(refusal) = self.spend(visitor, self.ledger.clock.now()).await? {
+        if let Some(refusal) = self.spend_after(visitor).await? {
             return Ok(refusal);
         }
         let mail = MailId(self.ledger.entropy.bytes());
@@ -166,8 +166,21 @@ impl App {
         if spent == Spent::Repeated {
             spent = self.ledger.store.spend(&unproven).await?;
         }
-        let refusal = || Granted::TooMany { retry_after: until_next_hour(now) };
-        Ok((spent != Spent::Done).then(refusal))
+        Ok(refusal(spent, now))
+    }
+
+    /// Spends one of the client's budget for what follows a sign-up, the codes and the mails asked for again. It
+    /// is apart from that of sign-ups, so that who has none of those left can still confirm; the person's own
+    /// limits (tries of a code, time between mails) are the narrower ones.
+    async fn spend_after<T>(&self, visitor: &Visitor) -> Result<Option<Granted<T>>, StoreError> {
+        let now = self.ledger.clock.now();
+        let spending = Spending {
+            key: format!("after#{}", visitor.client),
+            hour: hour(now),
+            limit: self.config.security.budgets.ip_per_hour,
+            once: None,
+        };
+        Ok(refusal(self.ledger.store.spend(&spending).await?, now))
     }
 
     /// How much of the day's ceiling is used up, 1.0 at the ceiling.
@@ -198,6 +211,10 @@ impl App {
     pub(super) fn client(&self, address: Option<IpAddr>) -> String {
         address.map_or_else(|| "unknown".to_owned(), |address| self.parts.address_key.client(address))
     }
+}
+
+fn refusal<T>(spent: Spent, now: Timestamp) -> Option<Granted<T>> {
+    (spent != Spent::Done).then(|| Granted::TooMany { retry_after: until_next_hour(now) })
 }
 
 /// The budget of a client whose requests come with proofs of work.

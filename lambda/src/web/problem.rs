@@ -94,8 +94,8 @@ pub(super) fn invalid(errors: Vec<FieldError>) -> Problem {
 pub(super) fn too_many(retry_after: u32) -> Problem {
     let problem = Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
-        "Too many sign-ups",
-        Some("Try again later; a proof of work raises the limit"),
+        "Too many requests",
+        Some("Try again later; a sign-up with a proof of work has a higher limit"),
     );
     Problem { retry_after: Some(retry_after), ..problem }
 }

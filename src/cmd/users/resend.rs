@@ -62,7 +62,8 @@ impl Why {
     fn failure(&self) -> Box<Failure> {
         let refused = |cause: &str| Failure::new("no_mail_to_resend", "no mail is sent").cause(cause);
         match self {
-            Self::Suppressed => refused("the person refused mail before the address was ever confirmed"),
+            Self::Suppressed => refused("the person refused mail before the address was ever confirmed")
+                .hint("`users erase` forgets the refusal; the person can sign up again after it"),
             Self::Unsubscribed => refused("the person asked for no more mail")
                 .hint("a new sign-up by the person themselves brings a new mail"),
             Self::Confirmed => refused("the user is confirmed, and nothing waits for confirmation"),

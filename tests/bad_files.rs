@@ -1,7 +1,5 @@
 //! Mistakes in what a spec names, such as languages, mail templates and the logo, are shown where they stand.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-
 mod support;
 
 use insta::assert_snapshot;
@@ -18,7 +16,8 @@ fn sandbox(lines: &str, files: &[(&str, &str)]) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("signup.yaml", format!("service: demo\n{lines}\n{email}{form}"));
     for (name, text) in files {
-        std::fs::create_dir_all(sandbox.path().join(name).parent().unwrap()).unwrap();
+        let path = sandbox.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder in the sandbox");
         sandbox.write(name, text);
     }
     sandbox

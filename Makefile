@@ -12,9 +12,11 @@ LINT := $(or $(TARGET),target)/lint
 # Everything that must hold.
 test: fmt clippy lint unit
 
+# Both workspaces; the lock file of the second is read by `make fuzz` alone, and must not fall behind unnoticed.
 fmt:
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) metadata --manifest-path fuzz/Cargo.toml --format-version 1 --locked >/dev/null
 
 clippy:
 	$(CARGO) clippy --workspace --all-targets --features signup-service/bench --locked -- --deny warnings
@@ -43,7 +45,7 @@ deny:
 # The function is built as `deploy` does with plain cargo, apart from the benches: what is measured is what ships.
 HANDLER := $(or $(TARGET),target)/handler
 bench:
-	$(CARGO) build --profile handler --bin bootstrap --locked
+	$(CARGO) build --profile handler --package signup-service --bin bootstrap --locked
 	$(CARGO) build --profile handler --package signup-service --features bench --examples --locked
 	$(HANDLER)/examples/bench-handler $(HANDLER)/bootstrap $(HANDLER)/examples/empty-handler
 	$(HANDLER)/examples/bench-load

@@ -8,14 +8,12 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use lambda_http::Request;
-use lambda_http::request::LambdaRequest;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 use signup_service::address::{Address, MAX_LENGTH};
 use signup_service::config::{Form, ServiceConfig};
-use signup_service::event;
 use signup_service::form::{CONSENT, Checker, FieldError, Submission};
+use signup_service::gateway::{self, Event};
 use signup_service::guard::proof::{FormVersion, Scope, verify};
 use signup_service::guard::stamp;
 use signup_service::keys::Key;
@@ -166,7 +164,7 @@ fn event_parts(parts: &[u8]) {
 }
 
 /// A request can be made of it, whatever it holds.
-fn build(event: LambdaRequest) {
-    let request: Request = event::clean(event).into();
+fn build(event: Event) {
+    let request = gateway::request(event);
     assert!(request.uri().path().starts_with('/'), "{}", request.uri());
 }

@@ -1,7 +1,5 @@
 //! Every mistake gets a clear error and the exit code of the interface, and changes nothing.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-
 mod support;
 
 use std::fmt::Write;
@@ -63,7 +61,7 @@ fn a_yaml_bomb_is_refused_at_once() {
     let mut bomb = String::from("a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
     for (this, last) in ('b'..='i').zip('a'..='h') {
         let aliases = vec![format!("*{last}"); 9].join(", ");
-        writeln!(bomb, "{this}: &{this} [{aliases}]").unwrap();
+        writeln!(bomb, "{this}: &{this} [{aliases}]").expect("memory is there");
     }
     assert_snapshot!("billion_laughs", validate(&bomb));
     let deep = format!("service: {}{}\n", "[".repeat(5_000), "]".repeat(5_000));
@@ -172,7 +170,7 @@ fn every_mistake_is_told_at_once() {
 fn three_hundred_fields_are_too_many() {
     let mut spec = MINIMAL.to_owned();
     for number in 0..300 {
-        writeln!(spec, "    - {{name: field_{number}, type: text}}").unwrap();
+        writeln!(spec, "    - {{name: field_{number}, type: text}}").expect("memory is there");
     }
     assert_snapshot!(validate(&spec));
 }
@@ -198,7 +196,7 @@ fn environments_are_maps_whether_asked_for_or_not() {
 fn texts_that_no_request_could_carry_are_refused() {
     let mut spec = MINIMAL.to_owned();
     for number in 0..3 {
-        writeln!(spec, "    - {{name: text_{number}, type: textarea, max_length: 10000}}").unwrap();
+        writeln!(spec, "    - {{name: text_{number}, type: textarea, max_length: 10000}}").expect("memory is there");
     }
     assert_snapshot!(validate(&spec));
 }
@@ -221,8 +219,8 @@ fn a_profile_named_on_the_command_line_wins_over_the_environment() {
     sandbox.write("signup.yaml", format!("{MINIMAL}region: eu-central-1\n"));
     let mut command = sandbox.command(&["status", "--json", "--profile", "production"]);
     command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x");
-    let output = command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").output().unwrap();
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let output = command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").output().expect("it starts");
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(
         value["error"]["code"], "no_credentials",
         "the environment's credentials are of another account: {value}"
@@ -232,9 +230,10 @@ fn a_profile_named_on_the_command_line_wins_over_the_environment() {
 #[test]
 fn a_reader_that_goes_early_is_no_error() {
     let sandbox = Sandbox::new();
-    let mut child = sandbox.command(&["template", "workers"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child =
+        sandbox.command(&["template", "workers"]).stdout(std::process::Stdio::piped()).spawn().expect("it starts");
     drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
 
 #[test]
@@ -247,7 +246,7 @@ fn an_environment_gets_a_service_of_its_own() {
 fn a_failure_is_one_object_under_json() {
     let output = Sandbox::new().run(&["validate", "--json"]);
     assert_eq!(output.status.code(), Some(2));
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(value["error"]["code"], "spec_unreadable");
     assert!(value["error"]["hint"].is_string());
 }
@@ -280,7 +279,8 @@ fn a_region_that_does_not_exist_is_suspected() {
     let sandbox = Sandbox::new();
     sandbox.write("signup.yaml", format!("{MINIMAL}region: eu-nowhere-9\n"));
     let mut command = sandbox.command(&["status"]);
-    let output = command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x").output().unwrap();
+    let output =
+        command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x").output().expect("it starts");
     let stderr = support::text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("AWS does not answer") && stderr.contains("Region's name"), "{stderr}");
@@ -293,7 +293,7 @@ fn an_endpoint_that_does_not_answer_is_told() {
     let mut command = sandbox.command(&["status"]);
     // Port 9 of the loopback interface: nobody listens there.
     command.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x");
-    let output = command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").output().unwrap();
+    let output = command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").output().expect("it starts");
     assert_eq!(output.status.code(), Some(1));
     assert_snapshot!(support::text(&output.stderr).trim_end());
 }
@@ -309,11 +309,11 @@ fn commands_that_read_do_not_start_the_emulator() {
 fn with_programs(sandbox: &Sandbox, programs: &[(&str, &str)]) -> std::process::Command {
     use std::os::unix::fs::PermissionsExt;
     let folder = sandbox.path().join("bin");
-    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir_all(&folder).expect("a folder");
     for (name, script) in programs {
         let path = folder.join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("our file");
     }
     let mut command = sandbox.command(&["local", "up"]);
     command.env("PATH", &folder).env("XDG_CACHE_HOME", sandbox.path().join("cache"));
@@ -323,11 +323,11 @@ fn with_programs(sandbox: &Sandbox, programs: &[(&str, &str)]) -> std::process::
 #[test]
 fn without_python_or_its_venv_module_it_says_what_to_install() {
     let sandbox = Sandbox::new();
-    let output = with_programs(&sandbox, &[]).output().unwrap();
+    let output = with_programs(&sandbox, &[]).output().expect("it starts");
     assert_eq!(output.status.code(), Some(1));
     assert_snapshot!("no_python", support::text(&output.stderr).trim_end());
     let script = "case \"$1\" in -c) exit 0;; *) echo 'No module named venv' >&2; exit 1;; esac";
-    let output = with_programs(&sandbox, &[("python3", script)]).output().unwrap();
+    let output = with_programs(&sandbox, &[("python3", script)]).output().expect("it starts");
     assert_eq!(output.status.code(), Some(1));
     assert_snapshot!("no_venv", support::text(&output.stderr).trim_end());
 }

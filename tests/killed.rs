@@ -1,7 +1,5 @@
 //! signupctl can be killed at any moment: the next run finds what is there and finishes.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-
 mod support;
 
 use std::collections::BTreeMap;
@@ -31,11 +29,11 @@ fn kill_after(sandbox: &Sandbox, arguments: &[&str], moment: Duration) -> bool {
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
-        .unwrap();
+        .expect("it starts");
     std::thread::sleep(moment);
-    let ended = child.try_wait().unwrap().is_some();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let ended = child.try_wait().expect("it was started").is_some();
+    child.kill().expect("it was started");
+    child.wait().expect("it ends");
     !ended
 }
 
@@ -65,7 +63,7 @@ fn the_next_run_finishes_what_a_kill_interrupted() {
     let account = Account::new(sandbox.emulator());
     let whole = census(&account);
     sandbox.ok(&DESTROY);
-    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).unwrap();
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
 
     let long = duration_of(&sandbox, &DEPLOY);
     sandbox.ok(&DESTROY);
@@ -134,14 +132,14 @@ fn ctrl_c_detaches_and_the_next_run_goes_on() {
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("it starts");
     // Its first line tells that it listens, and that CloudFormation is at work.
-    let mut lines = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut lines = std::io::BufReader::new(child.stderr.take().expect("it is piped"));
     let mut stderr = String::new();
-    lines.read_line(&mut stderr).unwrap();
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    lines.read_to_string(&mut stderr).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{stderr}");
+    lines.read_line(&mut stderr).expect("text");
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("it starts");
+    lines.read_to_string(&mut stderr).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{stderr}");
     assert!(stderr.contains("run the same command again"), "{stderr}");
     assert_eq!(sandbox.json(&DEPLOY)["proof"]["ok"], true);
 }

@@ -1,7 +1,5 @@
 //! The commands about users on the local AWS: on the deployed table, with users as the service writes them.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -35,11 +33,7 @@ impl Deployed {
     /// With functions that end at once, so that nobody else changes the table.
     fn without_functions() -> Self {
         let sandbox = Sandbox::new().with_example("registration.yaml");
-        let mut zip = zip::ZipWriter::new(std::fs::File::create(sandbox.path().join("idle.zip")).unwrap());
-        zip.start_file("bootstrap", zip::write::SimpleFileOptions::default()).unwrap();
-        std::io::Write::write_all(&mut zip, &std::fs::read("/bin/false").unwrap()).unwrap();
-        zip.finish().unwrap();
-        sandbox.ok(&["deploy", "--local", "--yes", "--no-proof", "--handler", "idle.zip"]);
+        sandbox.ok(&["deploy", "--local", "--yes", "--no-proof", "--handler", sandbox.idle_bundle()]);
         Self::of(sandbox)
     }
 
@@ -64,17 +58,17 @@ impl Deployed {
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         let store = DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config), &table);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).expect("a time");
         Self { sandbox, account, store, table, key: AddressKey(key), runtime, now }
     }
 
     /// Somebody who signed up so many seconds ago and was mailed a second later.
     fn user(&self, email: &str, name: &str, ago: u32) -> User {
         let at = before(self.now, ago);
-        let number = u8::try_from(email.len()).unwrap();
+        let number = u8::try_from(email.len()).expect("a short address");
         let request = Request {
-            id: self.key.user(&Address::parse(email).unwrap()),
+            id: self.key.user(&Address::parse(email).expect("an address")),
             answers: Answers {
                 email: email.into(),
                 fields: [
@@ -171,14 +165,14 @@ fn users_are_listed_shown_and_exported() {
     let (code, receipt) = service.run(&["export", "--output", "all.csv"]);
     assert_eq!((code, &receipt), (0, &json!({ "users": 2, "file": "all.csv", "format": "csv" })));
     let path = service.sandbox.path().join("all.csv");
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    let written = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
+    let written = std::fs::read_to_string(&path).expect("the file");
     let heading = "id,state,email,full_name,age,occupation,nationality,marital_status,consent_version,language,";
     assert!(written.trim_start_matches('\u{feff}').starts_with(heading), "{written}");
     assert!(written.contains("bob@example.net,\"'=HYPERLINK(\"\"x\"\")\",36,,GB,"), "{written}");
     assert_eq!(service.sandbox.ok(&["users", "export", "--local"]), written);
     let all = service.sandbox.ok(&["users", "export", "--local", "--format", "json", "--state", "confirmed"]);
-    let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+    let all: Vec<Value> = serde_json::from_str(&all).expect("JSON");
     assert_eq!(all, [service.run(&["list", "--state", "confirmed"]).1["users"][0].clone()]);
     assert_eq!(service.run(&["export"]).1["error"]["code"], "two_results");
     assert_eq!(service.run(&["export", "--output", "/dev/null"]).0, 1);

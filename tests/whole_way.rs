@@ -1,8 +1,6 @@
 //! The main job on the local AWS, with the real templates and the real function: deploy, sign up, confirm,
 //! deploy again, change the form, destroy, come back, delete.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-
 mod support;
 
 use std::time::{Duration, Instant};
@@ -117,7 +115,7 @@ fn a_spec_becomes_a_service_and_goes_again() {
     assert_eq!(sets(), before);
 
     // A new field changes the functions, and neither the data stack nor the users.
-    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).unwrap();
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
     let field = "    - {name: nickname, type: text}\n    - name: age\n";
     sandbox.write("signup.yaml", spec.replace("    - name: age\n", field));
     let plan = sandbox.json(&["plan", "--local"]);
@@ -191,13 +189,9 @@ fn a_stack_whose_creation_was_rolled_back_is_replaced() {
 #[test]
 fn a_service_that_does_not_answer_stays_a_failure() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
-    // A Linux program that ends at once is a bootstrap that never serves.
-    let mut zip = zip::ZipWriter::new(std::fs::File::create(sandbox.path().join("broken.zip")).unwrap());
-    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default()).unwrap();
-    std::io::Write::write_all(&mut zip, &std::fs::read("/bin/false").unwrap()).unwrap();
-    zip.finish().unwrap();
+    let bundle = sandbox.idle_bundle();
     for _ in 0..2 {
-        let output = sandbox.run(&["deploy", "--local", "--yes", "--handler", "broken.zip"]);
+        let output = sandbox.run(&["deploy", "--local", "--yes", "--handler", bundle]);
         let stderr = support::text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains("does not answer as it should"), "{stderr}");
@@ -212,7 +206,7 @@ fn a_sender_that_was_begun_goes_with_the_service() {
     let account = Account::new(sandbox.emulator());
     // This one was there before, and is nobody's to delete.
     account.put_identity("before@example.com");
-    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).unwrap();
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
     for sender in ["hello@example.com", "before@example.com", "other@example.com"] {
         sandbox.write("signup.yaml", spec.replace("hello@example.com", sender));
         sandbox.ok(&["deploy", "--local", "--yes"]);
@@ -256,7 +250,7 @@ fn the_emulator_is_started_once_found_again_and_stopped() {
     assert!(status["endpoint"].as_str().is_some_and(|endpoint| endpoint.starts_with("http://127.0.0.1:")));
     // One that died is not taken for alive.
     let pid = first["pid"].to_string();
-    std::process::Command::new("kill").args(["-9", &pid]).status().unwrap();
+    std::process::Command::new("kill").args(["-9", &pid]).status().expect("it starts");
     wait_for("its end", || (sandbox.json(&["local", "status"])["running"] == false).then_some(()));
     let fresh = sandbox.json(&["local", "up"]);
     assert_ne!(fresh["pid"], first["pid"]);

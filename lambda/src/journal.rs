@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Where lines go.
 pub trait Journal: Debug + Send + Sync {
@@ -67,6 +68,23 @@ impl Line {
         }
         Value::Object(line).to_string()
     }
+}
+
+/// Sends what `tracing` is told to the same place, a JSON object a line as well.
+pub fn subscribe<W>(writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_ansi(false)
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(writer)
+        .init();
 }
 
 /// The function's log.

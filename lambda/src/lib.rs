@@ -10,7 +10,7 @@
 //!                                 Mailer   Store::settle (users and counters, one transaction)
 //! ```
 //!
-//! Before all that, [`event`] makes what API Gateway sends fit for a request.
+//! In Lambda, [`gateway`] makes a request of what API Gateway sends, and of the response what it wants back.
 //!
 //! What a user is, and every change of one, is pure ([`user`]): values in, values out, the time and the random bits
 //! passed in. A store keeps the value and decides nothing.
@@ -24,8 +24,8 @@ pub mod census;
 pub mod clock;
 pub mod config;
 pub mod env;
-pub mod event;
 pub mod form;
+pub mod gateway;
 pub mod guard;
 pub mod journal;
 pub mod keys;

@@ -1,6 +1,8 @@
 //! Sending: one small trait at the edge, SES behind it, and a mailbox in memory for tests.
 
+use std::error::Error;
 use std::fmt::Debug;
+use std::iter::successors;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
 
 use crate::aws::chain;
+use crate::aws::http::NotConnected;
 use crate::mail::Mail;
 use crate::pace::Quota;
 
@@ -115,17 +118,13 @@ fn unanswered(error: &SdkError<SendRawEmailError>) -> SendError {
     let cause = chain(error);
     match error {
         SdkError::ConstructionFailure(_) => SendError::Later(cause),
-        // The one time-out of the connector that is set is the one for connecting.
-        SdkError::DispatchFailure(failure) if failure.is_timeout() || never_connected(&cause) => {
-            SendError::Later(cause)
-        }
+        SdkError::DispatchFailure(_) if never_connected(error) => SendError::Later(cause),
         _ => SendError::Unknown(cause),
     }
 }
 
-/// The HTTP client tells a refused connection from one that broke off by its wording alone.
-fn never_connected(cause: &str) -> bool {
-    cause.contains("client error (Connect)")
+fn never_connected(error: &(dyn Error + 'static)) -> bool {
+    successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<NotConnected>)
 }
 
 /// SES tells the day's quota from the rate by its wording alone.
@@ -218,20 +217,17 @@ mod tests {
     #[test]
     fn a_mail_that_may_have_been_sent_is_told_from_one_that_was_not() {
         use aws_smithy_runtime_api::client::result::ConnectorError;
-        let failed = |error| judge(&SdkError::dispatch_failure(error));
-        let io = |text: &str| ConnectorError::io(text.into());
-        assert!(matches!(failed(io("client error (Connect)")), SendError::Later(_)));
-        assert!(matches!(failed(ConnectorError::timeout("connecting".into())), SendError::Later(_)));
-        assert!(matches!(failed(io("client error (SendRequest): connection closed")), SendError::Unknown(_)));
+        let failed = judge(&SdkError::dispatch_failure(ConnectorError::io("connection closed".into())));
+        assert!(matches!(failed, SendError::Unknown(_)));
         assert!(matches!(judge(&SdkError::timeout_error("20 s")), SendError::Unknown(_)));
         let response = HttpResponse::new(200.try_into().expect("a status"), SdkBody::from("<half"));
         assert!(matches!(judge(&SdkError::response_error("cut short", response)), SendError::Unknown(_)));
         assert!(matches!(judge(&SdkError::construction_failure("no source")), SendError::Later(_)));
     }
 
-    /// What the predicate quotes is what the client says.
     #[tokio::test]
     async fn a_refused_connection_is_no_answer_that_was_lost() {
+        use crate::aws::http;
         use aws_sdk_ses::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
         // The port is free again once its listener is gone.
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
@@ -241,7 +237,7 @@ mod tests {
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(format!("http://{port}"))
             .retry_config(RetryConfig::disabled())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(http::client(http::Trust::Amazon).expect("a client"))
             .build();
         let message = RawMessage::builder().data(Blob::new("x")).build().expect("a message");
         let sent = Client::from_conf(config).send_raw_email().raw_message(message).send().await;

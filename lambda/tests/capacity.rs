@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Value, json};
+use signup_service::aws::http;
 use signup_service::ledger::Ledger;
 use signup_service::store::{DynamoStore, ListUsers, Store};
 use signup_service::stream::{Change, What};
@@ -82,7 +83,7 @@ async fn metered() -> (Service, Worker, Arc<dyn Store>, Arc<Mutex<Units>>) {
     let plain = table::client();
     let name = table::create(&plain).await;
     let units = Arc::default();
-    let meter = Meter { inner: aws_smithy_http_client::Builder::new().build_http(), units: Arc::clone(&units) };
+    let meter = Meter { inner: http::client(http::Trust::Amazon).expect("a client"), units: Arc::clone(&units) };
     let client = Client::from_conf(plain.config().to_builder().http_client(meter).build());
     let store: Arc<dyn Store> = Arc::new(DynamoStore::new(client, name));
     let mut config = small_config();

@@ -40,13 +40,13 @@ pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) ->
     let rest = url.strip_prefix("http://").expect("a plain address");
     let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, path.to_owned()));
     let mut stream = TcpStream::connect(host).unwrap_or_else(|error| panic!("{url}: {error}"));
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time that is not zero");
     let extra: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!(
         "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n{extra}\r\n",
         body.len()
     );
-    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    stream.write_all(format!("{head}{body}").as_bytes()).expect("it listens");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap_or_else(|error| panic!("{method} {url}: {error}"));
     parse(&bytes)
@@ -56,7 +56,7 @@ fn parse(bytes: &[u8]) -> Answer {
     let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
     let head = String::from_utf8_lossy(&bytes[..split]).into_owned();
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().unwrap();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status").parse().expect("a number");
     let headers: Vec<(String, String)> =
         lines.filter_map(|line| line.split_once(": ")).map(|(key, value)| (key.into(), value.into())).collect();
     let chunked =

@@ -1,17 +1,20 @@
 //! Runs the real `signupctl` in a sandbox of its own: its own state, its own emulator, no credentials.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 pub mod account;
 pub mod deployed;
 pub mod http;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 /// The repository.
 pub fn root() -> &'static Path {
@@ -26,7 +29,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     pub fn path(&self) -> &Path {
@@ -36,15 +39,24 @@ impl Sandbox {
     /// Writes a file into the sandbox, where commands run.
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).expect("a file");
         path
     }
 
     /// Copies an example to `signup.yaml`.
     pub fn with_example(self, name: &str) -> Self {
-        let text = std::fs::read(root().join("examples").join(name)).unwrap();
+        let text = std::fs::read(root().join("examples").join(name)).expect("an example");
         self.write("signup.yaml", text);
         self
+    }
+
+    /// Writes a bundle whose function ends as soon as it starts, and gives its name.
+    pub fn idle_bundle(&self) -> &'static str {
+        let mut zip = ZipWriter::new(File::create(self.path().join("idle.zip")).expect("a file"));
+        zip.start_file("bootstrap", SimpleFileOptions::default()).expect("an empty archive");
+        zip.write_all(&std::fs::read("/bin/false").expect("a program")).expect("room for it");
+        zip.finish().expect("room for its list");
+        "idle.zip"
     }
 
     /// `signupctl` with these words, in this sandbox, and nothing of the developer's AWS settings.
@@ -71,7 +83,7 @@ impl Sandbox {
 
     /// Runs it to its end, whatever that is.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        self.command(arguments).output().expect("it starts")
     }
 
     /// Runs it; panics with what it said unless it succeeds.
@@ -100,13 +112,13 @@ impl Sandbox {
     /// Ends every running instance of a function, so that the next call starts one that reads its keys anew.
     pub fn end_functions(&self) {
         let emulator = self.json(&["local", "status"])["pid"].as_i64().expect("the emulator runs");
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
             let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
             // `pid (name) state parent …`
             let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse::<i64>().ok());
             if parent == Some(emulator) && stat.contains("(bootstrap)") {
                 let pid = entry.file_name().to_string_lossy().into_owned();
-                Command::new("kill").args(["-9", &pid]).status().unwrap();
+                Command::new("kill").args(["-9", &pid]).status().expect("it starts");
             }
         }
     }

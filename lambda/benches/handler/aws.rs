@@ -13,7 +13,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Failure;
 use super::http::{Answer, Request, accept, converse};
@@ -70,8 +70,12 @@ fn identity() -> Result<(String, Arc<ServerConfig>), Failure> {
 
 fn serve(request: &Request) -> Answer {
     let (status, body) = match request.target.split_once('.') {
-        Some(("AmazonSSM", "GetParameter")) => {
-            (200, json!({ "Parameter": { "Name": "key", "Type": "SecureString", "Value": STANDARD.encode([7; 32]) } }))
+        Some(("AmazonSSM", "GetParameters")) => {
+            let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let names = asked["Names"].as_array().into_iter().flatten();
+            let value = STANDARD.encode([7; 32]);
+            let found = names.map(|name| json!({ "Name": name, "Type": "SecureString", "Value": value }));
+            (200, json!({ "Parameters": found.collect::<Vec<_>>() }))
         }
         Some(("DynamoDB_20120810", _)) => (200, json!({})),
         _ => (400, json!({ "__type": "UnknownOperationException", "message": request.target })),

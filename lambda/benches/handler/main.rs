@@ -37,17 +37,12 @@ const WARM: u32 = 20;
 /// How hard `deploy` compresses what goes to AWS.
 const LEVEL: i64 = 9;
 
-/// What the function trusts in AWS.
-const AMAZON_ROOTS: &str = include_str!("../../roots/amazon.pem");
-
 /// How AWS is reached.
 #[derive(Clone, Copy)]
 enum World {
-    /// Without TLS. The function makes its TLS client all the same, with the roots pinned in it.
-    Pinned,
-    /// Without TLS. The function makes its TLS client with the roots of the system.
-    System,
-    /// With TLS, and the roots of the system: the only ones that can vouch for a stub.
+    /// Without TLS. The function makes its TLS client all the same.
+    Plain,
+    /// With TLS, and the stub's root read from a file in place of the five that the function holds.
     Tls,
 }
 
@@ -68,9 +63,7 @@ struct Calls {
 /// What was measured of a function: processor time in seconds, memory in KiB.
 #[derive(Default)]
 struct Figures {
-    pinned: Vec<f64>,
-    /// Of two starts in a row, so that what else the machine does meets both.
-    system_less_pinned: Vec<f64>,
+    plain: Vec<f64>,
     tls: Vec<f64>,
     first: [Vec<f64>; KINDS.len()],
     warm: [Vec<f64>; KINDS.len()],
@@ -100,8 +93,7 @@ fn run(function: &Path, empty: &Path, folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join("service.json"), include_str!("../../tests/every_field.json"))?;
     let bench = Bench { runtime: Runtime::start()?, aws: Aws::start()?, folder: folder.to_owned() };
-    // The stub's root stands beside as many as the function trusts in AWS.
-    fs::write(folder.join("roots.pem"), format!("{}{AMAZON_ROOTS}", bench.aws.root))?;
+    fs::write(folder.join("roots.pem"), &bench.aws.root)?;
 
     let mut ours = Figures { zip: zipped(function)?, ..Figures::default() };
     let mut theirs = Figures { zip: zipped(empty)?, ..Figures::default() };
@@ -117,11 +109,8 @@ impl Bench {
     /// Starts the function once for each figure. What the service should answer is known of the function alone.
     fn round(&self, binary: &Path, figures: &mut Figures, checked: bool) -> Result<(), Failure> {
         // The first start pays for what the other function drove out of the processor's caches.
-        drop(self.start(binary, World::Pinned)?);
-        let pinned = self.start(binary, World::Pinned)?.2;
-        let system = self.start(binary, World::System)?.2;
-        figures.pinned.push(pinned.as_secs_f64());
-        figures.system_less_pinned.push(system.as_secs_f64() - pinned.as_secs_f64());
+        drop(self.start(binary, World::Plain)?);
+        figures.plain.push(self.start(binary, World::Plain)?.2.as_secs_f64());
         for (at, kind) in KINDS.iter().enumerate() {
             let calls = self.calls(binary, kind, checked)?;
             figures.tls.push(calls.init.as_secs_f64());
@@ -161,11 +150,9 @@ impl Bench {
 
     fn environment(&self, world: World) -> Vec<(&'static str, String)> {
         let endpoint = match world {
-            World::Pinned | World::System => self.aws.plain_url(),
+            World::Plain => self.aws.plain_url(),
             World::Tls => self.aws.tls_url(),
         };
-        // Amazon's roots vouch for nothing in China, so that the function takes the system's there.
-        let region = if matches!(world, World::System) { "cn-north-1" } else { "eu-west-1" };
         let path = |name: &str| self.folder.join(name).to_string_lossy().into_owned();
         vec![
             ("AWS_LAMBDA_RUNTIME_API", self.runtime.address.to_string()),
@@ -178,7 +165,7 @@ impl Bench {
             ("AWS_ACCESS_KEY_ID", "bench".into()),
             ("AWS_SECRET_ACCESS_KEY", "bench".into()),
             ("AWS_SESSION_TOKEN", "bench".into()),
-            ("AWS_REGION", region.into()),
+            ("AWS_REGION", "eu-west-1".into()),
             ("AWS_ENDPOINT_URL", endpoint),
             ("SSL_CERT_FILE", path("roots.pem")),
             ("LAMBDA_TASK_ROOT", path("")),
@@ -220,16 +207,14 @@ fn print(ours: &Figures, theirs: &Figures) {
     row("zip, MiB", &|figures| figures.zip as f64 / 1_048_576.0);
     row("peak memory, MiB", &|figures| figures.peak as f64 / 1024.0);
     row("init, CPU ms", &|figures| median(&figures.tls));
-    row("  without TLS", &|figures| median(&figures.pinned));
+    row("  without TLS", &|figures| median(&figures.plain));
     for (at, kind) in KINDS.iter().enumerate() {
         row(&format!("{}, first call, CPU ms", kind.name), &|figures| median(&figures.first[at]));
         row(&format!("{}, warm call, CPU ms", kind.name), &|figures| median(&figures.warm[at]));
     }
     println!(
-        "Medians: of {STARTS} first calls, of {} warm ones, of {} starts and {STARTS} without TLS.\n\
-         To trust a stub, the function read six roots from a file instead of the five pinned in it: {:+.3} ms of init.",
+        "Medians: of {STARTS} first calls, of {} warm ones, of {} starts and {STARTS} without TLS.",
         STARTS * WARM,
         ours.tls.len(),
-        median(&ours.system_less_pinned)
     );
 }

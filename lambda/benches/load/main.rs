@@ -57,16 +57,7 @@ struct Run {
 
 fn main() -> ExitCode {
     // As the function does, but for where the lines go.
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
-        .with_ansi(false)
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(io::sink)
-        .init();
+    signup_service::journal::subscribe(io::sink);
     match bench() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

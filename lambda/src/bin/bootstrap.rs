@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use lambda_http::Adapter;
-use lambda_http::request::LambdaRequest;
-use lambda_runtime::{Context, LambdaEvent, Service, service_fn};
+use lambda_runtime::{Context, LambdaEvent, service_fn};
 use signup_service::aws;
 use signup_service::clock::{Clock, System, before};
 use signup_service::config::ServiceConfig;
 use signup_service::env::{Environment, Handler};
-use signup_service::event;
-use signup_service::journal::Stdout;
+use signup_service::gateway;
+use signup_service::journal::{self, Stdout};
 use signup_service::ledger::Ledger;
 use signup_service::mailer::SesMailer;
 use signup_service::store::{DynamoStore, Store};
@@ -25,6 +23,7 @@ use signup_service::stream::{self, BatchResponse, StreamEvent};
 use signup_service::user::UserId;
 use signup_service::web::{App, Parts, router};
 use signup_service::worker::{RESERVE, Sending, Worker};
+use tower::ServiceExt;
 
 /// How long the connection to the table may be waited for at init. It only saves time.
 const WARM_UP: Duration = Duration::from_millis(800);
@@ -33,15 +32,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
-        .with_ansi(false)
-        .with_max_level(tracing::Level::INFO)
-        .init();
+    journal::subscribe(std::io::stdout);
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -106,9 +97,10 @@ async fn web(
         release: environment.release.clone().unwrap_or_default(),
         logo: environment.logo(&config)?.map(Into::into),
     };
-    let mut service = Adapter::from(router(App::new(config, parts)?));
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<LambdaRequest>| {
-        service.call(LambdaEvent::new(event::clean(event.payload), event.context))
+    let router = router(App::new(config, parts)?);
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<gateway::Event>| {
+        let response = router.clone().oneshot(gateway::request(event.payload)).await?;
+        Ok::<_, Failure>(gateway::answer(response).await?)
     }))
     .await
 }

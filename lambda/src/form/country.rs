@@ -64,9 +64,7 @@ const NOT_ASSIGNED: &str = "XK";
 pub fn countries() -> &'static [Country] {
     static LIST: OnceLock<Vec<Country>> = OnceLock::new();
     LIST.get_or_init(|| {
-        let mut list: Vec<Country> = celes::Country::get_countries()
-            .iter()
-            .filter(|country| country.alpha2 != NOT_ASSIGNED)
+        let mut list: Vec<Country> = assigned()
             .map(|country| Country { code: country.alpha2, name: name(country.alpha2, country.long_name) })
             .collect();
         list.sort_by_cached_key(|country| sort_key(&country.name));
@@ -114,9 +112,13 @@ fn plain(letter: char) -> char {
     }
 }
 
-/// The name of a country by its code in capitals; `None` when ISO 3166-1 assigns no such code.
-pub fn country_name(code: &str) -> Option<&'static str> {
-    countries().iter().find(|country| country.code == code).map(|country| country.name.as_str())
+/// Whether ISO 3166-1 assigns this code, in capitals.
+pub fn is_country(code: &str) -> bool {
+    assigned().any(|country| country.alpha2 == code)
+}
+
+fn assigned() -> impl Iterator<Item = celes::Country> {
+    celes::Country::get_countries().into_iter().filter(|country| country.alpha2 != NOT_ASSIGNED)
 }
 
 fn name(code: &str, official: &str) -> String {
@@ -134,15 +136,17 @@ mod tests {
     #[test]
     fn the_list_is_iso_3166_1_in_the_order_people_read() {
         assert_eq!(countries().len(), 249);
-        assert_eq!(country_name("FR"), Some("France"));
-        assert_eq!(country_name("NL"), Some("Netherlands"));
-        assert_eq!(country_name("IM"), Some("Isle of Man"));
+        assert!(countries().iter().all(|country| is_country(country.code)));
+        let named = |code| countries().iter().find(|country| country.code == code).map(|country| country.name.as_str());
+        assert_eq!(named("FR"), Some("France"));
+        assert_eq!(named("NL"), Some("Netherlands"));
+        assert_eq!(named("IM"), Some("Isle of Man"));
         for wrong in ["", "fr", "FRA", "XX", "XK", "UK"] {
-            assert_eq!(country_name(wrong), None, "{wrong}");
+            assert!(!is_country(wrong) && named(wrong).is_none(), "{wrong}");
         }
         let place = |code| countries().iter().position(|country| country.code == code);
         assert!(place("AF") < place("AX") && place("AX") < place("AL"));
-        assert!(NAMES.iter().all(|(code, _)| country_name(code).is_some()));
+        assert!(NAMES.iter().all(|(code, _)| is_country(code)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-pub use country::{Country, countries, countries_in, country_name};
+pub use country::{Country, countries, countries_in, is_country};
 pub use pattern::{PatternError, compile_pattern};
 pub use problem::{Expected, FieldError, Problem};
 pub use rules::date;

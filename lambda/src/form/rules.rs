@@ -5,7 +5,7 @@ use regex::Regex;
 use url::Url;
 
 use super::read::Raw;
-use super::{Problem, country_name};
+use super::{Problem, is_country};
 use crate::address::{Address, AddressError, MAX_LENGTH};
 use crate::config::{Bound, Field, FieldType};
 use crate::text::{deceives, is_blank};
@@ -43,7 +43,7 @@ fn text_value(field: &Field, pattern: Option<&Regex>, text: &str) -> Result<Opti
     }
     let text = match field.kind {
         FieldType::Choice if is_option(field, text) => text.to_owned(),
-        FieldType::Country if country_name(text).is_some() => text.to_owned(),
+        FieldType::Country if is_country(text) => text.to_owned(),
         FieldType::Choice | FieldType::Country => return Err(Problem::NotAnOption),
         FieldType::Date => {
             check_date(field, text)?;

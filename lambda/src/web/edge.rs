@@ -14,15 +14,18 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use lambda_http::request::RequestContext;
 
 use super::answer::Measured;
 use super::{AppState, is_api};
 use crate::journal::{Line, Unit};
 
-/// The client's address as a front other than API Gateway states it.
+/// The client's address as the front states it: never a header, which a caller can write.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
+
+/// The request's name in the front's own log.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
 
 /// What a page may load and do; where it may be shown is added.
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
@@ -41,22 +44,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Where the request comes from. Only what the front itself states counts, never a header a caller can write.
+/// Where the request comes from.
 pub(super) fn client(request: &Request) -> Option<IpAddr> {
-    if let Some(ClientAddress(address)) = request.extensions().get() {
-        return Some(*address);
-    }
-    match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref()?.parse().ok(),
-        _ => None,
-    }
-}
-
-fn request_id(request: &Request) -> Option<String> {
-    match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
-        _ => None,
-    }
+    request.extensions().get::<ClientAddress>().map(|address| address.0)
 }
 
 /// Whether a page is meant for an iframe.
@@ -132,7 +122,7 @@ pub(super) async fn log(State(app): State<AppState>, request: Request, next: Nex
     };
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let id = request_id(&request).unwrap_or_default();
+    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
     let response = next.run(request).await;
     let latency = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let line = Line::new("request", app.ledger.clock.now())

@@ -24,7 +24,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-pub use edge::ClientAddress;
+pub use edge::{ClientAddress, RequestId};
 
 use crate::clock::{Clock, Entropy};
 use crate::config::{ConfirmationMode, ServiceConfig};

@@ -62,7 +62,7 @@ impl Direction {
 pub fn english() -> &'static Language {
     static ENGLISH: OnceLock<Language> = OnceLock::new();
     ENGLISH.get_or_init(|| {
-        serde_json::from_str(include_str!("../../languages/en.json")).expect("the tests read this very file")
+        serde_json::from_slice(include_bytes!("../../languages/en.json")).expect("the tests read this very file")
     })
 }
 

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, StreamSpecification, StreamViewType,
 };
+use signup_service::aws::http;
 
 /// Where the emulator answers.
 ///
@@ -18,13 +19,12 @@ pub fn endpoint() -> String {
 }
 
 pub fn client() -> Client {
-    let http = aws_smithy_http_client::Builder::new().build_http();
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .endpoint_url(endpoint())
-        .http_client(http)
+        .http_client(http::client(http::Trust::Amazon).expect("a client"))
         .build();
     Client::from_conf(config)
 }

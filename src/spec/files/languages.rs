@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path as FilePath;
 
 use serde_json::Value;
-use signup_service::form::country_name;
+use signup_service::form::is_country;
 use signup_service::words::{Language, english, placeholders};
 
 use super::{Wrong, form};
@@ -243,7 +243,7 @@ impl Review<'_> {
     fn check_countries(&mut self) {
         let path = Path::default().key("countries");
         let codes = self.root.get("countries").map(Node::keys).unwrap_or_default();
-        for code in codes.into_iter().filter(|code| country_name(code).is_none()) {
+        for code in codes.into_iter().filter(|code| !is_country(code)) {
             let hint = "write its ISO 3166-1 code in two capitals, in quotes: `\"NO\"`";
             self.add_key(&path.key(code), format!("`{code}` is no country"), hint);
         }

@@ -3,17 +3,16 @@
 //! The SDK's own loader of settings is left out, since the function needs none of its sources: region and
 //! credentials are in the environment. It would cost half a megabyte and a part of every cold start.
 
+pub mod http;
+
 use std::error::Error;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ssm::operation::get_parameter::GetParameterError;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_sdk_ssm::types::Parameter;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -22,13 +21,9 @@ use aws_types::region::Region;
 use crate::env::Environment;
 use crate::keys::{AddressKey, Key};
 use crate::token::TokenKey;
-
-/// The roots behind every endpoint of AWS in the standard and the GovCloud partition: Amazon's four and
-/// Starfield's, from the Mozilla list. Reading a system's 140 instead takes 4 ms of every cold start.
-const AMAZON_ROOTS: &str = include_str!("../roots/amazon.pem");
+use http::Trust;
 
 /// A call to AWS from within its network takes some milliseconds; one that takes seconds is lost.
-const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(4);
 const OPERATION: Duration = Duration::from_secs(9);
 
@@ -52,8 +47,8 @@ const KEY_LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub enum AwsError {
     #[error("the environment variable `{0}` is not set")]
     Credentials(&'static str),
-    #[error("the TLS roots cannot be used: {0}")]
-    Roots(String),
+    #[error("no TLS connection can be made: {0}")]
+    Tls(String),
     #[error("the keys could not be read from SSM: {0}")]
     Ssm(String),
     #[error("SSM has no parameter `{0}`; `signupctl deploy` makes it")]
@@ -72,16 +67,12 @@ pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
         None,
         "function",
     );
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(OPERATION)
-        .build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(environment.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client(environment)?)
+        .http_client(http::client(trust(environment)).map_err(|error| AwsError::Tls(chain(error.as_ref())))?)
         .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)))
         .timeout_config(timeouts);
     Ok(match &environment.endpoint {
@@ -94,33 +85,22 @@ pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
 /// A client of the table for the web function, which has ten seconds for a whole request: a table that is slower
 /// than this makes a page that says so, and not a function that is ended.
 pub fn web_table_client(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(WEB_ATTEMPT)
-        .operation_attempt_timeout(WEB_ATTEMPT)
-        .operation_timeout(WEB_OPERATION)
-        .build();
+    let timeouts =
+        TimeoutConfig::builder().operation_attempt_timeout(WEB_ATTEMPT).operation_timeout(WEB_OPERATION).build();
     let config = aws_sdk_dynamodb::config::Builder::from(config);
     aws_sdk_dynamodb::Client::from_conf(config.timeout_config(timeouts).build())
 }
 
 /// A client of SES that asks once and waits for the answer; what to repeat is the worker's to decide.
 pub fn mail_client(config: &SdkConfig) -> aws_sdk_ses::Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(MAIL)
-        .operation_timeout(MAIL)
-        .build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(MAIL).operation_timeout(MAIL).build();
     let config = aws_sdk_ses::config::Builder::from(config);
     aws_sdk_ses::Client::from_conf(config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build())
 }
 
 /// A client of SSM that outlasts other functions' cold starts.
 fn key_client(config: &SdkConfig) -> aws_sdk_ssm::Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(KEY_ATTEMPT)
-        .operation_timeout(KEYS)
-        .build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(KEY_ATTEMPT).operation_timeout(KEYS).build();
     let retries = RetryConfig::standard()
         .with_max_attempts(KEY_ATTEMPTS)
         .with_initial_backoff(KEY_FIRST_PAUSE)
@@ -129,49 +109,41 @@ fn key_client(config: &SdkConfig) -> aws_sdk_ssm::Client {
     aws_sdk_ssm::Client::from_conf(config.retry_config(retries).timeout_config(timeouts).build())
 }
 
-/// One client, and with it one pool of connections, for all services.
-fn http_client(environment: &Environment) -> Result<SharedHttpClient, AwsError> {
+/// Amazon signs for its endpoints everywhere but in China and the isolated regions.
+fn trust(environment: &Environment) -> Trust {
     let other_endpoint = environment.endpoint.as_ref().is_some_and(|url| url.starts_with("https:"));
     let amazon_signs = !["cn-", "us-iso", "eu-iso"].iter().any(|prefix| environment.region.starts_with(prefix));
-    let trust = if amazon_signs && !other_endpoint { amazon_roots() } else { TrustStore::default() };
-    let tls = TlsContext::builder().with_trust_store(trust).build().map_err(|error| AwsError::Roots(chain(&error)))?;
-    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    Ok(builder.tls_context(tls).build_https())
-}
-
-fn amazon_roots() -> TrustStore {
-    const END: &str = "-----END CERTIFICATE-----";
-    AMAZON_ROOTS
-        .split_inclusive(END)
-        .filter(|pem| pem.contains(END))
-        .fold(TrustStore::empty(), |store, pem| store.with_pem_certificate(pem))
+    if amazon_signs && !other_endpoint { Trust::Amazon } else { Trust::System }
 }
 
 /// Both of the service's keys.
 pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, TokenKey), AwsError> {
-    let client = key_client(config);
-    let address = read_key(&client, format!("{prefix}/address-key"));
-    let (address, token) = tokio::try_join!(address, read_key(&client, format!("{prefix}/token-key")))?;
-    Ok((AddressKey(address), TokenKey(token)))
+    let [address, token] = ["address-key", "token-key"].map(|name| format!("{prefix}/{name}"));
+    let found = parameters(config, &[&address, &token]).await?;
+    Ok((AddressKey(key(&found, address)?), TokenKey(key(&found, token)?)))
 }
 
 /// The key for tokens alone, which is all the worker may read.
 pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, AwsError> {
-    read_key(&key_client(config), format!("{prefix}/token-key")).await.map(TokenKey)
+    let token = format!("{prefix}/token-key");
+    key(&parameters(config, &[&token]).await?, token).map(TokenKey)
 }
 
-/// One key. Each by a call of its own: a call for several is refused whole when one is not allowed,
-/// without saying which.
-async fn read_key(client: &aws_sdk_ssm::Client, name: String) -> Result<Key, AwsError> {
-    let found = match client.get_parameter().name(&name).with_decryption(true).send().await {
-        Ok(found) => found,
-        Err(error) if error.as_service_error().is_some_and(GetParameterError::is_parameter_not_found) => {
-            return Err(AwsError::NoKey(name));
-        }
-        Err(error) => return Err(AwsError::Ssm(describe(&error))),
-    };
-    let value = found.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
-    Key::from_base64(value).ok_or(AwsError::BadKey(name))
+/// By one call, since each takes its share of what Parameter Store answers in a second. Of several, AWS refuses
+/// all when one is not allowed, and its message names that one.
+async fn parameters(config: &SdkConfig, names: &[&str]) -> Result<Vec<Parameter>, AwsError> {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let call = key_client(config).get_parameters().set_names(Some(names)).with_decryption(true);
+    let found = call.send().await.map_err(|error| AwsError::Ssm(describe(&error)))?;
+    Ok(found.parameters.unwrap_or_default())
+}
+
+fn key(found: &[Parameter], name: String) -> Result<Key, AwsError> {
+    let parameter = found.iter().find(|parameter| parameter.name() == Some(&name));
+    match parameter.and_then(Parameter::value) {
+        Some(value) => Key::from_base64(value).ok_or(AwsError::BadKey(name)),
+        None => Err(AwsError::NoKey(name)),
+    }
 }
 
 /// What AWS said, in one line: the code, the message and the request's id. Nothing of the request or
@@ -229,11 +201,5 @@ mod tests {
         assert_eq!(retries.max_backoff(), Duration::from_secs(2));
         let whole = client.config().timeout_config().and_then(TimeoutConfig::operation_timeout);
         assert!(whole.is_some_and(|whole| whole < Duration::from_secs(10)), "{whole:?}");
-    }
-
-    #[test]
-    fn five_roots_are_trusted() {
-        assert_eq!(AMAZON_ROOTS.matches("-----BEGIN CERTIFICATE-----").count(), 5);
-        assert_eq!(format!("{:?}", amazon_roots()).matches("CertificatePEM").count(), 5);
     }
 }

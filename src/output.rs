@@ -101,7 +101,7 @@ impl Output {
                 "consent_needed",
                 "this needs your consent, and there is no terminal to ask on",
             )
-            .cause(question.trim_end().trim_end_matches("[y/N]").trim_end())
+            .cause(format!("the question is: {}", question.trim_end().trim_end_matches("[y/N]").trim_end()))
             .hint("pass `--yes` if you mean it"));
         }
         _ = write!(std::io::stderr(), "{question}");

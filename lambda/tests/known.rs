@@ -122,6 +122,9 @@ async fn six_digits_confirm_and_five_wrong_ones_end_them() {
     let answer = service.form("/confirm", &spaced).await;
     assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "welcome"));
     assert_eq!(service.users()[0].state, State::Confirmed);
+    assert_eq!(service.form("/confirm", &spaced).await.header("location"), "welcome", "a button is pressed twice");
+    let answer = service.api("/api/v1/confirmations", json!({ "email": ADA, "code": code })).await;
+    assert_eq!(answer.json(), json!({ "status": "confirmed" }));
     let service = service_with(Some(State::Pending)).await;
     let code = service.code();
     let wrong = if code == "123456" { "123457" } else { "123456" };

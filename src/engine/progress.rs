@@ -84,7 +84,7 @@ impl Progress {
         };
         let took = elapsed.filter(|elapsed| *elapsed >= Duration::from_secs(1));
         let took = took.map(|elapsed| self.output.dim(&format!(" {} s", elapsed.as_secs()))).unwrap_or_default();
-        let skipped = if event.status == "DELETE_SKIPPED" { " kept" } else { "" };
+        let skipped = if event.status == "DELETE_SKIPPED" { " not with its stack" } else { "" };
         let reason = match (&event.reason, event.status.ends_with("_FAILED")) {
             (Some(reason), true) => format!("\n      {reason}"),
             _ => String::new(),

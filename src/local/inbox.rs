@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::Fetcher;
@@ -68,15 +69,7 @@ pub async fn read(endpoint: &str) -> Outcome<Vec<Mail>> {
 fn mail(record: Record) -> Mail {
     Mail {
         id: record.message_id,
-        time: match record.timestamp {
-            serde_json::Value::String(time) => time,
-            serde_json::Value::Number(seconds) => seconds
-                .as_f64()
-                .and_then(|seconds| jiff::Timestamp::from_millisecond((seconds * 1_000.0) as i64).ok())
-                .map(|time| time.to_string())
-                .unwrap_or_default(),
-            _ => String::new(),
-        },
+        time: time(&record.timestamp),
         from: record.source,
         to: record.to,
         subject: record.subject,
@@ -85,9 +78,29 @@ fn mail(record: Record) -> Mail {
     }
 }
 
+/// The emulator tells a time as RFC 3339 or as seconds since 1970. Always in milliseconds here, so that times can be
+/// compared as text.
+fn time(told: &serde_json::Value) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are far below 2^53")]
+    let time = match told {
+        serde_json::Value::String(text) => text.parse::<Timestamp>().ok(),
+        told => told.as_f64().and_then(|seconds| Timestamp::from_millisecond((seconds * 1e3) as i64).ok()),
+    };
+    time.map(|time| format!("{time:.3}")).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn times_can_be_compared_as_text() {
+        let told = [json!("2026-11-22T10:00:00.12Z"), json!(1_795_341_600.5), json!("2026-11-22T10:00:01+00:00")];
+        let times = told.map(|told| time(&told));
+        assert_eq!(times, ["2026-11-22T10:00:00.120Z", "2026-11-22T10:00:00.500Z", "2026-11-22T10:00:01.000Z"]);
+    }
 
     #[test]
     fn links_end_where_the_sentence_does() {

@@ -3,10 +3,15 @@
 use jiff::Timestamp;
 
 use super::{Nonce, State, User, UserId};
+use crate::clock::after;
 
 /// Wrong codes that a code outlives. A million codes and five tries leave a guesser one chance in 200,000, and
 /// another five only with another mail to the person.
 pub const CODE_TRIES: u8 = 5;
+
+/// How long a code that did its work is still heard, in seconds: as long as a button is pressed twice, or a request is
+/// repeated whose answer was lost. Not longer, since nobody counts these tries.
+const CODE_ECHO: u32 = 60;
 
 /// What somebody shows to confirm.
 pub enum Proof<'a> {
@@ -28,7 +33,7 @@ impl std::fmt::Debug for Proof<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfirmOutcome {
     Confirmed,
-    /// The link did its work before, and nothing changed.
+    /// The link did its work before, or the code a moment ago, and nothing changed.
     AlreadyConfirmed,
     /// The link no longer works; signing up again gives a new one.
     Expired,
@@ -65,12 +70,19 @@ impl User {
                 (None, ConfirmOutcome::AlreadyConfirmed)
             }
             (None, Proof::Link(_)) => (None, ConfirmOutcome::Expired),
+            (None, Proof::Code(fits)) if self.has_just_confirmed(now) && self.done.iter().any(|nonce| fits(*nonce)) => {
+                (None, ConfirmOutcome::AlreadyConfirmed)
+            }
             (None, Proof::Code(_)) => {
                 let links = [self.waiting.as_mut().map(|it| &mut it.link), self.link.as_mut()];
                 links.into_iter().flatten().for_each(|link| link.tries = link.tries.saturating_add(1));
                 (Some(self.changed()), ConfirmOutcome::Unknown)
             }
         }
+    }
+
+    fn has_just_confirmed(&self, now: Timestamp) -> bool {
+        self.state == State::Confirmed && self.confirmed_at.is_some_and(|at| after(at, CODE_ECHO) > now)
     }
 
     fn confirmed(mut self, of: Of, now: Timestamp) -> Self {

@@ -15,6 +15,11 @@ use crate::config::MailKind;
 /// take, and long enough to mark the mail afterwards while the table recovers.
 pub const LEASE: u32 = 90;
 
+/// Holders of one mail that may be lost before it is given up. Each leaves the mail held twice as long as the one
+/// before, so that a function which ends while it sends has three hours to be mended, and no person's mailbox is
+/// filled meanwhile.
+const MOST_LOST: u32 = 7;
+
 /// How long the stream has to deliver a new mail before the sweeper takes it, in seconds.
 pub const STREAM_GRACE: u32 = 120;
 
@@ -63,6 +68,9 @@ pub struct Mail {
     /// Attempts of which nobody knows whether they delivered.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unanswered: u32,
+    /// Holders that were lost, and with them whether they sent it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +83,7 @@ fn is_zero(number: &u32) -> bool {
 
 impl Mail {
     pub(super) fn new(id: MailId, kind: MailKind, base_url: String, due_at: Timestamp) -> Self {
-        Self { id, kind, since: due_at, due_at, base_url, attempts: 0, unanswered: 0, lease: None, end: None }
+        Self { id, kind, since: due_at, due_at, base_url, attempts: 0, unanswered: 0, lost: 0, lease: None, end: None }
     }
 
     /// Whether it is still to be sent.
@@ -196,6 +204,11 @@ impl User {
         let confirmed_once = self.state != State::Pending;
         let newest = self.newest_link().map(|link| (link.nonce, link.expires_at, link.tries < CODE_TRIES));
         let Some(mail) = &mut self.mail else { return Lent::Nothing };
+        if mail.lost >= MOST_LOST {
+            let reason = "everyone who sent it was lost before saying so";
+            mail.end = Some(End::Dead(reason.into()));
+            return Lent::GivenUp(mail.id, reason);
+        }
         let link = newest.filter(|_| mail.needs_link());
         let deadline = deadline(mail, link.map(|(_, expires_at, _)| expires_at));
         if link.is_some() && deadline <= now {
@@ -206,7 +219,7 @@ impl User {
         if link.is_some() {
             mail.kind = if confirmed_once { MailKind::Update } else { MailKind::Confirmation };
         }
-        let lease = Lease { until: after(now, LEASE), by, carries: link.map(|(nonce, ..)| nonce) };
+        let lease = Lease { until: after(now, LEASE << mail.lost), by, carries: link.map(|(nonce, ..)| nonce) };
         mail.attempts += 1;
         mail.lease = Some(lease.clone());
         if mail.attempts == 1 {
@@ -237,7 +250,9 @@ impl User {
 
     /// Ends a lease that ran out: its holder is lost, and so is whether the mail went out.
     fn release(&mut self) {
-        let Some(lease) = self.mail.as_mut().and_then(|mail| mail.lease.take()) else { return };
+        let Some(mail) = &mut self.mail else { return };
+        let Some(lease) = mail.lease.take() else { return };
+        mail.lost += 1;
         if let Some(link) = lease.carries.and_then(|nonce| self.link_of(nonce)) {
             link.out = true;
         }

@@ -268,6 +268,21 @@ fn a_code_confirms_and_five_wrong_ones_end_it() {
     assert_eq!(confirm(user, 36, at(60)).1, ConfirmOutcome::Confirmed, "the link still works");
 }
 
+#[test]
+fn a_code_that_did_its_work_is_heard_for_a_minute_more() {
+    let (user, _) = mailed(receive(None, 36, at(0)), at(1));
+    let right = |nonce: Nonce| nonce == Nonce([36; 16]);
+    let user = user.confirm(&Proof::Code(&right), at(60)).0.expect("confirmed");
+    let again = |proof: Proof<'_>, now| user.clone().confirm(&proof, at(now));
+    assert_eq!(again(Proof::Code(&right), 119), (None, ConfirmOutcome::AlreadyConfirmed));
+    assert_eq!(again(Proof::Code(&right), 120).1, ConfirmOutcome::Unknown);
+    assert_eq!(again(Proof::Code(&|_| false), 61).1, ConfirmOutcome::Unknown);
+    assert_eq!(
+        unsubscribe(user, at(61)).expect("heard").confirm(&Proof::Code(&right), at(62)).1,
+        ConfirmOutcome::Unknown
+    );
+}
+
 fn unsubscribe(user: User, now: Timestamp) -> Option<User> {
     let id = user.id;
     User::unsubscribe(Some(user), id, now)
@@ -330,6 +345,21 @@ fn a_mail_has_one_holder_at_a_time() {
     assert_eq!(user.clone().take(3, None, at(199)), None);
     let third = user.take(3, None, at(200)).expect("due again");
     assert_eq!(third.attempt.map(|attempt| attempt.attempts), Some(3));
+}
+
+#[test]
+fn a_mail_whose_holders_are_lost_is_held_ever_longer_and_given_up() {
+    let mut user = receive(None, 36, at(0));
+    let mut free = 0;
+    for lease in [90, 180, 360, 720, 1_440, 2_880, 5_760] {
+        assert_eq!(user.clone().take(7, None, at(free)).map(|taken| taken.attempt.is_some()), Some(true));
+        user = user.take(7, None, at(free)).expect("something to do").user;
+        free += lease;
+        assert_eq!(user.clone().take(7, None, at(free - 1)), None);
+    }
+    let last = user.take(7, None, at(free)).expect("something to do");
+    assert!(last.attempt.is_none() && last.given_up.is_some());
+    assert_eq!((last.user.due_at(), last.user.take(7, None, at(free + 86_400)).is_none()), (None, true));
 }
 
 #[test]

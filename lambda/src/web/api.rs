@@ -88,9 +88,9 @@ pub(super) async fn confirm(State(app): State<AppState>, request: Request) -> Re
     let outcome = if by_code {
         let (email, code) = (address(&object, words)?, text(&object, "code", words)?);
         match app.confirm_by_code(app.user(&email), &code, &visit.visitor("")).await? {
-            // A code that did its work is gone with it: who has signed up is nobody else's business.
-            Granted::Yes(ConfirmOutcome::Confirmed) => ConfirmOutcome::Confirmed,
-            Granted::Yes(_) => ConfirmOutcome::Unknown,
+            // Whether a code is old or nobody's is not told: who has signed up is nobody else's business.
+            Granted::Yes(ConfirmOutcome::Expired) => ConfirmOutcome::Unknown,
+            Granted::Yes(outcome) => outcome,
             Granted::TooMany { retry_after } | Granted::Full { retry_after } => {
                 return Err(problem::too_many(retry_after));
             }

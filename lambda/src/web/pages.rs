@@ -119,8 +119,11 @@ pub(super) async fn confirm_by_code(
         Granted::Yes(ConfirmOutcome::Confirmed) => {
             measured("Confirmations", "code", see_other(&visit.site().link("welcome")))
         }
-        // A code that did its work is gone with it: who has signed up is nobody else's business.
-        Granted::Yes(_) => ask_again(visit, sent, SentProblem::WrongCode),
+        Granted::Yes(ConfirmOutcome::AlreadyConfirmed) => see_other(&visit.site().link("welcome")),
+        // Of nobody's code, and of one that is long used up: who has signed up is nobody else's business.
+        Granted::Yes(ConfirmOutcome::Expired | ConfirmOutcome::Unknown) => {
+            ask_again(visit, sent, SentProblem::WrongCode)
+        }
         Granted::TooMany { retry_after } | Granted::Full { retry_after } => {
             later(retry_after, ask_again(visit, sent, SentProblem::TooMany))
         }

@@ -116,9 +116,9 @@ impl Witness {
     }
 
     /// Somebody asked for no more mail, and was told that it is so, by what was known in that step.
-    pub fn refused(&mut self, id: UserId, decided: u64) {
+    pub fn refused(&mut self, id: UserId, known: u64) {
         let person = self.person(id);
-        person.ended = person.ended.max(decided);
+        person.ended = person.ended.max(known);
     }
 
     pub fn step(&self) -> u64 {

@@ -176,10 +176,14 @@ impl Act {
                     }
                 }
                 Self::Unsubscribe(id) => {
-                    let unsubscribe =
-                        |found, now| (User::unsubscribe(found, id, now), to.with(|witness| witness.step()));
-                    if let Ok(decided) = ledger.change("unsubscribe", id, unsubscribe).await {
-                        to.with(|witness| witness.refused(id, decided));
+                    // What is decided upon was read after the decision before: how long after, nobody can tell.
+                    let mut read_after = to.with(|witness| witness.step());
+                    let unsubscribe = |found, now| {
+                        let next = to.with(|witness| witness.step());
+                        (User::unsubscribe(found, id, now), std::mem::replace(&mut read_after, next))
+                    };
+                    if let Ok(known) = ledger.change("unsubscribe", id, unsubscribe).await {
+                        to.with(|witness| witness.refused(id, known));
                     }
                 }
                 Self::Resend(id) => {

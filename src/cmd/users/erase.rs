@@ -29,7 +29,7 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
     }
     if !output.yes {
         let place = book.aws.describe().await?;
-        if !output.confirm(&format!("Erase from {place}?")).await? {
+        if !output.confirm(&format!("Erase this user from {place}?")).await? {
             return Err(Failure::new("declined", "nothing was erased"));
         }
     }

@@ -147,17 +147,10 @@ fn event_parts(parts: &[u8]) {
     let text = String::from_utf8_lossy(parts);
     let mut lines = text.split('\n');
     let mut next = || lines.next().unwrap_or_default();
-    let (path, query, host, scheme, domain, stage) = (next(), next(), next(), next(), next(), next());
-    let (cookie, other, body) = (next(), next(), next());
+    let (path, query, cookie, name, value, body) = (next(), next(), next(), next(), next(), next());
     let event = json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
-        "headers": { "host": host, "x-forwarded-proto": scheme, "x-forwarded-for": other, "content-type": other },
-        "cookies": [cookie], "queryStringParameters": { "t": query }, "pathParameters": { "proxy": path },
-        "requestContext": {
-            "accountId": "1", "apiId": "a", "domainName": domain, "stage": stage, "requestId": "r",
-            "time": "22/Nov/2026:10:00:00 +0000", "timeEpoch": 1,
-            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": other, "userAgent": other },
-        },
+        "rawPath": path, "rawQueryString": query, "headers": { name: value }, "cookies": [cookie],
+        "requestContext": { "requestId": "r", "http": { "method": name, "sourceIp": value } },
         "body": body, "isBase64Encoded": text.len().is_multiple_of(2),
     });
     event_json(event.to_string().as_bytes());

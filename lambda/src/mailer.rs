@@ -187,6 +187,9 @@ impl Mailer for MemoryMailer {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
     use aws_sdk_ses::error::ErrorMetadata;
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use aws_smithy_types::body::SdkBody;
@@ -225,24 +228,45 @@ mod tests {
         assert!(matches!(judge(&SdkError::construction_failure("no source")), SendError::Later(_)));
     }
 
-    #[tokio::test]
-    async fn a_refused_connection_is_no_answer_that_was_lost() {
+    /// Sends a mail to an SES that is at that port and, if it is there, does so with each connection.
+    async fn sent_to(scheme: &str, does: Option<fn(TcpStream)>) -> SendError {
         use crate::aws::http;
         use aws_sdk_ses::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
         // The port is free again once its listener is gone.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+        match does {
+            Some(does) => drop(std::thread::spawn(move || listener.incoming().flatten().for_each(does))),
+            None => drop(listener),
+        }
         let config = aws_sdk_ses::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(format!("http://{port}"))
+            .endpoint_url(format!("{scheme}://{address}"))
             .retry_config(RetryConfig::disabled())
             .http_client(http::client(http::Trust::Amazon).expect("a client"))
             .build();
         let message = RawMessage::builder().data(Blob::new("x")).build().expect("a message");
         let sent = Client::from_conf(config).send_raw_email().raw_message(message).send().await;
-        let error = judge(&sent.expect_err("nobody listens"));
-        assert!(matches!(error, SendError::Later(_)), "{error}");
+        judge(&sent.expect_err("nobody sends it"))
+    }
+
+    #[tokio::test]
+    async fn what_never_reached_ses_can_be_sent_again() {
+        let refused = sent_to("http", None).await;
+        assert!(matches!(refused, SendError::Later(_)), "{refused}");
+        // TLS is never begun, and the time for it passes.
+        let silent = sent_to("https", Some(std::mem::forget)).await;
+        assert!(matches!(&silent, SendError::Later(cause) if cause.contains("timed out")), "{silent}");
+        let no_tls = sent_to("https", Some(|mut stream| drop(stream.write_all(b"HTTP/1.1 400 x\r\n\r\n")))).await;
+        assert!(matches!(no_tls, SendError::Later(_)), "{no_tls}");
+    }
+
+    #[tokio::test]
+    async fn what_reached_ses_and_had_no_answer_is_unknown() {
+        let cut = sent_to("http", Some(|mut stream| drop(stream.read(&mut [0; 4096])))).await;
+        assert!(matches!(cut, SendError::Unknown(_)), "{cut}");
     }
 
     #[test]

@@ -5,8 +5,8 @@ import socketserver
 # Python's servers leave Nagle's algorithm on, which costs every invocation of a function about 40 ms.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-# When it enforces roles, it asks for some rights on every resource (`*`): to send mail, where AWS asks for it on the
-# identity that the mail is sent from, and to read several parameters, where AWS asks for each of them.
+# When it enforces roles, it asks for some rights on every resource (`*`) where AWS asks for each that is meant: to
+# send mail, the identity and the configuration set, and to read several parameters, every one of them.
 try:
     import ministack.core.iam_actions as actions
     import ministack.core.iam_evaluator as evaluator
@@ -20,14 +20,25 @@ else:
 
     def resource_arn(service, method, path, headers, body, query_params, region, account_id):
         if service == "ses" and first(query_params.get("Action", "")) == "SendRawEmail":
-            return f"arn:aws:ses:{region}:{account_id}:identity/{first(query_params.get('Source', ''))}"
+            named = (("identity", "Source"), ("configuration-set", "ConfigurationSetName"))
+            named = [(kind, first(query_params.get(name, ""))) for kind, name in named]
+            return "\n".join(f"arn:aws:ses:{region}:{account_id}:{kind}/{name}" for kind, name in named if name) or "*"
         if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParameters"):
-            names = json.loads(body).get("Names", [])
-            return "\n".join(f"arn:aws:ssm:{region}:{account_id}:parameter{name}" for name in names)
+            names = [name.lstrip("/") for name in names_of(body)]
+            return "\n".join(f"arn:aws:ssm:{region}:{account_id}:parameter/{name}" for name in names) or "*"
         return plain_arn(service, method, path, headers, body, query_params, region, account_id)
 
-    def enforce(*arguments, resource_arn="*", **options):
-        each = (plain_enforce(*arguments, resource_arn=arn, **options) for arn in resource_arn.split("\n"))
-        return next((denied for denied in each if denied), None)
+    def names_of(body):
+        try:
+            return [name for name in json.loads(body)["Names"] if isinstance(name, str)]
+        except (ValueError, TypeError, KeyError):  # then the call itself is refused
+            return []
+
+    def enforce(access_key_id, iam_action, service, region, resource_arn="*", *arguments, **options):
+        for arn in resource_arn.split("\n"):
+            denied = plain_enforce(access_key_id, iam_action, service, region, arn, *arguments, **options)
+            if denied:
+                return denied
+        return None
 
     actions.extract_resource_arn, evaluator.enforce = resource_arn, enforce

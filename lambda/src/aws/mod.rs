@@ -13,7 +13,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::Parameter;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -57,6 +57,12 @@ pub enum AwsError {
     BadKey(String),
 }
 
+/// How calls are repeated. A connection over which AWS said that it failed is as good as another: only one that broke is
+/// not used again.
+fn retries(config: RetryConfig) -> RetryConfig {
+    config.with_reconnect_mode(ReconnectMode::ReuseAllConnections)
+}
+
 /// What every client of the SDK is made from.
 pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
     let need = |name| std::env::var(name).map_err(|_| AwsError::Credentials(name));
@@ -73,7 +79,9 @@ pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
         .region(Region::new(environment.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http::client(trust(environment)).map_err(|error| AwsError::Tls(chain(error.as_ref())))?)
-        .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)))
+        .retry_config(retries(
+            RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)),
+        ))
         .timeout_config(timeouts);
     Ok(match &environment.endpoint {
         Some(endpoint) => config.endpoint_url(endpoint),
@@ -95,24 +103,28 @@ pub fn web_table_client(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
 pub fn mail_client(config: &SdkConfig) -> aws_sdk_ses::Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(MAIL).operation_timeout(MAIL).build();
     let config = aws_sdk_ses::config::Builder::from(config);
-    aws_sdk_ses::Client::from_conf(config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build())
+    aws_sdk_ses::Client::from_conf(
+        config.retry_config(retries(RetryConfig::disabled())).timeout_config(timeouts).build(),
+    )
 }
 
 /// A client of SSM that outlasts other functions' cold starts.
 fn key_client(config: &SdkConfig) -> aws_sdk_ssm::Client {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(KEY_ATTEMPT).operation_timeout(KEYS).build();
-    let retries = RetryConfig::standard()
+    let attempts = RetryConfig::standard()
         .with_max_attempts(KEY_ATTEMPTS)
         .with_initial_backoff(KEY_FIRST_PAUSE)
         .with_max_backoff(KEY_LONGEST_PAUSE);
     let config = aws_sdk_ssm::config::Builder::from(config);
-    aws_sdk_ssm::Client::from_conf(config.retry_config(retries).timeout_config(timeouts).build())
+    aws_sdk_ssm::Client::from_conf(config.retry_config(retries(attempts)).timeout_config(timeouts).build())
 }
 
-/// Amazon signs for its endpoints everywhere but in China and the isolated regions.
+/// Amazon's own roots are behind its endpoints in the standard and the GovCloud partition; who signs elsewhere, the
+/// system may know.
 fn trust(environment: &Environment) -> Trust {
     let other_endpoint = environment.endpoint.as_ref().is_some_and(|url| url.starts_with("https:"));
-    let amazon_signs = !["cn-", "us-iso", "eu-iso"].iter().any(|prefix| environment.region.starts_with(prefix));
+    let elsewhere = ["cn-", "us-iso", "eu-iso", "eusc-"];
+    let amazon_signs = !elsewhere.iter().any(|prefix| environment.region.starts_with(prefix));
     if amazon_signs && !other_endpoint { Trust::Amazon } else { Trust::System }
 }
 
@@ -129,8 +141,8 @@ pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, Aws
     key(&parameters(config, &[&token]).await?, token).map(TokenKey)
 }
 
-/// By one call, since each takes its share of what Parameter Store answers in a second. Of several, AWS refuses
-/// all when one is not allowed, and its message names that one.
+/// By one call, since each takes its share of what Parameter Store answers in a second. It is refused whole when one of
+/// them is not allowed.
 async fn parameters(config: &SdkConfig, names: &[&str]) -> Result<Vec<Parameter>, AwsError> {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     let call = key_client(config).get_parameters().set_names(Some(names)).with_decryption(true);
@@ -191,6 +203,40 @@ mod tests {
         let timeouts = client.config().timeout_config().expect("set");
         assert_eq!((timeouts.operation_timeout(), timeouts.operation_attempt_timeout()), (Some(MAIL), Some(MAIL)));
         assert!(MAIL.as_secs() < u64::from(crate::user::LEASE), "a lease outlasts its mail");
+    }
+
+    #[test]
+    fn amazon_is_trusted_where_it_signs() {
+        let environment = |region: &str, endpoint: Option<&str>| Environment {
+            handler: crate::env::Handler::Web,
+            region: region.into(),
+            table: String::new(),
+            key_prefix: String::new(),
+            base_url: None,
+            release: None,
+            configuration_set: None,
+            endpoint: endpoint.map(str::to_owned),
+            root: std::path::PathBuf::new(),
+        };
+        for region in ["eu-west-1", "us-gov-west-1", "il-central-1"] {
+            assert_eq!(trust(&environment(region, None)), Trust::Amazon, "{region}");
+        }
+        for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"] {
+            assert_eq!(trust(&environment(region, None)), Trust::System, "{region}");
+        }
+        assert_eq!(trust(&environment("eu-west-1", Some("https://localhost:4566"))), Trust::System);
+        assert_eq!(trust(&environment("eu-west-1", Some("http://localhost:4566"))), Trust::Amazon);
+    }
+
+    #[test]
+    fn a_key_that_is_missing_or_none_is_named() {
+        let parameter = |name: &str, value: &str| Parameter::builder().name(name).value(value).build();
+        let good = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let found = [parameter("/a/token-key", "no key"), parameter("/a/address-key", good)];
+        assert!(key(&found, "/a/address-key".into()).is_ok());
+        let refused = |name: &str| key(&found, name.into()).expect_err("no key").to_string();
+        assert_eq!(refused("/a/token-key"), "the SSM parameter `/a/token-key` is not 32 bytes in base64");
+        assert_eq!(refused("/b/token-key"), "SSM has no parameter `/b/token-key`; `signupctl deploy` makes it");
     }
 
     #[test]

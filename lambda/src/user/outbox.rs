@@ -15,10 +15,13 @@ use crate::config::MailKind;
 /// take, and long enough to mark the mail afterwards while the table recovers.
 pub const LEASE: u32 = 90;
 
-/// Holders of one mail that may be lost before it is given up. Each leaves the mail held twice as long as the one
-/// before, so that a function which ends while it sends has three hours to be mended, and no person's mailbox is
-/// filled meanwhile.
-const MOST_LOST: u32 = 7;
+/// The first pause after a holder was lost, in seconds; it doubles with each. A process that ended with a mail in its
+/// hands has mostly not sent it, but may have, and the next one may end of the same cause.
+const LOST_PAUSE: u32 = 120;
+
+/// The longest of them, in seconds. So a function that ends whenever it sends, which its alarms tell, fills no
+/// mailbox until it is mended: some ten mails in a day at the very worst.
+const LONGEST_LOST: u32 = 4 * 3_600;
 
 /// How long the stream has to deliver a new mail before the sweeper takes it, in seconds.
 pub const STREAM_GRACE: u32 = 120;
@@ -105,7 +108,7 @@ impl Mail {
         self.lease.as_ref().and_then(|lease| lease.carries)
     }
 
-    /// When the sweeper takes it. A lease does not move it, which saves two writes of the index.
+    /// When the sweeper takes it. A lease does not move it, which saves two writes of the index; one that ran out does.
     pub(super) fn sweep_at(&self) -> Option<Timestamp> {
         let first = self.attempts == 0 || (self.attempts == 1 && self.lease.is_some());
         let grace = if first { STREAM_GRACE } else { 0 };
@@ -198,17 +201,14 @@ impl User {
         if !self.mail.as_ref().is_some_and(|mail| mail.is_free(now)) {
             return Lent::Nothing;
         }
-        self.release();
+        if self.release(by, now) {
+            return Lent::Nothing;
+        }
         // From now on the newest answers are those that wait.
         self.waiting = self.later.take().or(self.waiting.take());
         let confirmed_once = self.state != State::Pending;
         let newest = self.newest_link().map(|link| (link.nonce, link.expires_at, link.tries < CODE_TRIES));
         let Some(mail) = &mut self.mail else { return Lent::Nothing };
-        if mail.lost >= MOST_LOST {
-            let reason = "everyone who sent it was lost before saying so";
-            mail.end = Some(End::Dead(reason.into()));
-            return Lent::GivenUp(mail.id, reason);
-        }
         let link = newest.filter(|_| mail.needs_link());
         let deadline = deadline(mail, link.map(|(_, expires_at, _)| expires_at));
         if link.is_some() && deadline <= now {
@@ -219,7 +219,7 @@ impl User {
         if link.is_some() {
             mail.kind = if confirmed_once { MailKind::Update } else { MailKind::Confirmation };
         }
-        let lease = Lease { until: after(now, LEASE << mail.lost), by, carries: link.map(|(nonce, ..)| nonce) };
+        let lease = Lease { until: after(now, LEASE), by, carries: link.map(|(nonce, ..)| nonce) };
         mail.attempts += 1;
         mail.lease = Some(lease.clone());
         if mail.attempts == 1 {
@@ -248,14 +248,18 @@ impl User {
         })
     }
 
-    /// Ends a lease that ran out: its holder is lost, and so is whether the mail went out.
-    fn release(&mut self) {
-        let Some(mail) = &mut self.mail else { return };
-        let Some(lease) = mail.lease.take() else { return };
-        mail.lost += 1;
+    /// Ends a lease that ran out, if there is one: its holder is lost, and so is whether the mail went out. The next
+    /// attempt is put off, and apart from those that were lost with it: `by` spreads it over half of the pause.
+    fn release(&mut self, by: u32, now: Timestamp) -> bool {
+        let Some(mail) = &mut self.mail else { return false };
+        let Some(lease) = mail.lease.take() else { return false };
+        let pause = LOST_PAUSE.saturating_mul(1 << mail.lost.min(16)).min(LONGEST_LOST);
+        mail.lost = mail.lost.saturating_add(1);
+        mail.due_at = after(now, pause / 2 + by % (pause / 2));
         if let Some(link) = lease.carries.and_then(|nonce| self.link_of(nonce)) {
             link.out = true;
         }
+        true
     }
 
     /// The user after an attempt; `None` when the lease was lost to another meanwhile.

@@ -333,33 +333,52 @@ fn a_mail_has_one_holder_at_a_time() {
     let taken = receive(None, 36, at(0)).take(1, None, at(0)).expect("something to do");
     let first = taken.attempt.expect("a mail").lease;
     assert_eq!(taken.user.clone().take(2, None, at(LEASE - 1)), None);
-    // Its holder was lost: another takes over, and the first one's word counts no more.
-    let taken = taken.user.take(2, None, at(LEASE)).expect("something to do");
+    // Its holder was lost: another takes over after a while, and the first one's word counts no more.
+    let released = taken.user.take(2, None, at(LEASE)).expect("something to do");
+    assert!(released.attempt.is_none() && released.given_up.is_none());
+    assert_eq!(released.user.due_at(), Some(at(152)));
+    let taken = released.user.take(2, None, at(152)).expect("something to do");
     let second = taken.attempt.expect("the mail again");
     assert_eq!(second.attempts, 2);
     let user = taken.user;
-    assert_eq!(user.clone().finish(&first, &MailEnd::Sent, MailId([9; 16]), at(100)), None);
+    assert_eq!(user.clone().finish(&first, &MailEnd::Sent, MailId([9; 16]), at(160)), None);
     assert!(user.link.as_ref().is_some_and(|link| link.out), "the first may have been delivered");
     // Put off: not before its time.
-    let user = user.finish(&second.lease, &MailEnd::Later(at(200)), MailId([9; 16]), at(100)).expect("the lease holds");
+    let user = user.finish(&second.lease, &MailEnd::Later(at(200)), MailId([9; 16]), at(160)).expect("the lease holds");
     assert_eq!(user.clone().take(3, None, at(199)), None);
     let third = user.take(3, None, at(200)).expect("due again");
     assert_eq!(third.attempt.map(|attempt| attempt.attempts), Some(3));
 }
 
 #[test]
-fn a_mail_whose_holders_are_lost_is_held_ever_longer_and_given_up() {
-    let mut user = receive(None, 36, at(0));
-    let mut free = 0;
-    for lease in [90, 180, 360, 720, 1_440, 2_880, 5_760] {
-        assert_eq!(user.clone().take(7, None, at(free)).map(|taken| taken.attempt.is_some()), Some(true));
-        user = user.take(7, None, at(free)).expect("something to do").user;
-        free += lease;
-        assert_eq!(user.clone().take(7, None, at(free - 1)), None);
+fn a_mail_whose_holders_are_lost_is_tried_ever_later_until_its_link_dies() {
+    let (mut user, mut now, mut holders) = (receive(None, 36, at(0)), 0, 0);
+    let mut pauses = Vec::new();
+    loop {
+        let taken = user.take(holders, None, at(now)).expect("something to do");
+        if taken.given_up.is_some() {
+            assert_eq!(taken.user.due_at(), None);
+            break;
+        }
+        assert!(taken.attempt.is_some());
+        holders += 1;
+        now += LEASE;
+        user = taken.user.take(holders, None, at(now)).expect("the holder is lost").user;
+        let due = user.due_at().expect("still to be sent");
+        pauses.push(due.as_second() - at(now).as_second());
+        now = u32::try_from(due.as_second() - at(0).as_second()).expect("a time to come");
     }
-    let last = user.take(7, None, at(free)).expect("something to do");
-    assert!(last.attempt.is_none() && last.given_up.is_some());
-    assert_eq!((last.user.due_at(), last.user.take(7, None, at(free + 86_400)).is_none()), (None, true));
+    assert_eq!(pauses[..5], [61, 122, 243, 484, 965]);
+    assert!(pauses.iter().all(|pause| *pause <= 4 * 3_600) && (10..20).contains(&holders), "{holders}: {pauses:?}");
+}
+
+#[test]
+fn mails_that_were_lost_together_are_taken_apart() {
+    let due = |by| {
+        let taken = receive(None, 36, at(0)).take(1, None, at(0)).expect("something to do");
+        taken.user.take(by, None, at(LEASE)).expect("the holder is lost").user.due_at()
+    };
+    assert_ne!(due(7), due(8));
 }
 
 #[test]

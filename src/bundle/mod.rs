@@ -41,6 +41,12 @@ impl Bundle {
     pub fn read(&self) -> Outcome<Vec<u8>> {
         fs::read(&self.path).map_err(|error| unwritable(&self.path, &error))
     }
+
+    /// CRC-32 of the function's binary.
+    pub fn code_checksum(&self) -> Outcome<u32> {
+        pack::checksum(&self.read()?, pack::BINARY)
+            .ok_or_else(|| Failure::new("cache_unusable", format!("`{}` is no bundle", self.path.display())))
+    }
 }
 
 /// The architecture of this machine; the function runs on it under the emulator.
@@ -56,9 +62,9 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
     };
     let binary = match source {
         Source::Local => build::local(progress).await?,
-        Source::Handler(zip) => pack::extract(zip, "bootstrap")?,
+        Source::Handler(zip) => pack::extract(zip, pack::BINARY)?,
         Source::Aws => match beside_this_program(architecture) {
-            Some(zip) => pack::extract(&zip, "bootstrap")?,
+            Some(zip) => pack::extract(&zip, pack::BINARY)?,
             None => build::for_lambda(architecture, progress).await?,
         },
     };
@@ -90,7 +96,7 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
         }
         None => {
             let mut files: Vec<(&str, u32, &[u8])> =
-                vec![("bootstrap", 0o755, &binary), ("service.json", 0o644, &config)];
+                vec![(pack::BINARY, 0o755, &binary), (pack::CONFIG, 0o644, &config)];
             files.extend(logo.map(|logo| ("logo", 0o644, logo)));
             let zip = pack::zip(&files, level)?;
             let sha256 = hex(&Sha256::digest(&zip));

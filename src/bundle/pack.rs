@@ -15,6 +15,12 @@ pub const FORMAT: &[u8] = b"signupctl bundle 1";
 /// The largest binary taken from a zip: Lambda unpacks at most 250 MB.
 const MAX_BYTES: u64 = 250 * 1024 * 1024;
 
+/// The function's binary in a bundle, as Lambda looks for it.
+pub const BINARY: &str = "bootstrap";
+
+/// The service's declaration in a bundle.
+pub const CONFIG: &str = "service.json";
+
 /// Bytes of a declaration, which are far fewer.
 const SMALL: u64 = 16 * 1024 * 1024;
 
@@ -40,6 +46,11 @@ pub fn extract_small(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut file = Vec::new();
     archive.by_name(name).ok()?.take(SMALL).read_to_end(&mut file).ok()?;
     Some(file)
+}
+
+/// CRC-32 of one file of a zip in memory, as the zip tells it; `None` when it holds none of that name.
+pub fn checksum(bytes: &[u8], name: &str) -> Option<u32> {
+    Some(ZipArchive::new(Cursor::new(bytes)).ok()?.by_name(name).ok()?.crc32())
 }
 
 /// Takes one file out of a zip.

@@ -57,7 +57,7 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     let progress = Progress::new(*output);
     let Prepared { spec, aws, bundle, stacks } = prepare(context, arguments.handler, &progress).await?;
     let stacks = settle::settle(&aws, stacks, &progress, output).await?;
-    let staged = stage::stage(&aws, &spec, &stacks, &bundle.artifact).await?;
+    let staged = stage::stage(&aws, &spec, &stacks, &bundle).await?;
     let plan = staged.plan.clone();
     if !plan.changes_anything() {
         if let Some(stack) = stacks.get(&Role::Data) {

@@ -54,12 +54,13 @@ pub async fn run(context: &Context, arguments: cli::Plan) -> Outcome<Exit> {
             .cause("what it will be like afterwards is not known yet")
             .hint(format!("`{}` follows it to its end, and goes on from there", context.command("deploy"))));
     }
-    let staged = stage::stage(&aws, &spec, &stacks, &bundle.artifact).await?;
+    let staged = stage::stage(&aws, &spec, &stacks, &bundle).await?;
     staged.discard(&aws).await?;
     let changed = staged.plan.changes_anything();
     context.output.text(format!("{}\n{}", staged.plan.render(&context.output), staged.plan.summary()));
     context.output.object(&json!({
         "service": spec.service, "region": aws.region, "changes": changed, "stacks": staged.plan.stacks,
+        "release": staged.plan.release,
         "api_calls": aws.calls(), "duration_ms": context.output.started.elapsed().as_millis(),
     }));
     Ok(if changed && arguments.detailed_exitcode { Exit::Pending } else { Exit::Done })

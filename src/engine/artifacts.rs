@@ -25,15 +25,27 @@ pub async fn upload(aws: &Aws, bucket: &str, bundle: &Bundle) -> Outcome<bool> {
     Ok(true)
 }
 
-/// What the deployed functions were declared to do, which need not be what the spec says by now.
-pub async fn deployed_config(aws: &Aws, bucket: &str, key: &str) -> Outcome<ServiceConfig> {
+/// A bundle as it was deployed.
+#[derive(Clone, Debug)]
+pub struct DeployedBundle {
+    /// What the functions were declared to do, which need not be what the spec says by now.
+    pub config: ServiceConfig,
+    /// CRC-32 of the function's binary.
+    pub code_checksum: u32,
+}
+
+/// Reads the bundle that is deployed. One request.
+pub async fn deployed(aws: &Aws, bucket: &str, key: &str) -> Outcome<DeployedBundle> {
     let failed = |what: &str| Failure::new("bundle_unreadable", format!("the deployed bundle `{key}` {what}"));
     let object = aws.s3().get_object().bucket(bucket).key(key).send().await;
     let object = object.map_err(|error| explain(format!("the deployed bundle `{key}` cannot be read"), error))?;
     let bytes = object.body.collect().await.map_err(|error| failed("broke off").cause(error.to_string()))?;
-    let json =
-        pack::extract_small(&bytes.into_bytes(), "service.json").ok_or_else(|| failed("holds no declaration"))?;
-    serde_json::from_slice(&json).map_err(|error| failed("is of another version").cause(error.to_string()))
+    let bytes = bytes.into_bytes();
+    let json = pack::extract_small(&bytes, pack::CONFIG).ok_or_else(|| failed("holds no declaration"))?;
+    let code_checksum = pack::checksum(&bytes, pack::BINARY).ok_or_else(|| failed("holds no binary"))?;
+    let config = serde_json::from_slice(&json);
+    let config = config.map_err(|error| failed("is of another version").cause(error.to_string()))?;
+    Ok(DeployedBundle { config, code_checksum })
 }
 
 /// Deletes every object of a bucket; a bucket that is gone is empty. Returns how many went.

@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 pub mod change_set;
+pub mod compare;
 pub mod data;
 pub mod deploy;
 pub mod desired;
@@ -15,6 +16,7 @@ pub mod mail;
 pub mod notes;
 pub mod plan;
 pub mod progress;
+pub mod release;
 #[cfg(test)]
 pub mod sample;
 pub mod sender;

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::desired::Desired;
+use super::release::Release;
 use super::stack::{Deployed, State};
 use super::template::{self, Role};
 use crate::output::Output;
@@ -51,9 +52,11 @@ pub struct StackPlan {
 }
 
 /// The whole of it, in the order in which it is done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Plan {
     pub stacks: Vec<StackPlan>,
+    /// What the function's bundle changes.
+    pub release: Option<Release>,
 }
 
 /// How a stack gets from what is there to `desired`.
@@ -145,7 +148,7 @@ impl Plan {
                 _ = writeln!(text, "  {sign} {:width$}  {}{note}{properties}", change.logical_id, output.dim(kind));
             }
         }
-        text
+        text + &self.release.as_ref().map(|release| release.render(output)).unwrap_or_default()
     }
 }
 
@@ -156,8 +159,15 @@ fn resources(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::compare::Difference;
     use crate::engine::desired;
+    use crate::engine::release::Differences;
     use aws_sdk_cloudformation::types::StackStatus;
+    use serde_json::Value;
+
+    fn difference(path: &str, before: Option<Value>, after: Option<Value>) -> Difference {
+        Difference { path: path.into(), before, after }
+    }
 
     fn spec() -> crate::spec::Spec {
         crate::spec::load(
@@ -230,6 +240,18 @@ mod tests {
                     ],
                 },
             ],
+            release: Some(Release {
+                before: Some("3f2a9c0d11e4".into()),
+                after: "9b1c77aa02fe".into(),
+                differences: Some(Differences {
+                    code: true,
+                    configuration: vec![
+                        difference("form.fields.age.max", Some(120.into()), Some(99.into())),
+                        difference("form.fields.phone", None, Some(serde_json::json!({ "type": "phone" }))),
+                        difference("form.intro", Some("We meet every month.".into()), None),
+                    ],
+                }),
+            }),
         };
         let output = Output::new(false, crate::output::ColorChoice::Never, false);
         insta::assert_snapshot!(plan.render(&output), @r"
@@ -239,6 +261,11 @@ mod tests {
           ~ Web         Lambda::Function (Code, Environment)
           ! WebVersion  Lambda::Version replaced (CodeSha256)
           - Old         SQS::Queue
+        function 3f2a9c0d11e4 -> 9b1c77aa02fe
+          ~ code
+          ~ form.fields.age.max: 120 -> 99
+          + form.fields.phone: phone
+          - form.intro
         ");
     }
 }

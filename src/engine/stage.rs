@@ -8,9 +8,11 @@ use super::change_set::{self, ChangeSet};
 use super::desired::{self, ArtifactRef, Desired, Outputs};
 use super::events::Pace;
 use super::plan::{self, Action, Plan, StackPlan, Verb};
+use super::release;
 use super::stack::DeployedStacks;
 use super::template::{self, Role};
 use crate::aws::Aws;
+use crate::bundle::Bundle;
 use crate::error::Outcome;
 use crate::spec::Spec;
 
@@ -47,12 +49,18 @@ pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &Artif
 }
 
 /// Plans every stack, side by side. The stacks must be settled.
-pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<Staged> {
+pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle) -> Outcome<Staged> {
+    let artifact = &bundle.artifact;
     let data = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
     let one = |role| stage_one(aws, spec, stacks, role, desired(role, spec, data, artifact));
-    let all: [Outcome<StagedOne>; 3] = tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web)).into();
+    let (data, workers, web, release) =
+        tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web), release::compare(aws, spec, stacks, bundle));
     let (mut staged, mut failure) = (Staged::default(), None);
-    for outcome in all {
+    match release {
+        Ok(release) => staged.plan.release = release,
+        Err(error) => failure = Some(error),
+    }
+    for outcome in [data, workers, web] {
         match outcome {
             Ok((plan, desired, set)) => {
                 let role = plan.role;

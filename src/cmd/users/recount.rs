@@ -38,7 +38,7 @@ pub async fn run(context: &Context, repair: bool) -> Outcome<Exit> {
     let tombstones = erasure::tombstones(&book.aws, &book.bucket).await?;
     // As the worker counts, and not as the spec may say by now.
     let config = match &book.artifact {
-        Some(key) => artifacts::deployed_config(&book.aws, &book.bucket, key).await?,
+        Some(key) => artifacts::deployed(&book.aws, &book.bucket, key).await?.config,
         None => book.spec.service_config(),
     };
     let pause = if book.aws.is_local() { LOCAL_PAUSE } else { PAUSE };

@@ -120,6 +120,9 @@ fn a_spec_becomes_a_service_and_goes_again() {
     sandbox.write("signup.yaml", spec.replace("    - name: age\n", field));
     let plan = sandbox.json(&["plan", "--local"]);
     assert_eq!(plan["changes"], true);
+    let differences = &plan["release"]["differences"];
+    assert_eq!(differences["code"], false, "{plan}");
+    assert_eq!(differences["configuration"][0]["path"], "form.fields.nickname", "{plan}");
     assert_eq!(sandbox.run(&["plan", "--local", "--detailed-exitcode"]).status.code(), Some(3));
     let report = sandbox.json(&["deploy", "--local", "--yes"]);
     assert_eq!(changed(&report), ["registration-workers", "registration-web"]);
@@ -129,7 +132,8 @@ fn a_spec_becomes_a_service_and_goes_again() {
 
     // Destroyed, the users stay; deployed again, they are there.
     let receipt = sandbox.json(&["destroy", "--local", "--yes"]);
-    assert!(receipt["kept"].to_string().contains("with all sign-ups"), "{receipt}");
+    let kept = receipt["kept"].to_string();
+    assert!(["with all sign-ups", "bucket", "identity"].iter().all(|what| kept.contains(what)), "{receipt}");
     assert_eq!(account.stacks(), ["registration-data"]);
     sandbox.json(&["deploy", "--local", "--yes"]);
     assert_eq!(users(&sandbox)[0]["email"], "Ada.Lovelace+news@Example.org");

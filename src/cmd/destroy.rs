@@ -46,6 +46,11 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
         if let Some(table) = data.outputs.get("TableName") {
             receipt.kept.push(format!("table `{table}` with all sign-ups"));
         }
+        if let Some(bucket) = data.outputs.get("ArtifactBucket") {
+            receipt.kept.push(format!("bucket `{bucket}` with the functions' code"));
+        }
+        let begun = sender::begun(&aws, &spec.key_prefix()).await?;
+        receipt.kept.extend(begun.iter().map(|address| format!("identity `{address}` in SES")));
         receipt.kept.push(format!("keys `{}/…` in Parameter Store", spec.key_prefix()));
         receipt.costs = Some("storage of the table and its continuous backups, by the gigabyte; nothing by the hour");
     }

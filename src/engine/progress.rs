@@ -84,7 +84,12 @@ impl Progress {
         };
         let took = elapsed.filter(|elapsed| *elapsed >= Duration::from_secs(1));
         let took = took.map(|elapsed| self.output.dim(&format!(" {} s", elapsed.as_secs()))).unwrap_or_default();
-        let skipped = if event.status == "DELETE_SKIPPED" { " not with its stack" } else { "" };
+        let skipped = match (event.status.as_str(), event.resource_type.as_str()) {
+            ("DELETE_SKIPPED", "AWS::Lambda::Version") => " kept",
+            // What holds data is taken away by itself, after its stack.
+            ("DELETE_SKIPPED", _) => " follows",
+            _ => "",
+        };
         let reason = match (&event.reason, event.status.ends_with("_FAILED")) {
             (Some(reason), true) => format!("\n      {reason}"),
             _ => String::new(),

@@ -53,6 +53,11 @@ pub async fn ensure(aws: &Aws, service: &str, key_prefix: &str, address: &str) -
     }
 }
 
+/// The identities that signupctl began, for this service or for another that sends from the same address.
+pub async fn begun(aws: &Aws, key_prefix: &str) -> Outcome<Vec<String>> {
+    Note::identities(key_prefix).read(aws).await
+}
+
 /// Deletes the identities that signupctl began and that this service was the last to send from. Returns their
 /// addresses, and those that stay because another service sends from them.
 pub async fn release(aws: &Aws, service: &str, key_prefix: &str) -> Outcome<(Vec<String>, Vec<String>)> {

@@ -180,6 +180,9 @@ fn describe(root: &Node, path: &Path, message: &str) -> Mistake {
         };
         let hint = match nearest(unknown, &quoted[1..]) {
             Some(known) => format!("did you mean `{known}`?"),
+            None if quoted[1..].contains(&"service") => {
+                format!("known here: `{}`, `environments`", quoted[1..].join("`, `"))
+            }
             None => format!("known here: `{}`", quoted[1..].join("`, `")),
         };
         return Mistake { message: format!("unknown key `{path}`"), span: root.locate_key(&path), hint: Some(hint) };
@@ -207,6 +210,7 @@ fn describe(root: &Node, path: &Path, message: &str) -> Mistake {
         ("expected a string", "put it in quotes to make it text"),
         ("expected a value as text", "put it in quotes to make it text"),
         ("expected a boolean", "write `true` or `false`"),
+        ("expected u32", "write a whole number, from 0 up"),
         ("expected struct", "write its keys on the lines below it"),
     ];
     let hint = hints.iter().find(|(wanted, _)| message.contains(wanted)).map(|(_, hint)| (*hint).to_owned());

@@ -9,6 +9,7 @@ mod load;
 mod report;
 mod text;
 mod tree;
+mod untranslated;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use signup_service::config::{self, Confirmation, Duration, Form, Security, Servi
 
 pub use files::Files;
 pub use load::{environments, load};
+pub use untranslated::untranslated;
 
 /// A whole spec. Only the service's name, the sender and the form have no default.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

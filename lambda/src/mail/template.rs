@@ -2,6 +2,7 @@
 //!
 //! Pure, and no template engine: a placeholder is all there is. `signupctl` has checked the names before.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Content, Facts, wording};
@@ -9,17 +10,26 @@ use crate::config::{MailTemplate, ServiceConfig};
 
 /// Subject and both parts. A part without a wording is `ours`, or made from the operator's text.
 pub(super) fn content(config: &ServiceConfig, template: &MailTemplate, facts: &Facts<'_>, ours: Content) -> Content {
-    let own_html = template.html.as_ref().map(|html| fill(html, facts, escaped));
+    let own_html = template.html.as_ref().map(|html| fill(&offered(html, facts), facts, escaped));
     let Some(text) = &template.text else {
         return Content { html: own_html.unwrap_or(ours.html), ..ours };
     };
     let subject = fill(&text.subject, facts, str::to_owned);
-    let body = fill(text.body.trim(), facts, str::to_owned);
+    let body = fill(offered(&text.body, facts).trim(), facts, str::to_owned);
     // Who was signed up by someone else needs the way out, wherever the operator has left it out.
     let foot = !placeholders(&text.body).iter().any(|(name, _)| *name == "unsubscribe");
     let html = own_html.unwrap_or_else(|| wording::framed(config, &subject, &body, foot, facts));
     let way_out = wording::way_out(facts).filter(|_| foot).map(|text| format!("\n\n{text}"));
     Content { text: format!("{body}{}\n", way_out.unwrap_or_default()), html, subject }
+}
+
+/// The text without the lines that offer a code, when the mail has none: too many wrong ones were tried.
+fn offered<'a>(text: &'a str, facts: &Facts<'_>) -> Cow<'a, str> {
+    if facts.code.is_some() {
+        return Cow::Borrowed(text);
+    }
+    let offers = |line: &&str| !placeholders(line).iter().any(|(name, _)| *name == "code");
+    Cow::Owned(text.split_inclusive('\n').filter(offers).collect())
 }
 
 /// Every placeholder of a text: the name, trimmed, and the bytes from the first brace to the last.

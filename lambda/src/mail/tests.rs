@@ -140,6 +140,18 @@ fn the_operators_wording_is_taken_and_its_values_are_escaped_in_html() {
 }
 
 #[test]
+fn a_line_that_offers_a_code_goes_when_there_is_none() {
+    let mut config = config();
+    let text = TextTemplate { subject: "Hi".into(), body: "Press {{link}}.\nOr type {{ code }}.\nUntil then.".into() };
+    let html = Some("<p>{{link}}</p>\n<p>{{code}}</p>\n<p>Bye</p>".into());
+    config.email.templates =
+        vec![MailTemplate { kind: MailKind::Confirmation, language: "en".into(), text: Some(text), html }];
+    let mail = compose(&config, &Letter { code: None, ..letter(MailKind::Confirmation) }, NOW);
+    assert!(mail.text.starts_with("Press https://join.example.com/confirm?t=TOKEN.\nUntil then.\n"), "{}", mail.text);
+    assert_eq!(mail.html, "<p>https://join.example.com/confirm?t=TOKEN</p>\n<p>Bye</p>");
+}
+
+#[test]
 fn a_text_alone_becomes_a_page_with_links_and_the_way_out() {
     let mail = worded(Some(("Hi", "Press {{link}}.\nnow <b>")), None);
     assert!(mail.html.contains("<a href=\"https://join.example.com/confirm?t=TOKEN\" "), "{}", mail.html);

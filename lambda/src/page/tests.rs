@@ -345,7 +345,8 @@ fn a_logo_stands_in_place_of_the_dot() {
     config.branding.logo = Some(crate::config::Logo { media_type: "image/png".into() });
     let page = not_found(&Site::new(&config, "r").at("/a/b"));
     assert!(
-        page.contains("<img class=\"logo\" src=\"../logo?v=r\" alt=\"\">Example Society") && !page.contains("\"mark\"")
+        page.contains("<img class=\"logo\" src=\"../logo?v=r\" alt=\"\"><bdi>Example Society</bdi>")
+            && !page.contains("\"mark\"")
     );
 }
 

@@ -64,8 +64,9 @@ impl Why {
         match self {
             Self::Suppressed => refused("the person refused mail before the address was ever confirmed")
                 .hint("`users erase` forgets the refusal; the person can sign up again after it"),
-            Self::Unsubscribed => refused("the person asked for no more mail")
-                .hint("a new sign-up by the person themselves brings a new mail"),
+            Self::Unsubscribed => refused("the person asked for no more mail").hint(
+                "a new sign-up by the person themselves brings a new mail, a day after the last one at the earliest",
+            ),
             Self::Confirmed => refused("the user is confirmed, and nothing waits for confirmation"),
             Self::Expired(at) => refused(&format!("the link stopped working at {}", readable(*at)))
                 .hint("a new sign-up by the person themselves brings a new link"),

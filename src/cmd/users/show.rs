@@ -131,7 +131,7 @@ fn mail_lines(mail: &Mail, now: Timestamp) -> Lines {
         None if mail.due_at > now => format!("waits, next try at {}, {tried} so far", readable(mail.due_at)),
         None => format!("waits, {tried} so far"),
     };
-    let mut lines = vec![(mail.kind.name().to_owned(), status), ("since".into(), readable(mail.since))];
+    let mut lines = vec![(mail.kind.name().to_owned(), status), ("first due".into(), readable(mail.since))];
     if mail.unanswered > 0 {
         lines.push(("unanswered".into(), count(mail.unanswered, "attempt")));
     }
@@ -220,7 +220,7 @@ mod tests {
 
         mail
           confirmation  sent, 1 attempt
-          since         2026-11-22 10:00:01 UTC
+          first due     2026-11-22 10:00:01 UTC
           last mailed   2026-11-22 10:00:02 UTC
         "#);
         insta::assert_snapshot!(text(&sample::confirmed(), &form(), sample::at(100)), @r#"
@@ -239,7 +239,7 @@ mod tests {
 
         mail
           confirmation  sent, 1 attempt
-          since         2026-11-22 10:00:02 UTC
+          first due     2026-11-22 10:00:02 UTC
           last mailed   2026-11-22 10:00:03 UTC
         "#);
         let shown = serde_json::to_string(&object(&user, sample::at(100))).expect("JSON");

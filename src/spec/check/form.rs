@@ -149,9 +149,7 @@ fn check_field(field: &Field, path: &Path, problems: &mut Problems) {
     if let Some(pattern) = &field.pattern
         && let Err(error) = compile_pattern(pattern)
     {
-        let cause = error.to_string();
-        let cause = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        problems.add(&path.key("pattern"), format!("`pattern` is no regular expression: {cause}"), "");
+        problems.add(&path.key("pattern"), format!("`pattern` cannot be used: {}", error.reason), "");
     }
     if let Some(token) = field.autocomplete.as_ref().filter(|token| !autocomplete::TOKENS.contains(&token.as_str())) {
         let hint = match nearest(token, &autocomplete::TOKENS) {

@@ -9,7 +9,7 @@ use signup_service::config::ServiceConfig;
 /// What names an element of a list, in the order in which it is looked for.
 const NAMES: [&str; 4] = ["code", "value", "name", "kind"];
 
-/// Texts that are not shown one by one: a new version of signupctl may word all of them anew.
+/// Texts of a language that are not shown one by one: a new version of signupctl may word all of them anew.
 const TEXTS: [&str; 2] = ["words", "countries"];
 
 /// Characters of a value that a line shows.
@@ -37,10 +37,12 @@ pub fn differences(before: &ServiceConfig, after: &ServiceConfig) -> Vec<Differe
 }
 
 fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
-    let last = path.rsplit('.').next().unwrap_or_default();
+    let texts = path.strip_prefix("languages.").and_then(|rest| rest.split_once('.'));
     match (before, after) {
         _ if before == after => {}
-        (Some(Value::Object(before)), Some(Value::Object(after))) if !TEXTS.contains(&last) => {
+        (Some(Value::Object(before)), Some(Value::Object(after)))
+            if texts.is_none_or(|(_, key)| !TEXTS.contains(&key)) =>
+        {
             within(path, before, after, found);
         }
         (Some(Value::Array(before)), Some(Value::Array(after)))
@@ -123,6 +125,7 @@ mod tests {
                 { "name": "email", "type": "email" },
                 { "name": "age", "type": "integer", "max": 120 },
                 { "name": "plan", "type": "choice", "options": ["free", "paid"] },
+                { "name": "words", "type": "text" },
             ] },
         })
     }
@@ -145,6 +148,7 @@ mod tests {
             let fields = after["form"]["fields"].as_array_mut().expect("fields");
             fields[1]["max"] = 99.into();
             fields.push(json!({ "name": "phone", "type": "phone" }));
+            fields[3]["label"] = "Your words".into();
             fields[2]["options"] = json!(["free", "gold"]);
             after["form"]["title"] = "Join us".into();
         });
@@ -155,6 +159,7 @@ mod tests {
                 "form.fields.phone: phone",
                 "form.fields.plan.options.gold",
                 "form.fields.plan.options.paid",
+                "form.fields.words.label: \"Your words\"",
                 "form.title: \"Join\" -> \"Join us\"",
             ]
         );
@@ -163,7 +168,10 @@ mod tests {
     #[test]
     fn another_order_is_a_difference_of_its_own() {
         let changed = told(|after| after["form"]["fields"].as_array_mut().expect("fields").swap(0, 1));
-        assert_eq!(changed, [r#"form.fields (order): ["email","age","plan"] -> ["age","email","plan"]"#]);
+        assert_eq!(
+            changed,
+            [r#"form.fields (order): ["email","age","plan","words"] -> ["age","email","plan","words"]"#]
+        );
     }
 
     #[test]

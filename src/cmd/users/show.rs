@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use signup_service::clock::{Clock, System, rfc3339};
 use signup_service::config::Form;
-use signup_service::user::{Answers, End, FieldValue, Link, Mail, State, User};
+use signup_service::user::{Answers, CODE_TRIES, End, FieldValue, Link, Mail, State, User};
 
 use super::row::Row;
 use super::{Book, Context, Who, count};
@@ -117,7 +117,8 @@ fn link_lines(link: &Link, now: Timestamp) -> Lines {
     let mut lines = vec![(word.to_owned(), readable(link.expires_at))];
     lines.push(("mailed".into(), if link.out { "yes" } else { "not yet" }.into()));
     if link.tries > 0 {
-        lines.push(("wrong codes".into(), link.tries.to_string()));
+        let ended = if link.tries >= CODE_TRIES { ", so that the code works no more; the link does" } else { "" };
+        lines.push(("wrong codes".into(), format!("{}{ended}", link.tries)));
     }
     lines
 }

@@ -20,7 +20,7 @@ const ZIG_GLIBC: &str = "2.34";
 const SMALL: [&str; 4] = ["--profile", "handler", "--package", "signup-service"];
 
 /// The binary for this machine in the light profile, which shares its dependencies with this tool.
-pub async fn local(progress: &Progress) -> Outcome<Vec<u8>> {
+pub async fn local(progress: &Progress) -> Outcome<PathBuf> {
     cargo(&["build"], progress).await
 }
 
@@ -28,7 +28,7 @@ pub async fn local(progress: &Progress) -> Outcome<Vec<u8>> {
 ///
 /// zigbuild builds for either architecture and pins glibc. Without it, plain cargo serves when this
 /// machine is of the wanted kind; the ELF check that follows tells whether its glibc is too new.
-pub async fn for_lambda(architecture: Architecture, progress: &Progress) -> Outcome<Vec<u8>> {
+pub async fn for_lambda(architecture: Architecture, progress: &Progress) -> Outcome<PathBuf> {
     let triple = match architecture {
         Architecture::Arm64 => "aarch64-unknown-linux-gnu",
         Architecture::X86_64 => "x86_64-unknown-linux-gnu",
@@ -96,8 +96,8 @@ fn is_of_outer_cargo(name: &str) -> bool {
         || ["CARGO_PRIMARY_PACKAGE", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR", "OUT_DIR"].contains(&name)
 }
 
-/// Runs cargo on the function's binary and returns the file it made.
-async fn cargo(arguments: &[&str], progress: &Progress) -> Outcome<Vec<u8>> {
+/// Runs cargo on the function's binary and returns where it is.
+async fn cargo(arguments: &[&str], progress: &Progress) -> Outcome<PathBuf> {
     let workspace = workspace()?;
     let step = progress.step("building the function");
     let failed = |cause: String| Failure::new("build_failed", "the function cannot be built").cause(cause);
@@ -146,9 +146,8 @@ async fn cargo(arguments: &[&str], progress: &Progress) -> Outcome<Vec<u8>> {
         .filter(|message| message.target.as_ref().is_some_and(|target| target.name == "bootstrap"))
         .find_map(|message| message.executable)
         .ok_or_else(|| failed("cargo names no executable".into()))?;
-    let binary = std::fs::read(&executable).map_err(|error| failed(format!("`{}`: {error}", executable.display())))?;
     if diagnostics.iter().any(|line| line.trim_start().starts_with("Compiling")) {
         step.done("built the function");
     }
-    Ok(binary)
+    Ok(executable)
 }

@@ -1,7 +1,9 @@
 //! Whether a binary can run where it is going: read from its ELF headers before it is shipped, since
 //! Lambda tells it only at the first request.
 
-use ::elf::ElfBytes;
+use std::io::{Read, Seek};
+
+use ::elf::ElfStream;
 use ::elf::abi::{EM_AARCH64, EM_X86_64};
 use ::elf::endian::AnyEndian;
 
@@ -12,10 +14,10 @@ use crate::spec::Architecture;
 const LAMBDA_GLIBC: (u32, u32) = (2, 34);
 
 /// Checks architecture and, for Lambda, the newest glibc symbol version that the binary needs.
-pub fn check(binary: &[u8], architecture: Architecture, for_lambda: bool) -> Outcome<()> {
+pub fn check(binary: impl Read + Seek, architecture: Architecture, for_lambda: bool) -> Outcome<()> {
     let unusable =
         |cause: String| Failure::new("handler_unusable", "the function's binary cannot run there").cause(cause);
-    let file = ElfBytes::<AnyEndian>::minimal_parse(binary).map_err(|error| {
+    let mut file = ElfStream::<AnyEndian, _>::open_stream(binary).map_err(|error| {
         unusable(format!("it is no Linux executable ({error})"))
             .hint("Lambda runs Linux: build it on Linux, or install cargo-zigbuild")
     })?;
@@ -27,7 +29,7 @@ pub fn check(binary: &[u8], architecture: Architecture, for_lambda: bool) -> Out
         return Err(unusable(format!("it was not built for {}", architecture.name()))
             .hint("set `capacity.architecture` to what it was built for"));
     }
-    let needed = needed_glibc(&file).map_err(|error| unusable(error.to_string()))?;
+    let needed = needed_glibc(&mut file).map_err(|error| unusable(error.to_string()))?;
     match needed {
         Some(needed) if for_lambda && needed > LAMBDA_GLIBC => {
             let ((major, minor), (ours, at_most)) = (needed, LAMBDA_GLIBC);
@@ -39,14 +41,14 @@ pub fn check(binary: &[u8], architecture: Architecture, for_lambda: bool) -> Out
 }
 
 /// The newest `GLIBC_x.y` among the versions that the dynamic symbols need; `None` when static.
-fn needed_glibc(file: &ElfBytes<'_, AnyEndian>) -> Result<Option<(u32, u32)>, ::elf::ParseError> {
-    let Some(table) = file.symbol_version_table()? else { return Ok(None) };
-    let (symbols, _) = match file.dynamic_symbol_table()? {
-        Some(found) => found,
+fn needed_glibc<R: Read + Seek>(file: &mut ElfStream<AnyEndian, R>) -> Result<Option<(u32, u32)>, ::elf::ParseError> {
+    let symbols = match file.dynamic_symbol_table()? {
+        Some((symbols, _)) => symbols.len(),
         None => return Ok(None),
     };
+    let Some(table) = file.symbol_version_table()? else { return Ok(None) };
     let mut newest = None;
-    for index in 0..symbols.len() {
+    for index in 0..symbols {
         let Some(requirement) = table.get_requirement(index)? else { continue };
         newest = newest.max(glibc_version(requirement.name));
     }
@@ -73,15 +75,15 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_very_binary_is_told_from_one_for_elsewhere() {
-        let here = std::fs::read(std::env::current_exe().expect("a path")).expect("readable");
+        let here = || std::fs::File::open(std::env::current_exe().expect("a path")).expect("readable");
         let (host, other) = match crate::bundle::host_architecture() {
             Architecture::Arm64 => (Architecture::Arm64, Architecture::X86_64),
             Architecture::X86_64 => (Architecture::X86_64, Architecture::Arm64),
         };
-        check(&here, host, false).expect("it runs here");
-        assert!(check(&here, other, false).is_err());
-        let needed = needed_glibc(&ElfBytes::minimal_parse(&here).expect("an ELF file")).expect("readable");
+        check(here(), host, false).expect("it runs here");
+        assert!(check(here(), other, false).is_err());
+        let needed = needed_glibc(&mut ElfStream::open_stream(here()).expect("an ELF file")).expect("readable");
         assert!(needed.is_some_and(|needed| needed >= (2, 17)), "{needed:?}");
-        assert!(check(b"#!/bin/sh\n", host, false).is_err());
+        assert!(check(std::io::Cursor::new(b"#!/bin/sh\n"), host, false).is_err());
     }
 }

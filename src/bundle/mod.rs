@@ -6,9 +6,11 @@ mod elf;
 pub mod pack;
 
 use std::fs;
+use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use aws_smithy_types::byte_stream::ByteStream;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
@@ -37,15 +39,50 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// The zip's bytes.
-    pub fn read(&self) -> Outcome<Vec<u8>> {
-        fs::read(&self.path).map_err(|error| unwritable(&self.path, &error))
+    /// The zip's bytes, read as they are sent.
+    pub async fn stream(&self) -> Outcome<ByteStream> {
+        let stream = ByteStream::from_path(&self.path).await;
+        stream.map_err(|error| unwritable(&self.path, &error))
     }
 
     /// CRC-32 of the function's binary.
     pub fn code_checksum(&self) -> Outcome<u32> {
-        pack::checksum(&self.read()?, pack::BINARY)
+        let zip = fs::File::open(&self.path).map_err(|error| unwritable(&self.path, &error))?;
+        pack::checksum(zip, pack::BINARY)
             .ok_or_else(|| Failure::new("cache_unusable", format!("`{}` is no bundle", self.path.display())))
+    }
+}
+
+/// A binary: as cargo left it, which can be 50 MB for this machine and is never held whole, or unpacked.
+enum Binary {
+    File(PathBuf),
+    Unpacked(Vec<u8>),
+}
+
+/// What can be read in any order.
+trait Seekable: Read + Seek {}
+
+impl<T: Read + Seek> Seekable for T {}
+
+impl Binary {
+    fn open(&self) -> Outcome<Box<dyn Seekable + '_>> {
+        match self {
+            Self::File(path) => Ok(Box::new(fs::File::open(path).map_err(|error| unwritable(path, &error))?)),
+            Self::Unpacked(bytes) => Ok(Box::new(Cursor::new(bytes))),
+        }
+    }
+
+    fn hash(&self) -> Outcome<[u8; 32]> {
+        let (mut reader, mut hash, mut buffer) = (self.open()?, Sha256::new(), vec![0; 64 * 1024]);
+        loop {
+            let read = reader.read(&mut buffer).map_err(|error| {
+                Failure::new("build_failed", "the function's binary cannot be read").cause(error.to_string())
+            })?;
+            if read == 0 {
+                return Ok(hash.finalize().into());
+            }
+            hash.update(&buffer[..read]);
+        }
     }
 }
 
@@ -61,14 +98,14 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
         Source::Aws | Source::Handler(_) => spec.capacity.architecture,
     };
     let binary = match source {
-        Source::Local => build::local(progress).await?,
-        Source::Handler(zip) => pack::extract(zip, pack::BINARY)?,
+        Source::Local => Binary::File(build::local(progress).await?),
+        Source::Handler(zip) => Binary::Unpacked(pack::extract(zip, pack::BINARY)?),
         Source::Aws => match beside_this_program(architecture) {
-            Some(zip) => pack::extract(&zip, pack::BINARY)?,
-            None => build::for_lambda(architecture, progress).await?,
+            Some(zip) => Binary::Unpacked(pack::extract(&zip, pack::BINARY)?),
+            None => Binary::File(build::for_lambda(architecture, progress).await?),
         },
     };
-    elf::check(&binary, architecture, !matches!(source, Source::Local))?;
+    elf::check(binary.open()?, architecture, !matches!(source, Source::Local))?;
     let config = serde_json::to_vec_pretty(&spec.service_config()).map_err(|error| {
         Failure::new("spec_invalid", "the configuration cannot be written").cause(error.to_string())
     })?;
@@ -80,8 +117,7 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
     let mut inputs = Sha256::new();
     inputs.update(pack::FORMAT);
     inputs.update([level]);
-    inputs.update((binary.len() as u64).to_be_bytes());
-    inputs.update(&binary);
+    inputs.update(binary.hash()?);
     inputs.update((config.len() as u64).to_be_bytes());
     inputs.update(&config);
     inputs.update(logo.unwrap_or_default());
@@ -95,14 +131,16 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
             sha256
         }
         None => {
-            let mut files: Vec<(&str, u32, &[u8])> =
-                vec![(pack::BINARY, 0o755, &binary), (pack::CONFIG, 0o644, &config)];
-            files.extend(logo.map(|logo| ("logo", 0o644, logo)));
-            let zip = pack::zip(&files, level)?;
-            let sha256 = hex(&Sha256::digest(&zip));
+            let mut files: Vec<pack::Entry<'_>> =
+                vec![(pack::BINARY, 0o755, Box::new(binary.open()?)), (pack::CONFIG, 0o644, Box::new(&config[..]))];
+            files.extend(logo.map(|logo| ("logo", 0o644, Box::new(logo) as Box<dyn Read>)));
             fs::create_dir_all(&entry).map_err(|error| unwritable(&entry, &error))?;
+            let partial = partial(&path);
+            let zip = fs::File::create(&partial).map_err(|error| unwritable(&partial, &error))?;
+            pack::zip(zip, files, level)?;
+            let sha256 = hex(&Binary::File(partial.clone()).hash()?);
+            fs::rename(&partial, &path).map_err(|error| unwritable(&path, &error))?;
             // The sum is written last and so tells that the zip is whole.
-            write_whole(&path, &zip)?;
             write_whole(&sum, sha256.as_bytes())?;
             prune(&cache.join("bundles"));
             sha256
@@ -141,13 +179,18 @@ fn beside_this_program(architecture: Architecture) -> Option<PathBuf> {
     zip.is_file().then_some(zip)
 }
 
+/// Where a file is while it is not whole.
+fn partial(path: &Path) -> PathBuf {
+    path.with_extension(format!("partial-{}", std::process::id()))
+}
+
 /// Writes beside the target and renames, so that an interrupted write leaves nothing half done.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Outcome<()> {
-    let partial = path.with_extension(format!("partial-{}", std::process::id()));
+    let partial = partial(path);
     fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path)).map_err(|error| unwritable(path, &error))
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Box<Failure> {
+fn unwritable(path: &Path, error: &dyn std::error::Error) -> Box<Failure> {
     Failure::new("cache_unusable", format!("`{}` cannot be read or written", path.display()))
         .cause(error.to_string())
         .hint("make room or mend the permissions; `XDG_CACHE_HOME` moves the cache")

@@ -1,7 +1,7 @@
 //! Zips that are the same, byte for byte, whenever and wherever they are made.
 
 use std::fs::File;
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Seek, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -24,20 +24,23 @@ pub const CONFIG: &str = "service.json";
 /// Bytes of a declaration, which are far fewer.
 const SMALL: u64 = 16 * 1024 * 1024;
 
-/// Zips files of the given names and modes in that order, with the zip format's earliest time.
-pub fn zip(files: &[(&str, u32, &[u8])], level: u8) -> Outcome<Vec<u8>> {
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+/// A file of a bundle: name, mode, and what it holds.
+pub type Entry<'a> = (&'a str, u32, Box<dyn Read + 'a>);
+
+/// Writes a zip of the files in that order, with the zip format's earliest time.
+pub fn zip<W: Write + Seek>(into: W, files: Vec<Entry<'_>>, level: u8) -> Outcome<W> {
+    let mut writer = ZipWriter::new(into);
     let failed = |cause: String| Failure::new("bundle_failed", "the function cannot be zipped").cause(cause);
-    for (name, mode, bytes) in files {
+    for (name, mode, mut content) in files {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(i64::from(level)))
             .last_modified_time(DateTime::default())
-            .unix_permissions(*mode);
-        writer.start_file(*name, options).map_err(|error| failed(error.to_string()))?;
-        writer.write_all(bytes).map_err(|error| failed(error.to_string()))?;
+            .unix_permissions(mode);
+        writer.start_file(name, options).map_err(|error| failed(error.to_string()))?;
+        io::copy(&mut content, &mut writer).map_err(|error| failed(error.to_string()))?;
     }
-    Ok(writer.finish().map_err(|error| failed(error.to_string()))?.into_inner())
+    writer.finish().map_err(|error| failed(error.to_string()))
 }
 
 /// Takes one small file out of a zip in memory; `None` when it holds none of that name, or is no zip.
@@ -48,9 +51,9 @@ pub fn extract_small(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// CRC-32 of one file of a zip in memory, as the zip tells it; `None` when it holds none of that name.
-pub fn checksum(bytes: &[u8], name: &str) -> Option<u32> {
-    Some(ZipArchive::new(Cursor::new(bytes)).ok()?.by_name(name).ok()?.crc32())
+/// CRC-32 of one file of a zip, as the zip tells it; `None` when it holds none of that name.
+pub fn checksum(zip: impl Read + Seek, name: &str) -> Option<u32> {
+    Some(ZipArchive::new(zip).ok()?.by_name(name).ok()?.crc32())
 }
 
 /// Takes one file out of a zip.
@@ -77,9 +80,13 @@ mod tests {
 
     #[test]
     fn the_same_files_give_the_same_bytes_and_come_out_again() {
-        let files: [(&str, u32, &[u8]); 2] = [("bootstrap", 0o755, b"code"), ("service.json", 0o644, b"{}")];
-        let first = zip(&files, 9).expect("a zip");
-        assert_eq!(first, zip(&files, 9).expect("a zip"));
+        let zipped = || {
+            let files: [(&str, u32, &[u8]); 2] = [("bootstrap", 0o755, b"code"), ("service.json", 0o644, b"{}")];
+            let entries = files.map(|(name, mode, bytes)| (name, mode, Box::new(bytes) as Box<dyn Read>)).into();
+            zip(Cursor::new(Vec::new()), entries, 9).expect("a zip").into_inner()
+        };
+        let first = zipped();
+        assert_eq!(first, zipped());
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x.zip");
         std::fs::write(&path, &first).expect("written");

@@ -1,5 +1,7 @@
 //! The artifact bucket: bundles go in by their hash, once, and all go out before the bucket does.
 
+use std::io::Cursor;
+
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::desired::ArtifactRef;
@@ -17,10 +19,9 @@ pub async fn upload(aws: &Aws, bucket: &str, bundle: &Bundle) -> Outcome<bool> {
         Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {}
         Err(error) => return Err(explain(format!("the artifact bucket `{bucket}` cannot be read"), error)),
     }
-    let bytes = bundle.read()?;
+    let body = bundle.stream().await?;
     let ArtifactRef { code_sha256, .. } = &bundle.artifact;
-    let sent =
-        client.put_object().bucket(bucket).key(&key).body(bytes.into()).checksum_sha256(code_sha256).send().await;
+    let sent = client.put_object().bucket(bucket).key(&key).body(body).checksum_sha256(code_sha256).send().await;
     sent.map_err(|error| explain(format!("the bundle cannot be uploaded to `{bucket}`"), error))?;
     Ok(true)
 }
@@ -42,7 +43,7 @@ pub async fn deployed(aws: &Aws, bucket: &str, key: &str) -> Outcome<DeployedBun
     let bytes = object.body.collect().await.map_err(|error| failed("broke off").cause(error.to_string()))?;
     let bytes = bytes.into_bytes();
     let json = pack::extract_small(&bytes, pack::CONFIG).ok_or_else(|| failed("holds no declaration"))?;
-    let code_checksum = pack::checksum(&bytes, pack::BINARY).ok_or_else(|| failed("holds no binary"))?;
+    let code_checksum = pack::checksum(Cursor::new(&bytes), pack::BINARY).ok_or_else(|| failed("holds no binary"))?;
     let config = serde_json::from_slice(&json);
     let config = config.map_err(|error| failed("is of another version").cause(error.to_string()))?;
     Ok(DeployedBundle { config, code_checksum })

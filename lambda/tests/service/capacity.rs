@@ -1,9 +1,9 @@
 //! What a sign-up costs in DynamoDB's units, from the form to the confirmation, as DynamoDB itself counts it.
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 
+use crate::support::service::{Service, routes};
+use crate::support::{small_config, table};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::RuntimeComponents;
 use aws_smithy_runtime_api::client::http::{
@@ -18,8 +18,6 @@ use signup_service::ledger::Ledger;
 use signup_service::store::{DynamoStore, ListUsers, Store};
 use signup_service::stream::{Change, What};
 use signup_service::worker::Worker;
-use support::service::{Service, routes};
-use support::{small_config, table};
 
 /// Units of writing and of reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -1,7 +1,7 @@
 //! The web app in memory, from form to welcome, and all that it refuses.
 
-mod support;
-
+use crate::support::service::{ADA, Failing, Service};
+use crate::support::{config, small_config};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
@@ -9,8 +9,6 @@ use signup_service::census::Pair;
 use signup_service::config::ConfirmationMode;
 use signup_service::store::StoreError;
 use signup_service::user::State;
-use support::service::{ADA, Failing, Service};
-use support::{config, small_config};
 
 #[tokio::test]
 async fn a_person_signs_up_by_form_and_confirms_by_mail() {

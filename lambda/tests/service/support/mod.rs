@@ -1,5 +1,4 @@
 //! What the tests of the service share: a clock that is set, numbers that repeat, and sign-ups to try.
-#![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod service;
 pub mod table;
@@ -21,7 +20,7 @@ pub const BASE_URL: &str = "https://join.example.com";
 
 /// The form with every type of field.
 pub fn config() -> ServiceConfig {
-    serde_json::from_str(include_str!("../every_field.json")).expect("a configuration")
+    serde_json::from_str(include_str!("../../every_field.json")).expect("a configuration")
 }
 
 /// A form that asks for an address and a country.

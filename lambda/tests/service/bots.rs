@@ -1,7 +1,7 @@
 //! What keeps programs out, in memory: age, trap, proof of work and budgets, and that none of it costs a person anything.
 
-mod support;
-
+use crate::support::service::Service;
+use crate::support::small_config;
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
@@ -10,8 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use signup_service::config::ServiceConfig;
 use signup_service::web::ClientAddress;
-use support::service::Service;
-use support::small_config;
 
 fn config() -> ServiceConfig {
     let mut config = small_config();

@@ -1,15 +1,13 @@
 //! The worker and the sweeper in memory: mail that is sent once, later or never, and counts that hold.
 
-mod support;
-
+use crate::support::service::{Failing, Service};
+use crate::support::small_config;
 use signup_service::clock::Clock;
 use signup_service::mailer::SendError;
 use signup_service::pace::Quota;
 use signup_service::store::StoreError;
 use signup_service::stream::What;
 use signup_service::user::End;
-use support::service::{Failing, Service};
-use support::small_config;
 
 fn lost() -> StoreError {
     StoreError::new("first", "y")

@@ -1,11 +1,12 @@
 //! The claims that every front must hold, for the Router itself: over the store in memory, and over DynamoDB.
 
-#[path = "../../tests/conformance/claims.rs"]
+#[path = "../../../tests/conformance/claims.rs"]
 mod claims;
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::service::{Service, routes};
+use crate::support::{address_key, table};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -16,8 +17,6 @@ use signup_service::ledger::Ledger;
 use signup_service::store::{DynamoStore, ListUsers, MemoryStore, Store};
 use signup_service::stream::{Change, What};
 use signup_service::worker::Worker;
-use support::service::{Service, routes};
-use support::{address_key, table};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 

@@ -1,15 +1,13 @@
 //! Known addresses, in memory: nothing of them is told, nothing of theirs is overwritten, nobody is mailed too often.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::service::{Answer, Failing, Service};
+use crate::support::{config, small_config};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use signup_service::store::StoreError;
 use signup_service::user::{RESEND_PAUSE, STREAM_GRACE, State};
-use support::service::{Answer, Failing, Service};
-use support::{config, small_config};
 
 const ADA: &str = "ada@example.com";
 

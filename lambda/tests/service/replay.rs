@@ -1,11 +1,10 @@
 //! The store against answers of DynamoDB that the emulator never gives: conflicts, throttling, lost answers.
 
-mod support;
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::{Counting, new_user};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, RuntimeComponents};
@@ -18,7 +17,6 @@ use serde_json::{Value, json};
 use signup_service::census::Delta;
 use signup_service::store::{DynamoStore, Saved, Settled, Store, StoreError};
 use signup_service::user::User;
-use support::{Counting, new_user};
 
 /// Gives the answers in their order and keeps what was asked.
 #[derive(Clone, Debug, Default)]

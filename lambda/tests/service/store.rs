@@ -1,10 +1,9 @@
 //! One suite for every store: what holds in memory holds on DynamoDB.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::support::{Counting, new_user, rules, submission};
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::after;
@@ -12,7 +11,6 @@ use signup_service::store::{
     CLAIM, Claimed, DynamoStore, ListUsers, MemoryStore, SHARDS, Saved, Settled, Spending, Spent, Store,
 };
 use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, STREAM_GRACE, State, User, UserId};
-use support::{Counting, new_user, rules, submission};
 
 #[tokio::test]
 async fn the_memory_conforms() {
@@ -23,8 +21,8 @@ async fn the_memory_conforms() {
 async fn the_table_conforms() {
     conformance(&|| {
         Box::pin(async {
-            let client = support::table::client();
-            let table = support::table::create(&client).await;
+            let client = crate::support::table::client();
+            let table = crate::support::table::create(&client).await;
             Arc::new(DynamoStore::new(client, table)) as Arc<dyn Store>
         })
     })
@@ -34,8 +32,8 @@ async fn the_table_conforms() {
 /// More days than one answer of the list of days holds.
 #[tokio::test]
 async fn a_year_of_single_users_is_listed_in_pages() {
-    let client = support::table::client();
-    let table = support::table::create(&client).await;
+    let client = crate::support::table::client();
+    let table = crate::support::table::create(&client).await;
     let store = DynamoStore::new(client, table);
     let entropy = Counting::from(12);
     let mut expected = Vec::new();

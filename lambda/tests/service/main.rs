@@ -1,0 +1,11 @@
+//! The service's tests that share a world: one binary, so that the compiler sees what of it nobody uses.
+
+mod bots;
+mod capacity;
+mod conformance;
+mod known;
+mod replay;
+mod store;
+mod support;
+mod web;
+mod worker;

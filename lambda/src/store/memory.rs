@@ -13,7 +13,7 @@ use super::{
     CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, at, cut, id_at, shard,
 };
 use crate::census::{Delta, Sums, Tally};
-use crate::clock::after;
+use crate::clock::{after, day};
 use crate::stream::{Change, What};
 use crate::user::{User, UserId};
 
@@ -25,6 +25,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Held {
+    days: BTreeSet<String>,
     users: BTreeMap<UserId, User>,
     budgets: BTreeMap<(String, i64), u32>,
     used: BTreeSet<String>,
@@ -90,7 +91,8 @@ impl Store for MemoryStore {
         Ok(self.held().users.get(&id).cloned())
     }
 
-    async fn note_day(&self, _now: Timestamp) -> Result<(), StoreError> {
+    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.held().days.insert(day(now));
         Ok(())
     }
 
@@ -193,7 +195,8 @@ impl Store for MemoryStore {
 
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
         let held = self.held();
-        let mut places: Vec<String> = held.users.values().map(|user| at(user.created_at, user.id)).collect();
+        let listed = held.users.values().filter(|user| held.days.contains(&day(user.created_at)));
+        let mut places: Vec<String> = listed.map(|user| at(user.created_at, user.id)).collect();
         places.retain(|at| query.cursor.as_ref().is_none_or(|cursor| at < cursor));
         places.sort_by(|a, b| b.cmp(a));
         let (places, next) = cut(places, query.limit);

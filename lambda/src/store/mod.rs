@@ -44,8 +44,8 @@ pub trait Store: Debug + Send + Sync {
     /// it. Costs a write once a day in each process.
     async fn note_day(&self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Keeps a user in the place of the version `over`, or of none. Safe to repeat: a user that is there already,
-    /// exactly so, was kept.
+    /// Keeps a user in the place of the version `over`, or of none; a new one only on a day that was noted before.
+    /// Safe to repeat: a user that is there already, exactly so, was kept.
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError>;
 
     /// Takes as long as a save, and changes nothing.

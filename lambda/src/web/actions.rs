@@ -73,8 +73,6 @@ impl App {
         if let Some(refusal) = self.spend(&visitor, now).await? {
             return Ok(refusal);
         }
-        // Whoever it is: a write that only new addresses cost would tell them apart.
-        self.ledger.store.note_day(now).await?;
         let id = self.parts.address_key.user(&submission.email);
         let entropy = &self.ledger.entropy;
         let request = Request {

@@ -5,27 +5,20 @@ mod claims;
 
 use std::sync::Arc;
 
-use crate::support::service::{Service, routes};
+use crate::support::service::{Service, listed};
 use crate::support::{address_key, table};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use claims::{Answer, Front, SERVICE};
 use serde_json::{Value, json};
 use signup_service::config::ServiceConfig;
-use signup_service::ledger::Ledger;
-use signup_service::store::{DynamoStore, ListUsers, MemoryStore, Store};
-use signup_service::stream::{Change, What};
-use signup_service::worker::Worker;
+use signup_service::store::{DynamoStore, MemoryStore, Store};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
 /// A Router, with the worker beside it.
 struct InProcess {
     runtime: Runtime,
-    router: Router,
-    store: Arc<dyn Store>,
-    worker: Worker,
     service: Service,
 }
 
@@ -37,22 +30,14 @@ fn config() -> ServiceConfig {
 
 impl InProcess {
     fn over(runtime: Runtime, store: Arc<dyn Store>) -> Self {
-        let service = Service::new(config());
-        let ledger = Ledger { store: store.clone(), ..service.worker.ledger.clone() };
-        let worker = Worker { ledger, ..service.worker.clone() };
-        Self { runtime, router: routes(&worker, store.clone()), store, worker, service }
+        Self { runtime, service: Service::over(config(), store) }
     }
 
     /// Does what the stream would: tells the worker of whoever wakes it.
     fn work(&self) {
         self.runtime.block_on(async {
-            let page = self.store.list_users(&ListUsers { limit: 1_000, cursor: None }).await.expect("the store works");
-            let change = |user: signup_service::user::User| {
-                let event = format!("{}-{}", user.id, user.version);
-                Change { sequence: event.clone(), event, what: What::User(Box::new(user)) }
-            };
-            let changes: Vec<Change> = page.users.into_iter().filter(|user| user.wakes).map(change).collect();
-            assert_eq!(self.worker.batch(&changes, self.service.until()).await, Vec::<String>::new());
+            let changes = listed(&*self.service.worker.ledger.store).await;
+            assert_eq!(self.service.worker.batch(&changes, self.service.until()).await, Vec::<String>::new());
         });
     }
 }
@@ -65,7 +50,8 @@ impl Front for InProcess {
         }
         let request = request.body(Body::from(body.to_owned())).expect("a request");
         self.runtime.block_on(async {
-            let (parts, body) = self.router.clone().oneshot(request).await.expect("the router answers").into_parts();
+            let (parts, body) =
+                self.service.router.clone().oneshot(request).await.expect("the router answers").into_parts();
             let header = |name: &str| parts.headers.get(name).map_or("", |it| it.to_str().expect("ASCII")).to_owned();
             let body = to_bytes(body, usize::MAX).await.expect("a body");
             Answer {
@@ -85,7 +71,10 @@ impl Front for InProcess {
 
     fn user(&self, address: &str) -> Option<Value> {
         let address = signup_service::address::Address::parse(address).expect("an address");
-        let user = self.runtime.block_on(self.store.load(address_key().user(&address))).expect("the store works")?;
+        let user = self
+            .runtime
+            .block_on(self.service.worker.ledger.store.load(address_key().user(&address)))
+            .expect("the store works")?;
         let answers = user.answers;
         Some(
             json!({ "state": user.state, "email": answers.email, "fields": answers.fields, "consent": answers.consent }),
@@ -94,7 +83,7 @@ impl Front for InProcess {
 
     fn counts(&self) -> (u64, u64) {
         self.work();
-        let census = self.runtime.block_on(self.store.counters(None)).expect("the store works").census();
+        let census = self.runtime.block_on(self.service.census());
         (census.received(), census.confirmed())
     }
 

@@ -1,77 +1,18 @@
 //! Known addresses, in memory: nothing of them is told, nothing of theirs is overwritten, nobody is mailed too often.
 
-use std::sync::Arc;
-
-use crate::support::service::{Answer, Failing, Service};
+use crate::support::service::Service;
 use crate::support::{config, small_config};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use signup_service::store::StoreError;
 use signup_service::user::{RESEND_PAUSE, STREAM_GRACE, State};
 
 const ADA: &str = "ada@example.com";
 
-/// Brings Ada's address into each state that it can have.
+/// A service that knows Ada's address in this state.
 async fn service_with(state: Option<State>) -> Service {
     let service = Service::new(small_config());
-    if state.is_some() {
-        service.api("/api/v1/sign-ups", json!({ "email": ADA, "age": 36 })).await;
-        service.work().await;
-    }
-    if matches!(state, Some(State::Confirmed | State::Unsubscribed)) {
-        service.api("/api/v1/confirmations", json!({ "token": service.token() })).await;
-    }
-    if matches!(state, Some(State::Unsubscribed | State::Suppressed)) {
-        service.form("/unsubscribe", &format!("t={}", service.unsubscribe_token())).await;
-    }
-    assert_eq!(service.users().first().map(|user| user.state), state);
+    service.bring(ADA, state).await;
     service
-}
-
-const STATES: [Option<State>; 5] =
-    [None, Some(State::Pending), Some(State::Confirmed), Some(State::Unsubscribed), Some(State::Suppressed)];
-
-/// The answer, and the calls of the store that it took.
-async fn asked(state: Option<State>, path: &str, body: Value) -> (StatusCode, String, String, Vec<&'static str>) {
-    let service = service_with(state).await;
-    // In another hour, so that the budgets are the same.
-    service.clock.forward(7_200);
-    let failing = Failing::of(&service, StoreError::new("x", "y"), []);
-    let calls = Arc::clone(&failing.calls);
-    let service = Service { router: service.router_over(failing), ..service };
-    let Answer { status, headers, body } = if path.starts_with("/api/") {
-        service.api(path, body).await
-    } else {
-        let pairs = body
-            .as_object()
-            .expect("pairs")
-            .iter()
-            .map(|(key, value)| format!("{key}={}", value.as_str().expect("text")));
-        service.form(path, &pairs.collect::<Vec<_>>().join("&")).await
-    };
-    let calls = calls.lock().expect("no panic while held").clone();
-    (status, format!("{headers:?}"), body, calls)
-}
-
-#[tokio::test]
-async fn an_answer_and_its_calls_tell_nothing_of_the_address() {
-    let cases = [
-        ("/sign-up", json!({ "email": "ada%40example.com", "age": "37" }), StatusCode::SEE_OTHER),
-        ("/api/v1/sign-ups", json!({ "email": "ada@example.com", "age": 37 }), StatusCode::ACCEPTED),
-        ("/api/v1/sign-ups", json!({ "email": "ada@example.com", "age": 36 }), StatusCode::ACCEPTED),
-        ("/resend", json!({ "email": "ada%40example.com" }), StatusCode::OK),
-        ("/api/v1/resends", json!({ "email": "ada@example.com" }), StatusCode::ACCEPTED),
-        ("/confirm", json!({ "email": "ada%40example.com", "code": "000000" }), StatusCode::UNPROCESSABLE_ENTITY),
-        ("/api/v1/confirmations", json!({ "email": "ada@example.com", "code": "000000" }), StatusCode::NOT_FOUND),
-    ];
-    for (path, body, status) in cases {
-        let new = asked(None, path, body.clone()).await;
-        assert_eq!(new.0, status, "{path}");
-        assert!(new.3.ends_with(&["load", "save"]), "{path}: {:?}", new.3);
-        for state in STATES {
-            assert_eq!(asked(state, path, body.clone()).await, new, "{path} of {state:?}");
-        }
-    }
 }
 
 #[tokio::test]

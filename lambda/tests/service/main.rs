@@ -1,5 +1,6 @@
 //! The service's tests that share a world: one binary, so that the compiler sees what of it nobody uses.
 
+mod alike;
 mod bots;
 mod capacity;
 mod conformance;

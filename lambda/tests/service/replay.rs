@@ -165,16 +165,16 @@ async fn an_answer_that_was_lost_is_asked_for_with_the_same_token() {
 /// The first put was done and its answer lost; the SDK's own repeat is refused by what the first one wrote.
 #[tokio::test]
 async fn a_user_who_is_there_exactly_so_was_kept() {
-    let (replay, store) = Replay::store([done(), done()]);
+    let (replay, store) = Replay::store([done()]);
     assert_eq!(store.save(&ada(), None).await.expect("kept"), Saved::Done);
-    let item = replay.put(1);
+    let item = replay.put(0);
     let lost = (500, json!({ "__type": "InternalServerError" }));
-    let (_, store) = Replay::store([done(), lost, refused(item.clone())]);
+    let (_, store) = Replay::store([lost, refused(item.clone())]);
     assert_eq!(store.save(&ada(), None).await.expect("kept"), Saved::Done);
     let mut other = item;
     other["email"] = json!({ "S": "bob@example.com" });
     for there in [other, json!({}), Value::Null] {
-        let (_, store) = Replay::store([done(), refused(there)]);
+        let (_, store) = Replay::store([refused(there)]);
         assert_eq!(store.save(&ada(), None).await.expect("an outcome"), Saved::Changed);
     }
 }
@@ -182,32 +182,25 @@ async fn a_user_who_is_there_exactly_so_was_kept() {
 #[tokio::test]
 async fn a_throttled_table_is_busy() {
     let throttled = (0..4).map(|_| failed("ThrottlingException"));
-    let (_, store) = Replay::store([done()].into_iter().chain(throttled));
+    let (_, store) = Replay::store(throttled);
     let error = store.save(&ada(), None).await.expect_err("it lasts");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_day_is_noted_before_its_first_sign_up_and_then_no_more() {
-    let (replay, store) = Replay::store([done(), done(), done(), done()]);
-    store.save(&ada(), None).await.expect("kept");
-    store.save(&ada(), None).await.expect("kept");
-    store.save(&ada(), Some(1)).await.expect("kept");
-    let keys: Vec<Value> = (0..4).map(|n| replay.put(n)["pk"]["S"].clone()).collect();
-    let user = json!(format!("USER#{}", ada().id));
-    assert_eq!(keys, [json!("DAYS"), user.clone(), user.clone(), user]);
-    assert_eq!(replay.put(0), json!({ "pk": { "S": "DAYS" }, "sk": { "S": "2026-11-22" } }));
-    // Nobody who signed up on an earlier day makes it again.
-    let earlier = User { created_at: "2026-11-20T10:00:00Z".parse().expect("a time"), ..ada() };
+async fn a_day_is_noted_once_and_again_after_it_failed() {
+    let noted = async |store: &DynamoStore, time: &str| store.note_day(time.parse().expect("a time")).await;
     let (replay, store) = Replay::store([done(), done()]);
-    store.note_day(ada().created_at).await.expect("noted");
-    store.save(&earlier, Some(1)).await.expect("kept");
+    for time in ["2026-11-22T10:59:00Z", "2026-11-22T23:59:59Z", "2026-11-23T00:00:00Z", "2026-11-22T23:59:59Z"] {
+        noted(&store, time).await.expect("noted");
+    }
+    let days = [replay.put(0), replay.put(1)];
+    assert_eq!(days, ["2026-11-22", "2026-11-23"].map(|day| json!({ "pk": { "S": "DAYS" }, "sk": { "S": day } })));
     assert_eq!(replay.operations().len(), 2);
-    // A day that could not be noted stops the sign-up, and is noted by the next.
-    let refused = (0..3).map(|_| failed("ThrottlingException"));
-    let (replay, store) = Replay::store(refused.chain([done(), done()]));
-    let error = store.save(&ada(), None).await.expect_err("not noted");
+    let throttled = (0..3).map(|_| failed("ThrottlingException"));
+    let (replay, store) = Replay::store(throttled.chain([done()]));
+    let error = noted(&store, "2026-11-22T10:59:00Z").await.expect_err("not noted");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
-    store.save(&ada(), None).await.expect("kept");
-    assert_eq!(replay.operations().len(), 5);
+    noted(&store, "2026-11-22T10:59:00Z").await.expect("noted");
+    assert_eq!(replay.operations().len(), 4);
 }

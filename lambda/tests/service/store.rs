@@ -75,6 +75,7 @@ fn refused(user: &User, now: Timestamp) -> Option<User> {
 }
 
 async fn keep(store: &dyn Store, user: &User) {
+    store.note_day(user.created_at).await.expect("the store works");
     assert_eq!(store.save(user, None).await.expect("the store works"), Saved::Done);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A page costs its length and the days it looks at, however many users there are.
 //!
-//! Every sign-up notes its day before it is written, so that the list of days is never behind the users.
+//! A day is noted before anybody signs up on it, so that the list of days is never behind the users.
 
 use std::collections::HashMap;
 
@@ -25,18 +25,16 @@ const READ_AT_ONCE: usize = 100;
 /// Days in one answer of the list of days.
 const DAYS: usize = 30;
 
-impl DynamoStore {
-    /// Puts a day on the list of days, unless this process did so with it or a later one. Safe to repeat.
-    pub(super) async fn note(&self, day: &str) -> Result<(), StoreError> {
-        let noted = || self.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if noted().as_str() >= day {
-            return Ok(());
-        }
-        let put = self.client.put_item().table_name(self.table()).set_item(Some(item::day_key(day)));
-        put.send().await.map_err(|error| failed(NOTE, error))?;
-        day.clone_into(&mut noted());
-        Ok(())
+/// Puts a day on the list of days, unless this process did so with it or a later one. Safe to repeat.
+pub(super) async fn note(store: &DynamoStore, day: &str) -> Result<(), StoreError> {
+    let noted = || store.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if noted().as_str() >= day {
+        return Ok(());
     }
+    let put = store.client.put_item().table_name(store.table()).set_item(Some(item::day_key(day)));
+    put.send().await.map_err(|error| failed(NOTE, error))?;
+    day.clone_into(&mut noted());
+    Ok(())
 }
 
 pub(super) async fn list_users(store: &DynamoStore, query: &ListUsers) -> Result<UserPage, StoreError> {

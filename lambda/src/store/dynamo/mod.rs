@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
 use crate::census::{Delta, Sums, Tally};
+use crate::clock::day;
 use crate::user::{User, UserId};
 use item::Item;
 use transact::failed;
@@ -77,7 +78,7 @@ impl Store for DynamoStore {
     }
 
     async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.note(&crate::clock::day(now)).await
+        list::note(self, &day(now)).await
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {

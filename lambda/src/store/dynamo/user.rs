@@ -8,7 +8,6 @@ use super::DynamoStore;
 use super::item::{self, n};
 use super::transact::{self, Reason, TRIES, Transacted, any_condition, failed, try_again};
 use crate::census::Delta;
-use crate::clock::day;
 use crate::store::{SHARDS, Saved, Settled, StoreError};
 use crate::user::{User, UserId};
 
@@ -28,9 +27,6 @@ pub(super) async fn load(store: &DynamoStore, id: UserId) -> Result<Option<User>
 }
 
 pub(super) async fn save(store: &DynamoStore, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-    // Before the user, so that nobody is ever on a day that is not listed. The caller noted it, but for the one who
-    // signs up as the day begins.
-    store.note(&day(user.created_at)).await?;
     let put = store
         .client
         .put_item()

@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
+use signup_service::address::Address;
 use signup_service::census::{Census, Delta, Sums, Tally};
 use signup_service::clock::{Clock, after, before};
 use signup_service::config::ServiceConfig;
@@ -20,7 +21,8 @@ use signup_service::mailer::MemoryMailer;
 use signup_service::store::{
     Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
 };
-use signup_service::user::{End, User, UserId};
+use signup_service::stream::{Change, What};
+use signup_service::user::{End, State, User, UserId};
 use signup_service::web::{App, ClientAddress, Parts, router};
 use signup_service::worker::{Sending, Worker};
 use tower::ServiceExt;
@@ -56,6 +58,11 @@ impl Answer {
 impl Service {
     pub fn new(config: ServiceConfig) -> Self {
         let store = Arc::new(MemoryStore::default());
+        Self { store: store.clone(), ..Self::over(config, store) }
+    }
+
+    /// The service over another store; that in memory stays empty.
+    pub fn over(config: ServiceConfig, store: Arc<dyn Store>) -> Self {
         let mailer = Arc::new(MemoryMailer::default());
         let clock = Arc::new(SetClock::at("2026-11-22T10:00:00Z"));
         let entropy = Arc::new(Counting::from(1));
@@ -68,8 +75,8 @@ impl Service {
             journal: journal.clone(),
             token_key: token_key(),
         };
-        let router = routes(&worker, store.clone());
-        Self { router, store, mailer, clock, journal, worker }
+        let router = routes(&worker, store);
+        Self { router, store: Arc::default(), mailer, clock, journal, worker }
     }
 
     /// The same worker over another store.
@@ -123,6 +130,27 @@ impl Service {
         assert_eq!(self.worker.batch(&self.store.changes(), self.until()).await, Vec::<String>::new());
     }
 
+    /// Brings an address that nobody signed up with into a state, in whatever store there is.
+    pub async fn bring(&self, address: &str, state: Option<State>) {
+        let work = async || {
+            let changes = listed(&*self.worker.ledger.store).await;
+            assert_eq!(self.worker.batch(&changes, self.until()).await, Vec::<String>::new());
+        };
+        if state.is_some() {
+            self.api("/api/v1/sign-ups", serde_json::json!({ "email": address, "age": 36 })).await;
+            work().await;
+        }
+        if matches!(state, Some(State::Confirmed | State::Unsubscribed)) {
+            self.api("/api/v1/confirmations", serde_json::json!({ "token": self.token() })).await;
+        }
+        if matches!(state, Some(State::Unsubscribed | State::Suppressed)) {
+            self.form("/unsubscribe", &format!("t={}", self.unsubscribe_token())).await;
+        }
+        let id = address_key().user(&Address::parse(address).expect("an address"));
+        let user = self.worker.ledger.store.load(id).await.expect("the store works");
+        assert_eq!(user.map(|user| user.state), state);
+    }
+
     pub async fn sweep(&self) -> usize {
         self.worker.sweep(self.until()).await.expect("the store works")
     }
@@ -142,7 +170,7 @@ impl Service {
     }
 
     pub async fn census(&self) -> Census {
-        self.store.counters(None).await.expect("the store works").census()
+        self.worker.ledger.store.counters(None).await.expect("the store works").census()
     }
 
     /// The token in the link of the newest mail.
@@ -175,6 +203,16 @@ impl Service {
 
 pub const ADA: &str =
     "full_name=Ada+Lovelace&email=Ada%40Example.com&age=36&nationality=GB&marital_status=single&consent=true";
+
+/// What the stream would tell of the users as they are, for a store that has none here.
+pub async fn listed(store: &dyn Store) -> Vec<Change> {
+    let page = store.list_users(&ListUsers { limit: 1_000, cursor: None }).await.expect("the store works");
+    let change = |user: User| {
+        let event = format!("{}-{}", user.id, user.version);
+        Change { sequence: event.clone(), event, what: What::User(Box::new(user)) }
+    };
+    page.users.into_iter().filter(|user| user.wakes).map(change).collect()
+}
 
 pub fn routes(worker: &Worker, store: Arc<dyn Store>) -> Router {
     let parts = Parts {

@@ -1,0 +1,96 @@
+//! An answer, and the calls behind it, tell nothing of the address that was asked about: over memory, and over
+//! DynamoDB.
+
+use std::sync::Arc;
+
+use crate::support::meter::Meter;
+use crate::support::service::{Answer, Failing, Service, routes};
+use crate::support::{small_config, table};
+use aws_sdk_dynamodb::Client;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use signup_service::store::{DynamoStore, StoreError};
+use signup_service::user::State;
+
+const ADA: &str = "ada@example.com";
+
+const STATES: [Option<State>; 5] =
+    [None, Some(State::Pending), Some(State::Confirmed), Some(State::Unsubscribed), Some(State::Suppressed)];
+
+/// What somebody sees who asks: the answer, and the calls that it took.
+type Seen = (StatusCode, String, String, Vec<String>);
+
+/// Each question that can be asked about an address.
+fn questions() -> [(&'static str, Value, StatusCode); 7] {
+    [
+        ("/sign-up", json!({ "email": "ada%40example.com", "age": "37" }), StatusCode::SEE_OTHER),
+        ("/api/v1/sign-ups", json!({ "email": "ada@example.com", "age": 37 }), StatusCode::ACCEPTED),
+        ("/api/v1/sign-ups", json!({ "email": "ada@example.com", "age": 36 }), StatusCode::ACCEPTED),
+        ("/resend", json!({ "email": "ada%40example.com" }), StatusCode::OK),
+        ("/api/v1/resends", json!({ "email": "ada@example.com" }), StatusCode::ACCEPTED),
+        ("/confirm", json!({ "email": "ada%40example.com", "code": "000000" }), StatusCode::UNPROCESSABLE_ENTITY),
+        ("/api/v1/confirmations", json!({ "email": "ada@example.com", "code": "000000" }), StatusCode::NOT_FOUND),
+    ]
+}
+
+async fn ask(service: &Service, path: &str, body: Value) -> (StatusCode, String, String) {
+    let Answer { status, headers, body } = if path.starts_with("/api/") {
+        service.api(path, body).await
+    } else {
+        let pairs = body.as_object().expect("pairs");
+        let pairs = pairs.iter().map(|(key, value)| format!("{key}={}", value.as_str().expect("text")));
+        service.form(path, &pairs.collect::<Vec<_>>().join("&")).await
+    };
+    (status, format!("{headers:?}"), body)
+}
+
+async fn seen_over_memory(state: Option<State>, path: &str, body: Value) -> Seen {
+    let service = Service::new(small_config());
+    service.bring(ADA, state).await;
+    // In another hour, so that the budgets are the same.
+    service.clock.forward(7_200);
+    let failing = Failing::of(&service, StoreError::new("x", "y"), []);
+    let calls = Arc::clone(&failing.calls);
+    let service = Service { router: service.router_over(failing), ..service };
+    let (status, headers, body) = ask(&service, path, body).await;
+    let calls = calls.lock().expect("no panic while held").iter().map(|name| (*name).to_owned()).collect();
+    (status, headers, body, calls)
+}
+
+async fn seen_over_dynamodb(client: &Client, state: Option<State>, path: &str, body: Value) -> Seen {
+    let name = table::create(client).await;
+    let service = Service::over(small_config(), Arc::new(DynamoStore::new(client.clone(), &name)));
+    service.bring(ADA, state).await;
+    service.clock.forward(7_200);
+    // Another process, which has noted no day yet.
+    let meter = Meter::new();
+    let router = routes(&service.worker, Arc::new(DynamoStore::new(meter.client(client), name)));
+    let service = Service { router, ..service };
+    let (status, headers, body) = ask(&service, path, body).await;
+    (status, headers, body, meter.take().calls)
+}
+
+#[tokio::test]
+async fn an_answer_and_its_calls_tell_nothing_of_the_address() {
+    for (path, body, status) in questions() {
+        let new = seen_over_memory(None, path, body.clone()).await;
+        assert_eq!(new.0, status, "{path}");
+        assert!(new.3.ends_with(&["load".into(), "save".into()]), "{path}: {:?}", new.3);
+        for state in STATES {
+            assert_eq!(seen_over_memory(state, path, body.clone()).await, new, "{path} of {state:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_and_its_calls_of_dynamodb_tell_nothing_of_the_address() {
+    let client = table::client();
+    for (path, body, status) in questions() {
+        let new = seen_over_dynamodb(&client, None, path, body.clone()).await;
+        assert_eq!(new.0, status, "{path}");
+        assert!(new.3.ends_with(&["GetItem".into(), "PutItem".into()]), "{path}: {:?}", new.3);
+        for state in STATES {
+            assert_eq!(seen_over_dynamodb(&client, state, path, body.clone()).await, new, "{path} of {state:?}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A client of DynamoDB whose calls are counted: which they were, and what DynamoDB says that they consumed.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::RuntimeComponents;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use serde_json::Value;
+use signup_service::aws::http;
+
+/// What was asked of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spent {
+    /// Units of writing.
+    pub write: f64,
+    /// Units of reading.
+    pub read: f64,
+    /// The operations by name, in their order.
+    pub calls: Vec<String>,
+}
+
+impl Spent {
+    pub fn add(&mut self, other: Self) {
+        self.write += other.write;
+        self.read += other.read;
+        self.calls.extend(other.calls);
+    }
+}
+
+/// Has every call tell what it consumed, and adds it up.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    inner: SharedHttpClient,
+    spent: Arc<Mutex<Spent>>,
+}
+
+impl Meter {
+    pub fn new() -> Self {
+        Self { inner: http::client(http::Trust::Amazon).expect("a client"), spent: Arc::default() }
+    }
+
+    /// A client like another, but metered.
+    pub fn client(&self, plain: &Client) -> Client {
+        Client::from_conf(plain.config().to_builder().http_client(self.clone()).build())
+    }
+
+    /// What was spent since the last time this was asked.
+    pub fn take(&self) -> Spent {
+        std::mem::take(&mut self.spent.lock().expect("no panic while held"))
+    }
+}
+
+#[derive(Debug)]
+struct Metered {
+    inner: SharedHttpConnector,
+    spent: Arc<Mutex<Spent>>,
+}
+
+impl HttpClient for Meter {
+    fn http_connector(&self, settings: &HttpConnectorSettings, parts: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, parts);
+        SharedHttpConnector::new(Metered { inner, spent: self.spent.clone() })
+    }
+}
+
+impl HttpConnector for Metered {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let name = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let mut body: Value = serde_json::from_slice(request.body().bytes().expect("in memory")).expect("JSON");
+        body["ReturnConsumedCapacity"] = "TOTAL".into();
+        let body = body.to_string();
+        request.headers_mut().insert("content-length", body.len().to_string());
+        *request.body_mut() = SdkBody::from(body);
+        let (answer, spent) = (self.inner.call(request), self.spent.clone());
+        HttpConnectorFuture::new(async move {
+            let mut response: HttpResponse = answer.await?;
+            let status = response.status();
+            let bytes = ByteStream::new(response.take_body()).collect().await.expect("a whole answer").into_bytes();
+            let body: Value = serde_json::from_slice(&bytes).expect("JSON");
+            let units = match &body["ConsumedCapacity"] {
+                Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+                table => table["CapacityUnits"].as_f64().unwrap_or(0.0),
+            };
+            let mut spent = spent.lock().expect("no panic while held");
+            if ["GetItem", "Query", "BatchGetItem"].contains(&name.as_str()) {
+                spent.read += units;
+            } else {
+                spent.write += units;
+            }
+            spent.calls.push(name);
+            Ok(HttpResponse::new(status, SdkBody::from(bytes)))
+        })
+    }
+}

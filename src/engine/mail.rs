@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(waiting(&store, now).await.expect("the store works"), Waiting::default());
         let (pending, confirmed) = (sample::pending(), sample::confirmed());
         for user in [&pending, &confirmed] {
-            store.save(user, None).await.expect("the store works");
+            sample::keep(&store, user).await;
         }
         let found = waiting(&store, now).await.expect("the store works");
         assert_eq!(found, Waiting { mails: 1, more: false, oldest: Some(pending.created_at) });
@@ -126,12 +126,12 @@ mod tests {
         let late = |number: u8| number.is_multiple_of(SHARDS) && number > 0;
         for number in (0..=u8::MAX).filter(|number| late(*number)) {
             let user = sample::received(number, "ada@example.com");
-            store.save(&user, None).await.expect("the store works");
+            sample::keep(&store, &user).await;
         }
         // Of one shard, put off, and so behind the others.
         let mut put_off = sample::received(0, "bob@example.com");
         put_off.mail.as_mut().expect("a mail").due_at = sample::at(3_000);
-        store.save(&put_off, None).await.expect("the store works");
+        sample::keep(&store, &put_off).await;
         let found = waiting(&store, sample::at(0)).await.expect("the store works");
         assert_eq!(found, Waiting { mails: 1, more: false, oldest: Some(sample::at(0)) });
         let heap = waiting(&store, sample::at(600)).await.expect("the store works");

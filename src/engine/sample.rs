@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use signup_service::clock::after;
 use signup_service::config::ConfirmationMode;
+use signup_service::store::{Saved, Store};
 use signup_service::user::{
     Answers, ConsentGiven, Draws, FieldValue, Fields, MailEnd, MailId, Nonce, Proof, Request, Rules, User, UserId,
 };
@@ -47,4 +48,10 @@ pub fn received(number: u8, email: &str) -> User {
     let rules =
         Rules { mode: ConfirmationMode::DoubleOptIn, expires: 86_400, retention: 30 * 86_400, address_per_hour: 5 };
     User::receive(None, request, &rules, at(number.into())).0.expect("the first of the hour")
+}
+
+/// Keeps somebody who is new to a store.
+pub async fn keep(store: &dyn Store, user: &User) {
+    store.note_day(user.created_at).await.expect("the store works");
+    assert_eq!(store.save(user, None).await.expect("the store works"), Saved::Done);
 }

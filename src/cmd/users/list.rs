@@ -103,7 +103,7 @@ mod tests {
         // Somebody confirmed between pending ones: numbers 1, 2 (confirmed), 3, 4.
         let others = [1, 3, 4].map(|number| sample::received(number, "ada@example.com"));
         for user in others.iter().chain([&sample::confirmed()]) {
-            store.save(user, None).await.expect("the store works");
+            sample::keep(&store, user).await;
         }
         let ids = async |limit, after, state, now| {
             let (users, next) = collect(&store, limit, after, state, now).await.expect("the store works");

@@ -53,6 +53,11 @@ impl Failure {
         ["throttled", "unavailable", "timed_out", "endpoint_unreachable"].contains(&self.code)
     }
 
+    /// Whether AWS did not take the credentials, which may be renewed while something runs.
+    pub fn is_of_credentials(&self) -> bool {
+        ["credentials_rejected", "no_credentials"].contains(&self.code)
+    }
+
     pub fn cause(mut self: Box<Self>, cause: impl Into<String>) -> Box<Self> {
         self.cause = Some(cause.into());
         self

@@ -1,13 +1,14 @@
 //! HTTP: the SDK's client, counted, and plain requests to the service's own endpoint.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -16,36 +17,70 @@ use crate::error::{Failure, Outcome};
 
 const TLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
 
-/// An HTTP client for the SDK that adds every request to `calls`. Without TLS for a local endpoint,
+/// What went over the wire so far.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Requests sent, retries included.
+    calls: AtomicU64,
+    /// Whether any was ever answered.
+    answered: AtomicBool,
+    /// Requests that reached nobody.
+    lost: AtomicU32,
+}
+
+impl Traffic {
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// A network that fails is waited for; one that never worked is a matter for the operator, at once.
+    fn is_hopeless(&self) -> bool {
+        const TRIES: u32 = 3;
+        !self.answered.load(Ordering::Relaxed) && self.lost.fetch_add(1, Ordering::Relaxed) + 1 >= TRIES
+    }
+}
+
+/// An HTTP client for the SDK that adds every request to `traffic`. Without TLS for a local endpoint,
 /// which saves loading the system's roots.
-pub fn counting_client(calls: Arc<AtomicU64>, plain: bool) -> SharedHttpClient {
+pub fn counting_client(traffic: Arc<Traffic>, plain: bool) -> SharedHttpClient {
     let inner = if plain { Builder::new().build_http() } else { Builder::new().tls_provider(TLS).build_https() };
-    SharedHttpClient::new(CountingClient { inner, calls })
+    SharedHttpClient::new(CountingClient { inner, traffic })
 }
 
 #[derive(Debug)]
 struct CountingClient {
     inner: SharedHttpClient,
-    calls: Arc<AtomicU64>,
+    traffic: Arc<Traffic>,
 }
 
 impl HttpClient for CountingClient {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(CountingConnector { inner, calls: Arc::clone(&self.calls) })
+        SharedHttpConnector::new(CountingConnector { inner, traffic: Arc::clone(&self.traffic) })
     }
 }
 
 #[derive(Debug)]
 struct CountingConnector {
     inner: SharedHttpConnector,
-    calls: Arc<AtomicU64>,
+    traffic: Arc<Traffic>,
 }
 
 impl HttpConnector for CountingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.inner.call(request)
+        self.traffic.calls.fetch_add(1, Ordering::Relaxed);
+        let (answer, traffic) = (self.inner.call(request), Arc::clone(&self.traffic));
+        HttpConnectorFuture::new(async move {
+            match answer.await {
+                Ok(answer) => {
+                    traffic.answered.store(true, Ordering::Relaxed);
+                    Ok(answer)
+                }
+                // Of another kind, it is not tried again.
+                Err(error) if traffic.is_hopeless() => Err(ConnectorError::other(error.into(), None)),
+                Err(error) => Err(error),
+            }
+        })
     }
 }
 

@@ -6,7 +6,6 @@ mod error;
 mod http;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -18,7 +17,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
 use crate::error::{Failure, Outcome};
+use aws_sdk_cloudformation::config::retry::{RetryPartition, TokenBucket};
 pub use error::{explain, service_code, service_message};
+use http::Traffic;
 
 /// Which account and Region to talk to.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +35,8 @@ pub struct Target {
 #[derive(Clone, Debug)]
 pub struct Aws {
     config: SdkConfig,
-    calls: Arc<AtomicU64>,
+    traffic: Arc<Traffic>,
+    retries: RetryPartition,
     pub region: String,
     /// The local emulator's address, when that is what this is.
     pub emulator: Option<String>,
@@ -43,19 +45,51 @@ pub struct Aws {
 /// The Region of the emulator when nobody names another.
 const LOCAL_REGION: &str = "us-east-1";
 
+/// How long one attempt may take. What AWS does in these requests takes seconds, an upload at most a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The same for the emulator.
+const LOCAL_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a request is repeated while it is throttled or lost; by then an outage is no passing one.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Repeats what is throttled, lost or answered with a server's error, with growing pauses up to 20 seconds. Every
+/// request that changes anything is safe to repeat.
+fn retries(is_local: bool) -> RetryConfig {
+    let config = RetryConfig::standard().with_max_attempts(16);
+    match is_local {
+        true => config.with_initial_backoff(Duration::from_millis(20)).with_max_backoff(Duration::from_millis(500)),
+        false => config,
+    }
+}
+
+/// A client of one service, with a setting of its own if need be.
+macro_rules! client {
+    ($aws:expr, $service:ident $(, $setting:ident($value:expr))?) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from(&$aws.config)
+                .retry_partition($aws.retries.clone())
+                $(.$setting($value))?
+                .build(),
+        )
+    };
+}
+
 impl Aws {
     /// Resolves the configuration. No request is sent, unless the profile needs one for its Region.
     pub async fn connect(target: &Target) -> Outcome<Self> {
-        let calls = Arc::new(AtomicU64::new(0));
-        let client = http::counting_client(Arc::clone(&calls), target.emulator.is_some());
-        // Five attempts with growing pauses ride out throttling that lasts seconds.
+        let traffic = Arc::new(Traffic::default());
+        let is_local = target.emulator.is_some();
+        let client = http::counting_client(Arc::clone(&traffic), is_local);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(client.clone())
-            .retry_config(RetryConfig::standard().with_max_attempts(5))
+            .retry_config(retries(is_local))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    .operation_attempt_timeout(Duration::from_secs(60))
+                    .operation_attempt_timeout(if is_local { LOCAL_PATIENCE } else { PATIENCE })
+                    .operation_timeout(DEADLINE)
                     .build(),
             );
         if let Some(profile) = &target.profile {
@@ -83,12 +117,14 @@ impl Aws {
             Failure::new("no_region", "no AWS Region is given")
                 .hint("add `region:` to the spec, pass `--region`, or set one in the AWS profile; `--local` is for the local AWS")
         })?;
-        Ok(Self { config, calls, region, emulator: target.emulator.clone() })
+        // What the SDK saves up for retries is meant for servers under load; a deploy would be given up on by it.
+        let retries = RetryPartition::custom("signupctl").token_bucket(TokenBucket::unlimited()).build();
+        Ok(Self { config, traffic, retries, region, emulator: target.emulator.clone() })
     }
 
     /// Requests sent so far, retries included.
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.traffic.calls()
     }
 
     pub fn is_local(&self) -> bool {
@@ -96,29 +132,28 @@ impl Aws {
     }
 
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
-        aws_sdk_cloudformation::Client::new(&self.config)
+        client!(self, aws_sdk_cloudformation)
     }
 
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config)
+        client!(self, aws_sdk_dynamodb)
     }
 
     pub fn s3(&self) -> aws_sdk_s3::Client {
         // The emulator has one host name for all buckets.
-        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.is_local()).build();
-        aws_sdk_s3::Client::from_conf(config)
+        client!(self, aws_sdk_s3, force_path_style(self.is_local()))
     }
 
     pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
-        aws_sdk_sesv2::Client::new(&self.config)
+        client!(self, aws_sdk_sesv2)
     }
 
     pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        aws_sdk_ssm::Client::new(&self.config)
+        client!(self, aws_sdk_ssm)
     }
 
     fn sts(&self) -> aws_sdk_sts::Client {
-        aws_sdk_sts::Client::new(&self.config)
+        client!(self, aws_sdk_sts)
     }
 
     /// The Region, or that it is the emulator's.

@@ -5,11 +5,10 @@ use serde::Serialize;
 use super::Context;
 use crate::aws::Aws;
 use crate::cli;
-use crate::engine::events::{self, Pace};
 use crate::engine::progress::Progress;
 use crate::engine::stack::{self, Deployed, DeployedStacks};
 use crate::engine::template::Role;
-use crate::engine::{data, keys, sender, settle};
+use crate::engine::{data, delete, keys, sender, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -35,12 +34,11 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
     let mut stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
 
     let mut receipt = Receipt { service: spec.service.clone(), region: aws.region.clone(), ..Receipt::default() };
-    let (workers, web) = (stacks.remove(&Role::Workers), stacks.remove(&Role::Web));
-    let (workers, web) = tokio::join!(delete(&aws, workers.as_ref(), &progress), delete(&aws, web.as_ref(), &progress));
-    receipt.deleted.extend([workers?, web?].into_iter().flatten());
+    let fronts = [stacks.remove(&Role::Workers), stacks.remove(&Role::Web)];
+    delete_stacks(context, &aws, fronts.each_ref().map(Option::as_ref), &progress, &mut receipt).await?;
     let data = stacks.remove(&Role::Data);
     if arguments.delete_data {
-        delete_data(&aws, &spec, data.as_ref(), &progress, &mut receipt).await?;
+        delete_data(context, &aws, &spec, data.as_ref(), &progress, &mut receipt).await?;
     } else if let Some(data) = &data {
         receipt.kept.push(format!("stack `{}`", data.name));
         if let Some(table) = data.outputs.get("TableName") {
@@ -81,21 +79,31 @@ async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedSta
     Err(Failure::new("declined", "nothing was deleted").cause("that is not the service's name"))
 }
 
-/// Deletes a stack and follows it to its end; returns what the receipt says.
-async fn delete(aws: &Aws, stack: Option<&Deployed>, progress: &Progress) -> Outcome<Option<String>> {
-    let Some(stack) = stack else { return Ok(None) };
-    let client = aws.cloudformation();
-    let newest = events::newest(&client, &stack.id).await?;
-    stack::delete(&client, stack).await?;
-    let pace = Pace::of(aws.is_local());
-    let ending = events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, pace).await?;
-    if ending.is_deleted() {
-        return Ok(Some(format!("stack `{}`", stack.name)));
+/// Deletes two stacks side by side; what resists is then tried again, one after the other, since that may ask.
+async fn delete_stacks(
+    context: &Context,
+    aws: &Aws,
+    [one, other]: [Option<&Deployed>; 2],
+    progress: &Progress,
+    receipt: &mut Receipt,
+) -> Outcome<()> {
+    let delete = async |stack: Option<&Deployed>| match stack {
+        Some(stack) => Some(delete::delete(aws, stack, progress).await),
+        None => None,
+    };
+    let endings = tokio::join!(delete(one), delete(other));
+    for (stack, ending) in [(one, endings.0), (other, endings.1)] {
+        let (Some(stack), Some(ending)) = (stack, ending) else { continue };
+        if !ending?.is_deleted() {
+            receipt.kept.extend(delete::finish(aws, stack, progress, &context.output).await?);
+        }
+        receipt.deleted.push(format!("stack `{}`", stack.name));
     }
-    Err(ending.failure(&stack.name, "delete"))
+    Ok(())
 }
 
 async fn delete_data(
+    context: &Context,
     aws: &Aws,
     spec: &Spec,
     stack: Option<&Deployed>,
@@ -106,7 +114,7 @@ async fn delete_data(
     let retained = data::retained(aws, &key_prefix, stack).await?;
     if let Some(stack) = stack {
         data::unlock(aws, &key_prefix, stack, &retained).await?;
-        receipt.deleted.extend(delete(aws, Some(stack), progress).await?);
+        delete_stacks(context, aws, [Some(stack), None], progress, receipt).await?;
     }
     data::delete(aws, &key_prefix, &retained, progress).await?;
     receipt.deleted.extend(retained.iter().map(ToString::to_string));

@@ -7,8 +7,9 @@ use crate::aws::Aws;
 use crate::bundle::{self, Bundle, Source};
 use crate::cli;
 use crate::engine::progress::Progress;
-use crate::engine::stack::{self, DeployedStacks, State};
+use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage;
+use crate::engine::status::{self, State};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -50,8 +51,9 @@ pub async fn run(context: &Context, arguments: cli::Plan) -> Outcome<Exit> {
     let progress = Progress::new(context.output);
     let Prepared { spec, aws, bundle, stacks } = prepare(context, arguments.handler, &progress).await?;
     if let Some(stack) = stacks.values().find(|stack| matches!(stack.state, State::Busy | State::Stuck)) {
-        return Err(Failure::new("stack_busy", format!("`{}` is {}", stack.name, stack.status.as_str()))
-            .cause("what it will be like afterwards is not known yet")
+        let what = format!("`{}` {}", stack.name, status::meaning(&stack.status).text);
+        return Err(Failure::new("stack_busy", what)
+            .cause(format!("it is {}: what it will be like afterwards is not known yet", stack.status.as_str()))
             .hint(format!("`{}` follows it to its end, and goes on from there", context.command("deploy"))));
     }
     let staged = stage::stage(&aws, &spec, &stacks, &bundle).await?;

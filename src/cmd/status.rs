@@ -10,6 +10,7 @@ use super::{Context, data_outputs, endpoint};
 use crate::aws::Fetcher;
 use crate::engine::mail::{self, Quota, Waiting};
 use crate::engine::stack;
+use crate::engine::status::{State, meaning};
 use crate::engine::template::Role;
 use crate::error::{Exit, Outcome};
 use crate::output::Output;
@@ -42,7 +43,11 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     )];
     for role in Role::ALL {
         let name = role.stack_name(&spec.service);
-        let status = stacks.get(&role).map_or_else(|| output.dim("absent"), |stack| stack.status.as_str().to_owned());
+        let status = match stacks.get(&role) {
+            None => output.dim("absent"),
+            Some(stack) if stack.state == State::Ready => stack.status.as_str().to_owned(),
+            Some(stack) => output.yellow(&format!("{}: it {}", stack.status.as_str(), meaning(&stack.status).text)),
+        };
         lines.push(format!("  {name:32} {status}"));
     }
     lines.push(match (&endpoint, &version) {

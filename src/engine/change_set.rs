@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, EventFilter, OnStackFailure, OperationEvent, Parameter,
-    Replacement, ResourceChange, Tag,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, EventFilter, ExecutionStatus, OnStackFailure,
+    OperationEvent, Parameter, Replacement, ResourceChange, Tag,
 };
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::desired::{Desired, hex};
 use super::events::Pace;
@@ -16,6 +18,9 @@ use crate::error::{Failure, Outcome};
 
 /// CloudFormation computes a change set in seconds; after this it is stuck.
 const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Reads of CloudFormation lag behind its writes by a second or two.
+pub const SEEN_WITHIN: Duration = Duration::from_secs(15);
 
 /// A change set that can be executed.
 #[derive(Clone, Debug)]
@@ -52,18 +57,14 @@ pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pac
         .on_stack_failure(OnStackFailure::Rollback)
         .send()
         .await;
-    let created = created.map_err(|error| {
-        let busy = service_message(&error).contains("_IN_PROGRESS");
-        if busy || service_code(&error) == Some("AlreadyExistsException") {
-            return overtaken(&desired.stack);
-        }
-        explain(format!("the change set for `{}` cannot be made", desired.stack), error)
-    })?;
-    let (Some(id), Some(stack_id)) = (created.id, created.stack_id) else {
-        return Err(Failure::new("unexpected_answer", "CloudFormation named no change set"));
-    };
-    let set = ChangeSet { id, stack_id, token, changes: Vec::new() };
-    wait(client, desired, set, pace).await
+    match created {
+        Ok(_) => {}
+        // An earlier try may have made it and its answer been lost; if it was the stack that existed, reading it tells.
+        Err(error) if service_code(&error) == Some("AlreadyExistsException") => {}
+        Err(error) if service_message(&error).contains("_IN_PROGRESS") => return Err(overtaken(&desired.stack)),
+        Err(error) => return Err(explain(format!("the change set for `{}` cannot be made", desired.stack), error)),
+    }
+    wait(client, desired, token, pace).await
 }
 
 fn unique_name() -> Outcome<String> {
@@ -79,14 +80,23 @@ fn overtaken(stack: &str) -> Box<Failure> {
         .hint("run it again: it follows the other to its end, and goes on from there")
 }
 
-async fn wait(client: &Client, desired: &Desired, mut set: ChangeSet, mut pace: Pace) -> Outcome<Option<ChangeSet>> {
+async fn wait(client: &Client, desired: &Desired, token: String, mut pace: Pace) -> Outcome<Option<ChangeSet>> {
     let started = Instant::now();
     let mut page = None;
+    let mut changes = Vec::new();
     loop {
-        let answer = client.describe_change_set().change_set_name(&set.id).set_next_token(page.clone()).send().await;
-        let answer = match answer {
+        let request = client.describe_change_set().stack_name(&desired.stack).change_set_name(&token);
+        let answer = match request.set_next_token(page.clone()).send().await {
             Ok(answer) => answer,
             Err(error) => {
+                // It can take a moment until what was made is seen.
+                if is_absent(&error) {
+                    if started.elapsed() > SEEN_WITHIN {
+                        return Err(overtaken(&desired.stack));
+                    }
+                    pace.pause(false).await;
+                    continue;
+                }
                 let failure = explain(format!("the change set for `{}` cannot be read", desired.stack), error);
                 if !failure.is_transient() || started.elapsed() > DEADLINE {
                     return Err(failure);
@@ -99,17 +109,21 @@ async fn wait(client: &Client, desired: &Desired, mut set: ChangeSet, mut pace: 
             Some(ChangeSetStatus::CreateComplete) => {
                 let resources =
                     answer.changes.unwrap_or_default().into_iter().filter_map(|change| change.resource_change);
-                set.changes.extend(resources.filter_map(read_change));
+                changes.extend(resources.filter_map(read_change));
                 page = answer.next_token;
                 if page.is_none() {
-                    return Ok(Some(set));
+                    let (Some(id), Some(stack_id)) = (answer.change_set_id, answer.stack_id) else {
+                        return Err(Failure::new("unexpected_answer", "CloudFormation named no change set"));
+                    };
+                    return Ok(Some(ChangeSet { id, stack_id, token, changes }));
                 }
             }
             Some(ChangeSetStatus::Failed) => {
                 let reason = answer.status_reason.unwrap_or_default();
                 let nothing = is_empty(&reason);
-                let reasons = if nothing { Vec::new() } else { validation_failures(client, &set.id).await };
-                delete(client, &desired.stack, &set.id).await?;
+                let id = answer.change_set_id.unwrap_or_else(|| token.clone());
+                let reasons = if nothing { Vec::new() } else { validation_failures(client, &id).await };
+                delete(client, &desired.stack, &id).await?;
                 if nothing {
                     return Ok(None);
                 }
@@ -180,20 +194,44 @@ pub async fn execute(client: &Client, stack: &str, set: &ChangeSet) -> Outcome<(
     let request = client.execute_change_set().change_set_name(&set.id).client_request_token(&set.token);
     match request.send().await {
         Ok(_) => Ok(()),
-        Err(error)
-            if ["ChangeSetNotFound", "InvalidChangeSetStatus"].contains(&service_code(&error).unwrap_or_default()) =>
-        {
-            Err(overtaken(stack))
-        }
+        // It is known to this run alone: if it was executed, then by an earlier try whose answer was lost.
+        Err(error) if is_no_longer_available(&error) => match is_executed(client, set).await? {
+            true => Ok(()),
+            false => Err(overtaken(stack)),
+        },
         Err(error) => Err(explain(format!("the change set of `{stack}` cannot be executed"), error)),
     }
+}
+
+async fn is_executed(client: &Client, set: &ChangeSet) -> Outcome<bool> {
+    match client.describe_change_set().change_set_name(&set.id).send().await {
+        Ok(answer) => Ok(answer.execution_status.is_some_and(|status| {
+            matches!(
+                status,
+                ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete | ExecutionStatus::ExecuteFailed
+            )
+        })),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(explain("the change set cannot be read", error)),
+    }
+}
+
+fn is_no_longer_available<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    is_absent(error) || service_code(error).is_some_and(|code| code.starts_with("InvalidChangeSetStatus"))
+}
+
+/// CloudFormation documents the first code and sends the second.
+fn is_absent<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    let code = service_code(error).unwrap_or_default();
+    ["ChangeSetNotFound", "ChangeSetNotFoundException"].contains(&code)
+        || (code == "ValidationError" && service_message(error).contains("does not exist"))
 }
 
 /// Throws a change set away; one that is gone already is no error.
 pub async fn delete(client: &Client, stack: &str, name: &str) -> Outcome<()> {
     match client.delete_change_set().stack_name(stack).change_set_name(name).send().await {
         Ok(_) => Ok(()),
-        Err(error) if service_code(&error) == Some("ChangeSetNotFound") => Ok(()),
+        Err(error) if is_absent(&error) => Ok(()),
         Err(error) => Err(explain(format!("the change set of `{stack}` cannot be deleted"), error)),
     }
 }

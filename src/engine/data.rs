@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_cloudformation::types::ResourceStatus;
 use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, TableStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -13,6 +14,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::artifacts;
 use super::events::Pace;
 use super::notes::Note;
+use super::plan::TABLE;
 use super::progress::Progress;
 use super::stack::Deployed;
 use crate::aws::{Aws, explain, service_code};
@@ -118,14 +120,56 @@ pub async fn unlock(aws: &Aws, key_prefix: &str, stack: &Deployed, retained: &[R
 /// Deletes tables and buckets, waits until they are gone, and forgets the note. Safe to repeat.
 pub async fn delete(aws: &Aws, key_prefix: &str, retained: &[Retained], progress: &Progress) -> Outcome<()> {
     for retained in retained {
-        let step = progress.step(format!("deleting the {retained}"));
-        match retained {
-            Retained::Table(table) => delete_table(aws, table).await?,
-            Retained::Bucket(bucket) => delete_bucket(aws, bucket).await?,
-        }
-        step.done(&format!("deleted the {retained}"));
+        delete_one(aws, retained, progress).await?;
     }
     Note::deletion(key_prefix).delete(aws).await
+}
+
+/// Deletes what holds data in a data stack that never came to be. CloudFormation would leave it behind, and cannot
+/// take back a table that is protected. Refuses a table that somebody has written to all the same.
+pub async fn delete_unmade(aws: &Aws, stack: &Deployed, progress: &Progress) -> Outcome<()> {
+    let client = aws.cloudformation();
+    let resources = client.list_stack_resources().stack_name(&stack.id).into_paginator().items().send().collect();
+    let resources: Result<Vec<_>, _> = resources.await;
+    let resources =
+        resources.map_err(|error| explain(format!("the resources of `{}` cannot be listed", stack.name), error))?;
+    for resource in resources {
+        let Some(name) = resource.physical_resource_id.filter(|name| !name.is_empty()) else { continue };
+        let gone = resource.resource_status == Some(ResourceStatus::DeleteComplete);
+        let held = match resource.resource_type.as_deref() {
+            Some(TABLE) if !gone => Retained::Table(name),
+            Some("AWS::S3::Bucket") if !gone => Retained::Bucket(name),
+            _ => continue,
+        };
+        if let Retained::Table(table) = &held
+            && !is_empty(aws, table).await?
+        {
+            return Err(Failure::new("data_at_risk", format!("the table `{table}` holds data"))
+                .cause(format!("its stack `{}` never came to be, and must be deleted before a deploy", stack.name))
+                .hint("nothing was changed; look at the table, and delete it by hand if it is of no use"));
+        }
+        delete_one(aws, &held, progress).await?;
+    }
+    Ok(())
+}
+
+/// Whether a table holds nothing; one that is not there holds nothing either.
+async fn is_empty(aws: &Aws, table: &str) -> Outcome<bool> {
+    match aws.dynamodb().scan().table_name(table).limit(1).send().await {
+        Ok(answer) => Ok(answer.count == 0),
+        Err(error) if service_code(&error) == Some("ResourceNotFoundException") => Ok(true),
+        Err(error) => Err(explain(format!("the table `{table}` cannot be read"), error)),
+    }
+}
+
+async fn delete_one(aws: &Aws, retained: &Retained, progress: &Progress) -> Outcome<()> {
+    let step = progress.step(format!("deleting the {retained}"));
+    match retained {
+        Retained::Table(table) => delete_table(aws, table).await?,
+        Retained::Bucket(bucket) => delete_bucket(aws, bucket).await?,
+    }
+    step.done(&format!("deleted the {retained}"));
+    Ok(())
 }
 
 async fn delete_bucket(aws: &Aws, bucket: &str) -> Outcome<()> {

@@ -7,8 +7,9 @@ use super::desired::{Desired, Outputs};
 use super::events::{self, Pace};
 use super::plan::Action;
 use super::progress::Progress;
-use super::stack::{self, Deployed, DeployedStacks, State};
+use super::stack::{self, Deployed, DeployedStacks};
 use super::stage::{Staged, desired};
+use super::status::State;
 use super::template::Role;
 use super::{artifacts, data, keys};
 use crate::aws::Aws;
@@ -116,8 +117,8 @@ async fn apply(
     let pace = Pace::of(aws.is_local());
     let (kind, what) = match action {
         Action::Keep => return Ok(None),
-        Action::Create => (ChangeSetType::Create, "create"),
-        Action::Update => (ChangeSetType::Update, "update"),
+        Action::Create => (ChangeSetType::Create, "created"),
+        Action::Update => (ChangeSetType::Update, "updated"),
     };
     let set = match set {
         Some(set) => Some(set),
@@ -133,6 +134,7 @@ async fn apply(
         if !ending.is_deployed() {
             return Err(ending.failure(&desired.stack, what));
         }
+        return stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await;
     }
     stack::read(&client, desired.role, &desired.stack).await
 }

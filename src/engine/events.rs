@@ -58,6 +58,8 @@ impl Pace {
 pub struct Event {
     pub id: String,
     pub logical_id: String,
+    /// What AWS calls the resource; empty while it has no name yet.
+    pub physical_id: String,
     pub resource_type: String,
     pub status: String,
     pub reason: Option<String>,
@@ -71,6 +73,7 @@ impl Event {
             id: event.event_id?,
             of_stack: event.physical_resource_id.is_some() && event.physical_resource_id == event.stack_id,
             logical_id: event.logical_resource_id?,
+            physical_id: event.physical_resource_id.unwrap_or_default(),
             resource_type: event.resource_type.unwrap_or_default(),
             status: event.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
             reason: event.resource_status_reason,
@@ -91,6 +94,18 @@ impl Event {
 
     fn failed(&self) -> bool {
         self.status.ends_with("_FAILED")
+    }
+
+    /// What happened to which resource, in AWS's words.
+    pub fn explained(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or("AWS gives no reason").trim_end_matches('.');
+        format!("{} ({}): {reason}", self.logical_id, self.resource_type)
+    }
+
+    /// The resource as it is found in the account.
+    pub fn physical(&self) -> String {
+        let name = if self.physical_id.is_empty() { &self.logical_id } else { &self.physical_id };
+        format!("{} `{name}`", self.resource_type)
     }
 }
 
@@ -119,14 +134,11 @@ impl Ending {
         self.failures.iter().find(|event| !echo(event)).or(self.failures.first())
     }
 
-    /// The operation as an error, root cause first; `what` is `create`, `update` or `delete`.
+    /// The operation as an error, root cause first; `what` is `created`, `updated`, `deleted` or `rolled back`.
     pub fn failure(&self, stack: &str, what: &str) -> Box<Failure> {
-        let failure = Failure::new("stack_failed", format!("`{stack}` could not be {what}d"));
+        let failure = Failure::new("stack_failed", format!("`{stack}` could not be {what}"));
         let failure = match self.root_cause() {
-            Some(Event { logical_id, resource_type, reason, .. }) => failure.cause(format!(
-                "{logical_id} ({resource_type}): {}",
-                reason.as_deref().unwrap_or("AWS gives no reason").trim_end_matches('.')
-            )),
+            Some(event) => failure.cause(event.explained()),
             None => failure.cause(format!("it ended as {}", self.status.as_str())),
         };
         match self.status {
@@ -178,8 +190,12 @@ pub async fn follow(
                 silent_since = None;
                 events
             }
-            Err(failure) if failure.is_transient() => {
+            Err(failure) if failure.is_transient() || failure.is_of_credentials() => {
                 // AWS goes on meanwhile: a failed look is not a failed operation.
+                if silent_since.is_none() {
+                    let cause = failure.cause.as_deref().unwrap_or("there is no answer");
+                    progress.line(format!("  `{stack}` cannot be watched at the moment: {cause}. AWS goes on"));
+                }
                 if silent_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                     return Err(failure.hint("AWS goes on; run the same command again to go on watching"));
                 }
@@ -246,6 +262,7 @@ fn gone(stack_id: &str) -> Event {
     Event {
         id: format!("{stack_id}/gone"),
         logical_id: stack_id.to_owned(),
+        physical_id: stack_id.to_owned(),
         resource_type: "AWS::CloudFormation::Stack".into(),
         status: StackStatus::DeleteComplete.as_str().to_owned(),
         reason: None,
@@ -261,6 +278,7 @@ mod tests {
         Event {
             id: logical_id.into(),
             logical_id: logical_id.into(),
+            physical_id: String::new(),
             resource_type: "AWS::SQS::Queue".into(),
             status: "CREATE_FAILED".into(),
             reason: Some(reason.into()),
@@ -276,7 +294,7 @@ mod tests {
             failed("demo-data", "The following resource(s) failed to create: [Queue, Topic].", true),
         ];
         let ending = Ending { status: StackStatus::RollbackComplete, failures };
-        let failure = ending.failure("demo-data", "create");
+        let failure = ending.failure("demo-data", "created");
         assert_eq!(failure.cause.as_deref(), Some("Queue (AWS::SQS::Queue): Access denied to sqs:CreateQueue"));
         assert!(failure.hint.is_some());
         assert!(!ending.is_deployed() && !ending.is_deleted());

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::desired::Desired;
 use super::release::Release;
-use super::stack::{Deployed, State};
+use super::stack::Deployed;
+use super::status::State;
 use super::template::{self, Role};
 use crate::output::Output;
 
@@ -64,7 +65,7 @@ pub fn action(desired: &Desired, deployed: Option<&Deployed>) -> Action {
     match deployed {
         None => Action::Create,
         // Broken stacks are deleted before anything else happens (see `settle`).
-        Some(stack) if matches!(stack.state, State::Empty | State::Broken) => Action::Create,
+        Some(stack) if matches!(stack.state, State::Empty | State::Unmade | State::Broken) => Action::Create,
         Some(stack) => {
             let differences = desired.differences(stack);
             tracing::info!(stack = stack.name, differences = differences.join(", "), "compared");
@@ -162,7 +163,6 @@ mod tests {
     use crate::engine::compare::Difference;
     use crate::engine::desired;
     use crate::engine::release::Differences;
-    use aws_sdk_cloudformation::types::StackStatus;
     use serde_json::Value;
 
     fn difference(path: &str, before: Option<Value>, after: Option<Value>) -> Difference {
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(action(&desired, Some(&deployed)), Action::Keep);
         deployed.parameters.insert("PointInTimeRecoveryDays".into(), "7".into());
         assert_eq!(action(&desired, Some(&deployed)), Action::Update);
-        deployed.state = State::of(&StackStatus::ReviewInProgress);
+        deployed.state = State::Empty;
         assert_eq!(action(&desired, Some(&deployed)), Action::Create);
     }
 

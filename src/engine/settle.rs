@@ -1,13 +1,13 @@
 //! Brings every stack to a state from which a deploy or a destroy can start: what is at work is
-//! followed to its end, what is broken is removed, what is stuck is freed.
+//! followed to its end, what never came to be is removed, what is stuck is freed.
 
-use aws_sdk_cloudformation::types::StackStatus;
-
-use super::events::{self, Pace};
+use super::events::{self, Ending, Pace};
 use super::progress::Progress;
-use super::stack::{self, Deployed, DeployedStacks, State};
+use super::stack::{self, Deployed, DeployedStacks};
+use super::status::{self, State};
 use super::template::Role;
-use crate::aws::{Aws, explain};
+use super::{data, delete};
+use crate::aws::{Aws, explain, service_message};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 
@@ -24,7 +24,7 @@ async fn rest(aws: &Aws, mut stack: Deployed, progress: &Progress) -> Outcome<Op
     let client = aws.cloudformation();
     let mut pace = Pace::of(aws.is_local());
     while stack.state == State::Busy {
-        progress.line(format!("  `{}` is {}: following", stack.name, stack.status.as_str()));
+        progress.line(format!("  `{}` {}: following", stack.name, status::meaning(&stack.status).text));
         events::follow(&client, &stack.name, &stack.id, None, progress, pace).await?;
         // The stack's status can lag behind its last event.
         pace.pause(true).await;
@@ -38,8 +38,8 @@ async fn rest(aws: &Aws, mut stack: Deployed, progress: &Progress) -> Outcome<Op
 
 /// Makes every stack ready for a deploy.
 ///
-/// Deleting a broken stack and continuing a rollback ask for consent. A data stack is only deleted when it
-/// never came to be: after a failed deletion it may still hold sign-ups, and that is for the operator to say.
+/// Deleting a stack and continuing a rollback ask for consent. A data stack is only deleted when it never
+/// came to be: after a failed deletion it may still hold sign-ups, and that is for the operator to say.
 pub async fn settle(
     aws: &Aws,
     stacks: DeployedStacks,
@@ -48,48 +48,94 @@ pub async fn settle(
 ) -> Outcome<DeployedStacks> {
     let mut settled = DeployedStacks::new();
     for (role, stack) in wait_until_idle(aws, stacks, progress).await? {
+        // What may hold data is refused before anything is asked.
+        refuse_data(&stack)?;
+        if let Some(question) = stack.state.question() {
+            consent(output, &format!("{} {question}", sentence(&stack))).await?;
+        }
         let stack = match stack.state {
-            State::Ready | State::Empty => Some(stack),
-            State::Busy | State::Stuck => Some(free(aws, stack, progress, output).await?),
-            State::Broken => remove(aws, stack, progress, output).await?,
+            State::Ready | State::Empty | State::Busy => Some(stack),
+            State::Stuck => Some(free(aws, stack, progress, output).await?),
+            State::Unmade | State::Broken => {
+                remove(aws, stack, progress, output).await?;
+                None
+            }
+            State::Gone => None,
         };
         settled.extend(stack.map(|stack| (role, stack)));
     }
     Ok(settled)
 }
 
-async fn remove(aws: &Aws, stack: Deployed, progress: &Progress, output: &Output) -> Outcome<Option<Deployed>> {
-    let never_was =
-        matches!(stack.status, StackStatus::RollbackComplete | StackStatus::RollbackFailed | StackStatus::CreateFailed);
-    let state = format!("`{}` is {}", stack.name, stack.status.as_str());
-    if stack.role == Role::Data && !never_was {
-        return Err(Failure::new("stack_broken", state)
-            .cause("its deletion was begun and failed; its table may still hold sign-ups")
-            .hint("read them with `signupctl users list`; `signupctl destroy --delete-data` finishes the deletion"));
+/// A data stack whose deletion was begun may still hold sign-ups.
+fn refuse_data(stack: &Deployed) -> Outcome<()> {
+    if stack.role != Role::Data || stack.state != State::Broken {
+        return Ok(());
     }
-    consent(output, &format!("{state} and must be deleted first. Delete it?")).await?;
-    let client = aws.cloudformation();
-    let newest = events::newest(&client, &stack.id).await?;
-    stack::delete(&client, &stack).await?;
-    let pace = Pace::of(aws.is_local());
-    let ending = events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, pace).await?;
-    if ending.is_deleted() { Ok(None) } else { Err(ending.failure(&stack.name, "delete")) }
+    let what = format!("`{}` {}", stack.name, status::meaning(&stack.status).text);
+    Err(Failure::new("stack_broken", what)
+        .cause(format!("it is {}; its table may still hold sign-ups", stack.status.as_str()))
+        .hint("read them with `signupctl users list`; `signupctl destroy --delete-data` finishes the deletion"))
+}
+
+/// What happened to the stack.
+fn sentence(stack: &Deployed) -> String {
+    format!("`{}` {} ({}).", stack.name, status::meaning(&stack.status).text, stack.status.as_str())
+}
+
+async fn remove(aws: &Aws, stack: Deployed, progress: &Progress, output: &Output) -> Outcome<()> {
+    if stack.role == Role::Data {
+        data::delete_unmade(aws, &stack, progress).await?;
+        data::protect(aws, &stack, false).await?;
+    }
+    for left in delete::finish(aws, &stack, progress, output).await? {
+        progress.line(format!("  {} left behind: {left}", output.yellow("!")));
+    }
+    Ok(())
 }
 
 async fn free(aws: &Aws, stack: Deployed, progress: &Progress, output: &Output) -> Outcome<Deployed> {
-    consent(output, &format!("`{}` is stuck in a failed rollback. Continue the rollback?", stack.name)).await?;
+    let (mut ending, mut found) = go_back(aws, &stack, &[], progress).await?;
+    let failed: Vec<String> =
+        ending.failures.iter().filter(|event| !event.of_stack).map(|it| it.logical_id.clone()).collect();
+    if found.as_ref().is_some_and(|found| found.state == State::Stuck) && !failed.is_empty() {
+        for event in ending.failures.iter().filter(|event| !event.of_stack) {
+            progress.line(format!("  {}", event.explained()));
+        }
+        let names = failed.join(", ");
+        let question = format!("The rollback failed again. Leave {names} as they are, and roll back the rest?");
+        consent(output, &question).await?;
+        (ending, found) = go_back(aws, &stack, &failed, progress).await?;
+    }
+    match found {
+        Some(freed) if freed.state == State::Ready => Ok(freed),
+        _ => Err(ending.failure(&stack.name, "rolled back").hint(
+            "mend the resource and deploy again, or take the stack down with `signupctl destroy`: the sign-ups stay",
+        )),
+    }
+}
+
+/// Continues a rollback without these resources, and returns how it ended and the stack as it is then.
+async fn go_back(
+    aws: &Aws,
+    stack: &Deployed,
+    skipped: &[String],
+    progress: &Progress,
+) -> Outcome<(Ending, Option<Deployed>)> {
     let client = aws.cloudformation();
     let newest = events::newest(&client, &stack.id).await?;
-    let continued = client.continue_update_rollback().stack_name(&stack.id).send().await;
-    continued.map_err(|error| explain(format!("the rollback of `{}` cannot be continued", stack.name), error))?;
-    let pace = Pace::of(aws.is_local());
-    events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, pace).await?;
-    match stack::read(&client, stack.role, &stack.id).await? {
-        Some(freed) if freed.state == State::Ready => Ok(freed),
-        _ => Err(Failure::new("stack_stuck", format!("`{}` cannot be rolled back", stack.name))
-            .cause("continuing its rollback failed again")
-            .hint("mend the resource that the stack's events name and deploy again, or `signupctl destroy` it")),
+    let skip = Some(skipped.to_vec()).filter(|skipped| !skipped.is_empty());
+    let request = client.continue_update_rollback().stack_name(&stack.id).set_resources_to_skip(skip);
+    match request.send().await {
+        Ok(_) => {}
+        // An earlier try has begun it, and its answer was lost.
+        Err(error) if service_message(&error).contains("UPDATE_ROLLBACK_IN_PROGRESS") => {}
+        Err(error) => return Err(explain(format!("the rollback of `{}` cannot be continued", stack.name), error)),
     }
+    let pace = Pace::of(aws.is_local());
+    let ending = events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, pace).await?;
+    let found = stack::read_after(&client, stack.role, &stack.id, &ending.status, pace).await?;
+    Ok((ending, found))
 }
 
 async fn consent(output: &Output, question: &str) -> Outcome<()> {

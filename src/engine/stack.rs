@@ -1,54 +1,19 @@
 //! Stacks as they are in the account.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::change_set::NAME_PREFIX;
+use super::change_set::{NAME_PREFIX, SEEN_WITHIN};
 use super::desired::{Outputs, SERVICE_TAG};
+use super::events::Pace;
+use super::status::{self, State};
 use super::template::Role;
 use crate::aws::{Aws, explain, service_code, service_message};
 use crate::error::{Failure, Outcome};
-
-/// What a stack's status lets one do with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Made by a change set that was never executed: it holds nothing.
-    Empty,
-    /// Stands as it was last deployed; an update may start.
-    Ready,
-    /// CloudFormation is at work on it.
-    Busy,
-    /// Its creation or deletion failed: it can only be deleted.
-    Broken,
-    /// Its update failed and so did the way back: the rollback must be continued.
-    Stuck,
-}
-
-impl State {
-    /// Reads every status that CloudFormation documents; one it adds later counts as busy, which is
-    /// followed and never touched.
-    pub fn of(status: &StackStatus) -> Self {
-        match status {
-            StackStatus::ReviewInProgress => Self::Empty,
-            StackStatus::CreateComplete
-            | StackStatus::UpdateComplete
-            | StackStatus::UpdateRollbackComplete
-            | StackStatus::UpdateFailed
-            | StackStatus::ImportComplete
-            | StackStatus::ImportRollbackComplete => Self::Ready,
-            StackStatus::CreateFailed
-            | StackStatus::RollbackComplete
-            | StackStatus::RollbackFailed
-            | StackStatus::DeleteFailed
-            | StackStatus::ImportRollbackFailed => Self::Broken,
-            StackStatus::UpdateRollbackFailed => Self::Stuck,
-            _ => Self::Busy,
-        }
-    }
-}
 
 /// One stack as it is.
 #[derive(Clone, Debug)]
@@ -69,7 +34,7 @@ pub struct Deployed {
 impl Deployed {
     fn new(role: Role, stack: Stack) -> Option<Self> {
         let status = stack.stack_status?;
-        if status == StackStatus::DeleteComplete {
+        if status::meaning(&status).state == State::Gone {
             return None;
         }
         // An empty value may come as none at all.
@@ -78,7 +43,7 @@ impl Deployed {
             role,
             name: stack.stack_name?,
             id: stack.stack_id?,
-            state: State::of(&status),
+            state: status::meaning(&status).state,
             status,
             outputs: stack
                 .outputs
@@ -167,10 +132,22 @@ pub async fn read(client: &aws_sdk_cloudformation::Client, role: Role, stack: &s
     }
 }
 
-/// Starts the deletion of a stack; what follows is told by its events.
-pub async fn delete(client: &aws_sdk_cloudformation::Client, stack: &Deployed) -> Outcome<()> {
-    let deleted = client.delete_stack().stack_name(&stack.id).send().await;
-    deleted.map(drop).map_err(|error| explain(format!("the stack `{}` cannot be deleted", stack.name), error))
+/// Reads a stack whose operation ended with this status, as it is from then on: reads lag behind events.
+pub async fn read_after(
+    client: &aws_sdk_cloudformation::Client,
+    role: Role,
+    stack: &str,
+    ended: &StackStatus,
+    mut pace: Pace,
+) -> Outcome<Option<Deployed>> {
+    let started = Instant::now();
+    loop {
+        let found = read(client, role, stack).await?;
+        if found.as_ref().is_some_and(|found| found.status == *ended) || started.elapsed() > SEEN_WITHIN {
+            return Ok(found);
+        }
+        pace.pause(false).await;
+    }
 }
 
 /// The template as it was sent. Its absence, for whatever reason, only means that the stack is
@@ -204,17 +181,6 @@ async fn ensure_ours(client: &aws_sdk_cloudformation::Client, stack: &Deployed, 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_documented_status_has_a_meaning() {
-        let busy: Vec<&str> = StackStatus::values()
-            .iter()
-            .copied()
-            .filter(|status| State::of(&StackStatus::from(*status)) == State::Busy && *status != "DELETE_COMPLETE")
-            .collect();
-        assert!(busy.iter().all(|status| status.ends_with("_IN_PROGRESS")), "{busy:?}");
-        assert_eq!(State::of(&StackStatus::from("SOMETHING_NEW")), State::Busy);
-    }
 
     #[test]
     fn an_empty_parameter_and_tags_of_aws_make_no_difference() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -62,12 +62,16 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
             .cause(cause)
             .hint(format!("its log is `{}`", log.display()))
     };
+    // It unpacks every version of a function, and would leave them behind.
+    let scratch = scratch(folders);
+    remove_whole(&scratch);
+    fs::create_dir_all(&scratch).map_err(|error| failed(error.to_string()))?;
     let output = fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
     let errors = output.try_clone().map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new(&installed.program);
     // The functions inherit this environment: nothing of the user's own, least of all credentials.
     command.env_clear();
-    for name in ["PATH", "HOME", "LANG", "TMPDIR"] {
+    for name in ["PATH", "HOME", "LANG"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
@@ -77,6 +81,7 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
         .env("BIND_HOST", Ipv4Addr::LOCALHOST.to_string())
         .env("AWS_ENDPOINT_URL", &endpoint)
         .env("PYTHONPATH", &installed.site)
+        .env("TMPDIR", &scratch)
         // As in AWS, a function may do what its role allows and nothing else.
         .env("AUTH", "true")
         .stdin(Stdio::null())
@@ -128,6 +133,7 @@ pub async fn down(folders: &Folders) -> Outcome<Option<Running>> {
         }
     }
     _ = fs::remove_file(remembered(folders));
+    remove_whole(&scratch(folders));
     Ok(running)
 }
 
@@ -167,6 +173,16 @@ async fn is_healthy(running: &Running) -> bool {
 
 fn remembered(folders: &Folders) -> PathBuf {
     folders.state.join("local.json")
+}
+
+/// Where the emulator keeps what goes with it.
+fn scratch(folders: &Folders) -> PathBuf {
+    folders.state.join("emulator")
+}
+
+/// Removes a folder. What a function that is just ending writes meanwhile goes with the next start.
+fn remove_whole(folder: &Path) {
+    _ = fs::remove_dir_all(folder);
 }
 
 fn free_port() -> Outcome<u16> {

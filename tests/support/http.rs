@@ -52,7 +52,8 @@ pub fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) ->
     parse(&bytes)
 }
 
-fn parse(bytes: &[u8]) -> Answer {
+/// An answer as it came over the wire.
+pub fn parse(bytes: &[u8]) -> Answer {
     let split = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
     let head = String::from_utf8_lossy(&bytes[..split]).into_owned();
     let mut lines = head.lines();

@@ -123,6 +123,15 @@ impl Sandbox {
         }
     }
 
+    /// Has signupctl take another address for the emulator's, which must run.
+    pub fn go_through(&self, endpoint: &str) {
+        let remembered = self.path().join("state/signupctl/local.json");
+        let text = std::fs::read(&remembered).expect("the emulator was started");
+        let mut running: Value = serde_json::from_slice(&text).expect("JSON");
+        running["endpoint"] = endpoint.into();
+        std::fs::write(remembered, running.to_string()).expect("it can be written");
+    }
+
     /// The address of this sandbox's emulator, which must run.
     pub fn emulator(&self) -> String {
         self.json(&["local", "status"])["endpoint"].as_str().expect("the emulator runs").to_owned()

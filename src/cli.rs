@@ -59,6 +59,8 @@ pub enum Command {
     Plan(Plan),
     /// Create or update the service
     Deploy(Deploy),
+    /// Go back to an earlier version, within seconds
+    Rollback(Rollback),
     /// Show the service's stacks, endpoint and sign-ups
     Status,
     /// Print the outputs of the service's stacks
@@ -93,12 +95,22 @@ pub struct Deploy {
     /// Use the `bootstrap` in this zip instead of building the function
     #[arg(long, value_name = "ZIP")]
     pub handler: Option<PathBuf>,
-    /// Do not ask the endpoint whether the new version answers
+    /// Update the functions at once, and the stacks afterwards; refused when more than the code changes
+    #[arg(long)]
+    pub code_only: bool,
+    /// Do not try the new version out: neither ask for its health nor sign anybody up
     #[arg(long)]
     pub no_proof: bool,
     /// Go on even if the change takes the table, and so users' data, away
     #[arg(long)]
     pub allow_data_loss: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Rollback {
+    /// The version of the web function; the one before, when none is named
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<u64>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -71,6 +71,7 @@ async fn run(cli: Cli, output: Output) -> Outcome<Exit> {
         Command::Template { role } => cmd::template::run(&context, role),
         Command::Plan(arguments) => cmd::plan::run(&context, arguments).await,
         Command::Deploy(arguments) => cmd::deploy::run(&context, arguments).await,
+        Command::Rollback(arguments) => cmd::rollback::run(&context, arguments).await,
         Command::Status => cmd::status::run(&context).await,
         Command::Outputs => cmd::outputs::run(&context).await,
         Command::Users(arguments) => cmd::users::run(&context, arguments).await,

@@ -12,16 +12,6 @@ use support::{Sandbox, http};
 /// Moments at which each operation is killed, spread over the time it takes.
 const MOMENTS: u32 = 20;
 
-/// How many resources of each kind an account holds; names differ from run to run.
-fn census(account: &Account) -> BTreeMap<String, usize> {
-    let mut census = BTreeMap::new();
-    for resource in account.resources() {
-        let kind = resource.rsplit_once(' ').map_or("", |(kind, _)| kind).to_owned();
-        *census.entry(kind).or_default() += 1;
-    }
-    census
-}
-
 /// Starts signupctl, and kills it after `moment` unless it has ended by then. Tells whether it was killed.
 fn kill_after(sandbox: &Sandbox, arguments: &[&str], moment: Duration) -> bool {
     let mut child = sandbox
@@ -49,7 +39,7 @@ fn assert_serves(sandbox: &Sandbox, account: &Account, whole: &BTreeMap<String, 
     assert_eq!(report["changed"], false, "{what}: a second run has nothing left to do");
     let endpoint = report["endpoint"].as_str().expect("an address");
     assert_eq!(http::get(&format!("{endpoint}/")).status, 200, "{what}");
-    assert_eq!(&census(account), whole, "{what}: nothing is made twice, nothing is left over");
+    assert_eq!(&account.census(), whole, "{what}: nothing is made twice, nothing is left over");
 }
 
 const DEPLOY: [&str; 3] = ["deploy", "--local", "--yes"];
@@ -61,7 +51,7 @@ fn the_next_run_finishes_what_a_kill_interrupted() {
     // Builds the function and fills the cache, so that what is measured is the deploy.
     sandbox.ok(&DEPLOY);
     let account = Account::new(sandbox.emulator());
-    let whole = census(&account);
+    let whole = account.census();
     sandbox.ok(&DESTROY);
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
 
@@ -149,7 +139,7 @@ fn a_deploy_after_a_killed_destroy_serves_again() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     sandbox.ok(&DEPLOY);
     let account = Account::new(sandbox.emulator());
-    let whole = census(&account);
+    let whole = account.census();
     let long = duration_of(&sandbox, &DESTROY);
     for moment in 0..6 {
         sandbox.ok(&DEPLOY);

@@ -33,10 +33,11 @@ impl Traffic {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// A network that fails is waited for; one that never worked is a matter for the operator, at once.
-    fn is_hopeless(&self) -> bool {
+    /// A network that fails is waited for; one that never led anywhere is a matter for the operator, at once.
+    fn is_hopeless(&self, error: &ConnectorError) -> bool {
         const TRIES: u32 = 3;
-        !self.answered.load(Ordering::Relaxed) && self.lost.fetch_add(1, Ordering::Relaxed) + 1 >= TRIES
+        let unreachable = !self.answered.load(Ordering::Relaxed) && reached_nobody(error);
+        unreachable && self.lost.fetch_add(1, Ordering::Relaxed) + 1 >= TRIES
     }
 }
 
@@ -77,11 +78,19 @@ impl HttpConnector for CountingConnector {
                     Ok(answer)
                 }
                 // Of another kind, it is not tried again.
-                Err(error) if traffic.is_hopeless() => Err(ConnectorError::other(error.into(), None)),
+                Err(error) if traffic.is_hopeless(&error) => Err(ConnectorError::other(error.into(), None)),
                 Err(error) => Err(error),
             }
         })
     }
+}
+
+/// Whether there was no connection at all: no such name, no way there, nobody listening.
+fn reached_nobody(error: &ConnectorError) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let sources = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let mut io = sources.filter_map(|error| error.downcast_ref::<std::io::Error>());
+    io.any(|error| ![BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind()))
 }
 
 /// An answer to a plain request.
@@ -91,7 +100,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Sends plain GET requests, with a deadline of ten seconds each.
+/// Sends plain requests, with a deadline of ten seconds each.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     connector: SharedHttpConnector,
@@ -107,10 +116,23 @@ impl Fetcher {
 
     /// GETs `url`. Fails when there is no answer at all; any status is an answer.
     pub async fn get(&self, url: &str) -> Outcome<Answer> {
+        self.send("GET", url, &[], "").await
+    }
+
+    /// POSTs `body` to `url`. Fails when there is no answer at all; any status is an answer.
+    pub async fn post(&self, url: &str, headers: &[(&'static str, &str)], body: &str) -> Outcome<Answer> {
+        self.send("POST", url, headers, body).await
+    }
+
+    async fn send(&self, method: &str, url: &str, headers: &[(&'static str, &str)], body: &str) -> Outcome<Answer> {
         let failed =
             |cause: String| Failure::new("endpoint_unreachable", format!("`{url}` does not answer")).cause(cause);
-        let mut request = HttpRequest::new(SdkBody::empty());
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method(method).map_err(|error| failed(error.to_string()))?;
         request.set_uri(url).map_err(|error| failed(error.to_string()))?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, (*value).to_owned());
+        }
         let exchange = async {
             let response = self.connector.call(request).await.map_err(|error| failed(innermost(&error)))?;
             let status = response.status().as_u16();

@@ -139,6 +139,10 @@ impl Aws {
         client!(self, aws_sdk_dynamodb)
     }
 
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        client!(self, aws_sdk_lambda)
+    }
+
     pub fn s3(&self) -> aws_sdk_s3::Client {
         // The emulator has one host name for all buckets.
         client!(self, aws_sdk_s3, force_path_style(self.is_local()))
@@ -173,4 +177,4 @@ impl Aws {
 }
 
 /// Fetches `url` as any client would; used for the service's own endpoint and the emulator's inbox.
-pub use http::Fetcher;
+pub use http::{Answer, Fetcher};

@@ -1,25 +1,25 @@
 //! `deploy`: from the spec to a service that answers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 
 use super::plan::{Prepared, prepare};
-use super::{Context, endpoint, program};
-use crate::aws::{Aws, Fetcher};
+use super::{Context, endpoint, output_of, program};
+use crate::aws::Aws;
+use crate::bundle::Bundle;
 use crate::cli;
-use crate::engine::desired::Outputs;
+use crate::engine::desired::ArtifactRef;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::progress::Progress;
+use crate::engine::proof::{self, Proof, SignUp};
 use crate::engine::sender::{self, Sender};
 use crate::engine::stack::DeployedStacks;
+use crate::engine::stage::{self, Staged};
 use crate::engine::template::Role;
-use crate::engine::{data, deploy, settle, stage};
+use crate::engine::{artifacts, code_only, collect, data, deploy, rollback, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
-
-/// A new version answers within seconds; a cold start under load takes a few more.
-const PROOF_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -45,52 +45,203 @@ struct StackReport {
     changed: bool,
 }
 
-/// That the public endpoint answers as the version that was deployed.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Proof {
-    ok: bool,
-    ms: u128,
-}
-
 pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     let output = &context.output;
     let progress = Progress::new(*output);
-    let Prepared { spec, aws, bundle, stacks } = prepare(context, arguments.handler, &progress).await?;
+    let Prepared { spec, aws, bundle, stacks } = prepare(context, arguments.handler.clone(), &progress).await?;
     let stacks = settle::settle(&aws, stacks, &progress, output).await?;
     let staged = stage::stage(&aws, &spec, &stacks, &bundle).await?;
     let plan = staged.plan.clone();
+    let run = Run { context, spec: &spec, aws: &aws, bundle: &bundle, progress: &progress, plan: &plan };
     if !plan.changes_anything() {
-        if let Some(stack) = stacks.get(&Role::Data) {
-            // An earlier run may have been interrupted just before this.
-            data::protect(&aws, stack, spec.data.deletion_protection).await?;
-        }
-        let proof = match (arguments.no_proof, stacks.get(&Role::Web)) {
-            (false, Some(web)) => prove(&aws, &spec, &web.outputs, bundle.artifact.release(), &progress).await?,
-            _ => None,
-        };
-        return finish(context, &spec, &aws, &stacks, &plan, bundle.artifact.release(), None, proof);
+        return run.keep(&stacks, arguments.no_proof).await;
     }
-    if let Err(refusal) = consent(context, &aws, &plan, arguments.allow_data_loss).await {
-        staged.discard(&aws).await?;
-        return Err(refusal);
-    }
-    let sender = match sender::ensure(&aws, &spec.service, &spec.key_prefix(), &spec.email.from).await {
-        Ok(sender) => sender,
-        Err(failure) => {
+    match run.ready(&arguments, &staged, &stacks).await {
+        Ok(sender) => run.execute(&arguments, staged, stacks, sender).await,
+        Err(refusal) => {
             staged.discard(&aws).await?;
+            Err(refusal)
+        }
+    }
+}
+
+/// One deploy, once it is known what it is to do.
+struct Run<'a> {
+    context: &'a Context,
+    spec: &'a Spec,
+    aws: &'a Aws,
+    bundle: &'a Bundle,
+    progress: &'a Progress,
+    plan: &'a Plan,
+}
+
+impl Run<'_> {
+    /// Nothing is to be changed; what an earlier run was kept from is done.
+    async fn keep(&self, stacks: &DeployedStacks, no_proof: bool) -> Outcome<Exit> {
+        if let Some(stack) = stacks.get(&Role::Data) {
+            data::protect(self.aws, stack, self.spec.data.deletion_protection).await?;
+        }
+        let proof = match no_proof {
+            true => None,
+            false => Some(match self.service(stacks)?.health(self.progress).await {
+                Ok(proof) => proof,
+                // Another version may answer than the stacks say, after an update of the code that was broken off.
+                Err(_) => {
+                    rollback::realign(self.aws, stacks, output_of(stacks, Role::Data, "ArtifactBucket")?).await?;
+                    self.service(stacks)?.health(self.progress).await?
+                }
+            }),
+        };
+        self.finish(stacks, None, proof)
+    }
+
+    /// Asks, and begins the sender's identity.
+    async fn ready(&self, arguments: &cli::Deploy, staged: &Staged, stacks: &DeployedStacks) -> Outcome<Sender> {
+        if arguments.code_only {
+            code_only::ensure_nothing_else(staged, stacks)?;
+        }
+        consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await?;
+        sender::ensure(self.aws, &self.spec.service, &self.spec.key_prefix(), &self.spec.email.from).await
+    }
+
+    async fn execute(
+        &self,
+        arguments: &cli::Deploy,
+        staged: Staged,
+        stacks: DeployedStacks,
+        sender: Sender,
+    ) -> Outcome<Exit> {
+        let before = rollback::artifact_of(&stacks).filter(|before| *before != self.bundle.artifact);
+        if let (true, Some(before)) = (arguments.code_only, &before)
+            && let Err(failure) = self.update_code(&stacks, before, arguments.no_proof).await
+        {
+            staged.discard(self.aws).await?;
             return Err(failure);
         }
-    };
-    let stacks = deploy::execute(&aws, &spec, staged, stacks, &bundle, &progress).await?;
-    let proof = match arguments.no_proof {
-        true => None,
-        false => prove(&aws, &spec, &stacks[&Role::Web].outputs, bundle.artifact.release(), &progress).await?,
-    };
-    if proof.is_some_and(|proof| proof.ok) {
-        progress.line(format!("  {} the service answers", output.green("✓")));
+        let mut stacks = deploy::execute(self.aws, self.spec, staged, stacks, self.bundle, self.progress).await?;
+        let proof = match self.prove(&stacks, arguments.no_proof).await {
+            Ok(proof) => proof,
+            Err(failure) => return Err(self.put_back(failure, &mut stacks, before.as_ref()).await),
+        };
+        let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
+        if let Err(failure) = collect::collect(self.aws, &stacks, bucket).await {
+            // What is left over is met again by the next deploy.
+            self.progress.line(format!("  old versions stay for now: {}", failure.message));
+        }
+        self.finish(&stacks, Some(sender), proof)
     }
-    drop(progress);
-    finish(context, &spec, &aws, &stacks, &plan, bundle.artifact.release(), Some(sender), proof)
+
+    /// Has the functions answer by the new code before the stacks do.
+    async fn update_code(&self, stacks: &DeployedStacks, before: &ArtifactRef, no_proof: bool) -> Outcome<()> {
+        let bucket = output_of(stacks, Role::Data, "ArtifactBucket")?;
+        let step = self.progress.step("updating the functions");
+        artifacts::upload(self.aws, bucket, self.bundle).await?;
+        let started = Instant::now();
+        let versions = code_only::update(self.aws, stacks, bucket, &self.bundle.artifact).await?;
+        if !no_proof && let Err(failure) = self.service(stacks)?.health(self.progress).await {
+            code_only::undo(self.aws, &versions, bucket, before).await?;
+            return Err(failure
+                .hint(format!("version {} is back in service; mend the cause and deploy again", before.release())));
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        step.done(&format!("the new code is live ({seconds:.1} s); the stacks follow"));
+        Ok(())
+    }
+
+    /// Shows that the service does what it is for.
+    async fn prove(&self, stacks: &DeployedStacks, no_proof: bool) -> Outcome<Option<Proof>> {
+        if no_proof {
+            return Ok(None);
+        }
+        let service = self.service(stacks)?;
+        let started = Instant::now();
+        let mut proof = service.health(self.progress).await?;
+        if proof.ok {
+            self.line("the service answers");
+            let reached = service.sign_up(self.progress).await?;
+            match &reached {
+                SignUp::Mailed => self.line("somebody signed up, was mailed, and is erased again"),
+                SignUp::Counted => self.line("somebody signed up, and is erased again; no mail goes out yet"),
+                SignUp::Untried { reason } => self.progress.line(format!("  nobody was signed up: {reason}")),
+            }
+            (proof.sign_up, proof.ms) = (Some(reached), started.elapsed().as_millis());
+        }
+        Ok(Some(proof))
+    }
+
+    fn line(&self, done: &str) {
+        self.progress.line(format!("  {} {done}", self.context.output.green("✓")));
+    }
+
+    /// Puts back what ran before; the failure then says so.
+    async fn put_back(
+        &self,
+        failure: Box<Failure>,
+        stacks: &mut DeployedStacks,
+        before: Option<&ArtifactRef>,
+    ) -> Box<Failure> {
+        let Some(before) = before else { return failure };
+        self.progress.line(format!("  the proof failed: going back to version {}", before.release()));
+        let back = async {
+            rollback::switch(self.aws, stacks, before).await?;
+            rollback::reconcile(self.aws, stacks, before, self.progress).await
+        };
+        match back.await {
+            Ok(()) => failure
+                .hint(format!("version {} is back in service; mend the cause and deploy again", before.release())),
+            Err(other) => failure.hint(format!(
+                "version {} could not be put back ({}): `{}`",
+                before.release(),
+                other.message,
+                self.context.command("rollback")
+            )),
+        }
+    }
+
+    fn service<'a>(&'a self, stacks: &'a DeployedStacks) -> Outcome<proof::Service<'a>> {
+        let outputs =
+            &stacks.get(&Role::Web).ok_or_else(|| Failure::new("unexpected_answer", "the web stack is gone"))?.outputs;
+        let endpoint = endpoint(self.aws, outputs);
+        let endpoint = endpoint.ok_or_else(|| Failure::new("unexpected_answer", "the web stack names no endpoint"))?;
+        Ok(proof::Service {
+            aws: self.aws,
+            spec: self.spec,
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            table: output_of(stacks, Role::Data, "TableName")?,
+            release: self.bundle.artifact.release(),
+        })
+    }
+
+    fn finish(&self, stacks: &DeployedStacks, sender: Option<Sender>, proof: Option<Proof>) -> Outcome<Exit> {
+        let Run { context, spec, aws, plan, .. } = *self;
+        let release = self.bundle.artifact.release();
+        let changed = plan.changes_anything();
+        let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(aws, &stack.outputs));
+        let action = |role| plan.stacks.iter().find(|stack| stack.role == role).map(|stack| stack.action);
+        let report = Report {
+            service: spec.service.clone(),
+            region: aws.region.clone(),
+            topology: spec.topology.name(),
+            changed,
+            endpoint: endpoint.clone(),
+            version: release.to_owned(),
+            stacks: stacks
+                .values()
+                .map(|stack| StackReport {
+                    name: stack.name.clone(),
+                    status: stack.status.as_str().to_owned(),
+                    changed: action(stack.role).is_some_and(|action| action != Action::Keep),
+                })
+                .collect(),
+            sender,
+            proof,
+            api_calls: aws.calls(),
+            duration_ms: context.output.started.elapsed().as_millis(),
+        };
+        context.output.text(render(context, spec, &report, endpoint.as_deref()));
+        context.output.object(&report);
+        Ok(Exit::Done)
+    }
 }
 
 /// Shows the plan and asks. What would take data away is refused unless asked for on the command line.
@@ -111,81 +262,6 @@ async fn consent(context: &Context, aws: &Aws, plan: &Plan, allow_data_loss: boo
         return Ok(());
     }
     Err(Failure::new("declined", "nothing was changed").cause("you declined"))
-}
-
-/// Asks the public endpoint until it answers as `release`.
-async fn prove(
-    aws: &Aws,
-    spec: &Spec,
-    outputs: &Outputs,
-    release: &str,
-    progress: &Progress,
-) -> Outcome<Option<Proof>> {
-    let missing = || Failure::new("unexpected_answer", "the web stack names no endpoint");
-    let url = format!("{}/healthz", endpoint(aws, outputs).ok_or_else(missing)?.trim_end_matches('/'));
-    let step = progress.step("asking the service for its health");
-    let fetcher = Fetcher::new(aws.is_local());
-    let started = Instant::now();
-    loop {
-        let answer = fetcher.get(&url).await;
-        if spec.domain.is_some() && answer.is_err() {
-            // Its owner points the name at the API by hand, and a first deploy comes before that.
-            return Ok(Some(Proof { ok: false, ms: started.elapsed().as_millis() }));
-        }
-        let seen = match &answer {
-            Ok(answer) => format!("status {}: {}", answer.status, String::from_utf8_lossy(&answer.body)),
-            Err(failure) => failure.cause.clone().unwrap_or_default(),
-        };
-        if answer.is_ok_and(|answer| answer.status == 200) && seen.contains(release) {
-            drop(step);
-            return Ok(Some(Proof { ok: true, ms: started.elapsed().as_millis() }));
-        }
-        if started.elapsed() > PROOF_DEADLINE {
-            return Err(Failure::new("proof_failed", "the service was deployed but does not answer as it should")
-                .cause(format!("`{url}`: {}", seen.trim()))
-                .hint("look at the web function's log group, mend the cause and deploy again"));
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one report, gathered once")]
-fn finish(
-    context: &Context,
-    spec: &Spec,
-    aws: &Aws,
-    stacks: &DeployedStacks,
-    plan: &Plan,
-    release: &str,
-    sender: Option<Sender>,
-    proof: Option<Proof>,
-) -> Outcome<Exit> {
-    let changed = plan.changes_anything();
-    let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(aws, &stack.outputs));
-    let action = |role| plan.stacks.iter().find(|stack| stack.role == role).map(|stack| stack.action);
-    let report = Report {
-        service: spec.service.clone(),
-        region: aws.region.clone(),
-        topology: spec.topology.name(),
-        changed,
-        endpoint: endpoint.clone(),
-        version: release.to_owned(),
-        stacks: stacks
-            .values()
-            .map(|stack| StackReport {
-                name: stack.name.clone(),
-                status: stack.status.as_str().to_owned(),
-                changed: action(stack.role).is_some_and(|action| action != Action::Keep),
-            })
-            .collect(),
-        sender,
-        proof,
-        api_calls: aws.calls(),
-        duration_ms: context.output.started.elapsed().as_millis(),
-    };
-    context.output.text(render(context, spec, &report, endpoint.as_deref()));
-    context.output.object(&report);
-    Ok(Exit::Done)
 }
 
 fn render(context: &Context, spec: &Spec, report: &Report, endpoint: Option<&str>) -> String {
@@ -210,7 +286,7 @@ fn render(context: &Context, spec: &Spec, report: &Report, endpoint: Option<&str
         )),
         _ => lines.push(format!("  users  {users}")),
     }
-    if let (Some(domain), Some(Proof { ok: false, .. })) = (&spec.domain, report.proof) {
+    if let (Some(domain), Some(Proof { ok: false, .. })) = (&spec.domain, &report.proof) {
         lines.push(format!(
             "\n{} `{}` does not lead to the service yet: point it at the `DomainTarget` of `{}`.",
             output.yellow("!"),

@@ -5,6 +5,7 @@ pub mod destroy;
 pub mod local;
 pub mod outputs;
 pub mod plan;
+pub mod rollback;
 pub mod status;
 pub mod template;
 pub mod users;
@@ -108,6 +109,15 @@ pub fn data_outputs<'a>(context: &Context, aws: &Aws, stacks: &'a DeployedStacks
     outputs.ok_or_else(|| {
         Failure::new("not_deployed", format!("the service `{}` is not deployed in {}", spec.service, aws.place()))
             .hint(format!("run `{}`", context.command("deploy")))
+    })
+}
+
+/// What a stack of the service tells; without it there is nothing to work with.
+pub fn output_of<'a>(stacks: &'a DeployedStacks, role: Role, key: &str) -> Outcome<&'a str> {
+    let found = stacks.get(&role).and_then(|stack| stack.outputs.get(key));
+    found.map(String::as_str).ok_or_else(|| {
+        Failure::new("unexpected_answer", format!("the {} stack tells no `{key}`", role.name()))
+            .hint("was it changed by hand? deploy again")
     })
 }
 

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use super::desired::ArtifactRef;
+use super::desired::{ARTIFACTS as PREFIX, ArtifactRef};
 use crate::aws::{Aws, explain, service_code};
 use crate::bundle::{Bundle, pack};
 use crate::error::{Failure, Outcome};
@@ -12,18 +12,42 @@ use signup_service::config::ServiceConfig;
 
 /// Uploads the bundle unless it is there already; returns whether it was sent.
 pub async fn upload(aws: &Aws, bucket: &str, bundle: &Bundle) -> Outcome<bool> {
-    let client = aws.s3();
-    let key = bundle.artifact.key();
-    match client.head_object().bucket(bucket).key(&key).send().await {
-        Ok(_) => return Ok(false),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {}
-        Err(error) => return Err(explain(format!("the artifact bucket `{bucket}` cannot be read"), error)),
+    let (client, key) = (aws.s3(), bundle.artifact.key());
+    if exists(aws, bucket, &bundle.artifact).await? {
+        return Ok(false);
     }
     let body = bundle.stream().await?;
     let ArtifactRef { code_sha256, .. } = &bundle.artifact;
     let sent = client.put_object().bucket(bucket).key(&key).body(body).checksum_sha256(code_sha256).send().await;
     sent.map_err(|error| explain(format!("the bundle cannot be uploaded to `{bucket}`"), error))?;
     Ok(true)
+}
+
+/// Whether a bundle is in the bucket.
+pub async fn exists(aws: &Aws, bucket: &str, artifact: &ArtifactRef) -> Outcome<bool> {
+    // Asked by name, S3 would refuse without a word of why.
+    let found = aws.s3().list_objects_v2().bucket(bucket).prefix(artifact.key()).max_keys(1).send().await;
+    let found = found.map_err(|error| explain(format!("the artifact bucket `{bucket}` cannot be read"), error))?;
+    Ok(found.key_count.unwrap_or_default() > 0)
+}
+
+/// The bundles in the bucket, each with the second it was uploaded.
+pub async fn list(aws: &Aws, bucket: &str) -> Outcome<Vec<(String, i64)>> {
+    let pages = aws.s3().list_objects_v2().bucket(bucket).prefix(PREFIX).into_paginator().send();
+    let pages: Result<Vec<_>, _> = pages.collect().await;
+    let pages = pages.map_err(|error| explain(format!("the artifact bucket `{bucket}` cannot be read"), error))?;
+    let objects = pages.into_iter().flat_map(|page| page.contents.unwrap_or_default());
+    Ok(objects.filter_map(|object| Some((object.key?, object.last_modified?.secs()))).collect())
+}
+
+/// Deletes objects of the bucket; none is no request.
+pub async fn delete(aws: &Aws, bucket: &str, keys: &[String]) -> Outcome<()> {
+    let object = |key: &String| ObjectIdentifier::builder().key(key).build().ok();
+    // S3 takes a thousand at once.
+    for keys in keys.chunks(1_000) {
+        remove(aws, bucket, keys.iter().filter_map(object).collect()).await?;
+    }
+    Ok(())
 }
 
 /// A bundle as it was deployed.
@@ -69,17 +93,21 @@ pub async fn empty(aws: &Aws, bucket: &str) -> Outcome<usize> {
             return Ok(deleted);
         }
         let count = objects.len();
-        let batch = Delete::builder().set_objects(Some(objects)).quiet(true).build();
-        let batch = batch.map_err(|error| {
-            Failure::new("unexpected_answer", "the bucket's list is no list").cause(error.to_string())
-        })?;
-        let answer = client.delete_objects().bucket(bucket).delete(batch).send().await;
-        let answer =
-            answer.map_err(|error| explain(format!("the artifact bucket `{bucket}` cannot be emptied"), error))?;
-        if let Some(refused) = answer.errors.unwrap_or_default().into_iter().next() {
-            return Err(Failure::new("aws_refused", format!("the artifact bucket `{bucket}` cannot be emptied"))
-                .cause(refused.message.unwrap_or_default()));
-        }
+        remove(aws, bucket, objects).await?;
         deleted += count;
+    }
+}
+
+/// Deletes objects in one request.
+async fn remove(aws: &Aws, bucket: &str, objects: Vec<ObjectIdentifier>) -> Outcome<()> {
+    let failed = || format!("the artifact bucket `{bucket}` cannot be emptied");
+    let batch = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+    let batch = batch
+        .map_err(|error| Failure::new("unexpected_answer", "the bucket's list is no list").cause(error.to_string()))?;
+    let answer = aws.s3().delete_objects().bucket(bucket).delete(batch).send().await;
+    let answer = answer.map_err(|error| explain(failed(), error))?;
+    match answer.errors.unwrap_or_default().into_iter().next() {
+        None => Ok(()),
+        Some(refused) => Err(Failure::new("aws_refused", failed()).cause(refused.message.unwrap_or_default())),
     }
 }

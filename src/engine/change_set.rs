@@ -1,18 +1,21 @@
 //! Change sets: made, read, executed, thrown away.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, EventFilter, ExecutionStatus, OnStackFailure,
-    OperationEvent, Parameter, Replacement, ResourceChange, Tag,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, ChangeSource, EventFilter, ExecutionStatus,
+    OnStackFailure, OperationEvent, Parameter, Replacement, ResourceChange, ResourceChangeDetail, Tag,
 };
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::desired::{Desired, hex};
+use super::compare::Difference;
+use super::desired::Desired;
 use super::events::Pace;
-use super::plan::{Change, TABLE, Verb};
+use super::plan::{Change, Property, TABLE, Verb};
+use super::token;
 use crate::aws::{explain, service_code, service_message};
 use crate::error::{Failure, Outcome};
 
@@ -27,30 +30,28 @@ pub const SEEN_WITHIN: Duration = Duration::from_secs(15);
 pub struct ChangeSet {
     pub id: String,
     pub stack_id: String,
-    /// Names the request too, so that one sent twice is carried out once.
-    token: String,
+    /// Its name, and that of the operation that it becomes.
+    pub token: String,
     pub changes: Vec<Change>,
 }
-
-/// All change sets of signupctl begin so; what follows is different in every run.
-pub const NAME_PREFIX: &str = "signupctl-";
 
 /// Makes the change set that turns the stack into `desired`; `None` when nothing would change.
 ///
 /// Each has a name of its own, so that two runs never take each other's away. Those that an interrupted run
 /// left behind cost nothing, and CloudFormation deletes them when another one is executed.
 pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pace: Pace) -> Outcome<Option<ChangeSet>> {
-    let parameter =
-        |(key, value): (&&str, &String)| Parameter::builder().parameter_key(*key).parameter_value(value).build();
+    let parameter = |(key, value): (&Cow<'static, str>, &String)| {
+        Parameter::builder().parameter_key(key.as_ref()).parameter_value(value).build()
+    };
     let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
-    let token = unique_name()?;
+    let token = token::unique()?;
     let created = client
         .create_change_set()
         .stack_name(&desired.stack)
         .change_set_name(&token)
         .client_token(&token)
         .change_set_type(kind)
-        .template_body(desired.role.template())
+        .template_body(desired.template.as_ref())
         .set_parameters(Some(desired.parameters.iter().map(parameter).collect()))
         .set_tags(Some(desired.tags.iter().map(tag).collect()))
         .capabilities(Capability::CapabilityIam)
@@ -65,13 +66,6 @@ pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pac
         Err(error) => return Err(explain(format!("the change set for `{}` cannot be made", desired.stack), error)),
     }
     wait(client, desired, token, pace).await
-}
-
-fn unique_name() -> Outcome<String> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::new("no_randomness", "the system gives no random bytes").cause(error.to_string()))?;
-    Ok(format!("{NAME_PREFIX}{}", hex(&bytes)))
 }
 
 /// Somebody else, or an interrupted run, is at work on the stack.
@@ -177,16 +171,21 @@ fn read_change(change: ResourceChange) -> Option<Change> {
         (_, Some(Replacement::Conditional)) if is_table => Verb::Replace,
         _ => Verb::Modify,
     };
-    let mut properties: Vec<String> = change
-        .details
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|detail| detail.target)
-        .filter_map(|target| target.name.or_else(|| target.attribute.map(|attribute| attribute.as_str().to_owned())))
-        .collect();
-    properties.sort();
-    properties.dedup();
+    let mut properties: Vec<Property> =
+        change.details.unwrap_or_default().into_iter().filter_map(read_property).collect();
+    properties.sort_by(|one, other| one.difference.path.cmp(&other.difference.path));
+    properties.dedup_by(|one, other| one.difference.path == other.difference.path);
     Some(Change { verb, logical_id: change.logical_resource_id?, resource_type: change.resource_type?, properties })
+}
+
+/// A property that differs, by its name, and the other resource, or the attribute of it, that it follows if it does.
+fn read_property(detail: ResourceChangeDetail) -> Option<Property> {
+    let target = detail.target?;
+    let path = target.name.or_else(|| target.attribute.map(|attribute| attribute.as_str().to_owned()))?;
+    let follows =
+        matches!(detail.change_source, Some(ChangeSource::ResourceAttribute | ChangeSource::ResourceReference));
+    let from = detail.causing_entity.filter(|_| follows);
+    Some(Property { difference: Difference { path, before: None, after: None }, from })
 }
 
 /// Starts the change set; what follows is told by the stack's events.

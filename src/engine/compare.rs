@@ -31,8 +31,13 @@ pub struct Difference {
 /// Every place in which the two differ, in the order of their paths.
 pub fn differences(before: &ServiceConfig, after: &ServiceConfig) -> Vec<Difference> {
     let value = |config| serde_json::to_value(config).unwrap_or_default();
+    values(&value(before), &value(after))
+}
+
+/// Every place in which two values differ, in the order of their paths.
+pub fn values(before: &Value, after: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
-    compare("", Some(&value(before)), Some(&value(after)), &mut found);
+    compare("", Some(before), Some(after), &mut found);
     found
 }
 

@@ -5,6 +5,7 @@ use aws_sdk_cloudformation::types::DeletionMode;
 use super::events::{self, Ending, Event, Pace};
 use super::progress::Progress;
 use super::stack::Deployed;
+use super::token;
 use crate::aws::{Aws, explain};
 use crate::error::Outcome;
 use crate::output::Output;
@@ -37,10 +38,14 @@ pub async fn finish(aws: &Aws, stack: &Deployed, progress: &Progress, output: &O
 
 async fn begin(aws: &Aws, stack: &Deployed, progress: &Progress, mode: DeletionMode) -> Outcome<Ending> {
     let client = aws.cloudformation();
-    let newest = events::newest(&client, &stack.id).await?;
+    let token = token::unique()?;
     // CloudFormation takes the forcing mode for a deletion that failed, and for nothing else.
     let forced = Some(mode).filter(|mode| *mode == DeletionMode::ForceDeleteStack);
-    let deleted = client.delete_stack().stack_name(&stack.id).set_deletion_mode(forced).send().await;
-    deleted.map_err(|error| explain(format!("the stack `{}` cannot be deleted", stack.name), error))?;
-    events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, Pace::of(aws.is_local())).await
+    let request = client.delete_stack().stack_name(&stack.id).client_request_token(&token);
+    request
+        .set_deletion_mode(forced)
+        .send()
+        .await
+        .map_err(|error| explain(format!("the stack `{}` cannot be deleted", stack.name), error))?;
+    events::follow(&client, &stack.name, &stack.id, Some(&token), progress, Pace::of(aws.is_local())).await
 }

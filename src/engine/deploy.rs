@@ -106,7 +106,7 @@ async fn ready(
 }
 
 /// Brings one stack to what is desired; returns it when it changed.
-async fn apply(
+pub async fn apply(
     aws: &Aws,
     desired: &Desired,
     action: Action,
@@ -128,13 +128,13 @@ async fn apply(
         if action == Action::Update {
             progress.expect(&desired.stack, &set.changes);
         }
-        let newest = events::newest(&client, &set.stack_id).await?;
         change_set::execute(&client, &desired.stack, &set).await?;
-        let ending = events::follow(&client, &desired.stack, &set.stack_id, newest.as_deref(), progress, pace).await?;
+        let ending = events::follow(&client, &desired.stack, &set.stack_id, Some(&set.token), progress, pace).await?;
         if !ending.is_deployed() {
             return Err(ending.failure(&desired.stack, what));
         }
-        return stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await;
+        let found = stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await?;
+        return Ok(found.map(|stack| Deployed { template: Some(desired.template.to_string()), ..stack }));
     }
     stack::read(&client, desired.role, &desired.stack).await
 }

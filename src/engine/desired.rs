@@ -1,13 +1,18 @@
 //! What should be there: a template, its parameters and its tags for each stack. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::evaluate::{Evaluated, evaluate};
 use super::stack::Deployed;
 use super::template::Role;
 use crate::spec::Spec;
 
 /// Tag that says which service a stack belongs to; a stack without it is somebody else's.
 pub const SERVICE_TAG: &str = "signupctl:service";
+
+/// Where bundles lie in the artifact bucket.
+pub const ARTIFACTS: &str = "artifacts/";
 
 /// Outputs of a stack by their keys.
 pub type Outputs = BTreeMap<String, String>;
@@ -24,7 +29,13 @@ pub struct ArtifactRef {
 impl ArtifactRef {
     /// Where the zip lies in the artifact bucket.
     pub fn key(&self) -> String {
-        format!("artifacts/{}.zip", self.sha256)
+        format!("{ARTIFACTS}{}.zip", self.sha256)
+    }
+
+    /// The bundle that a stack of functions was made with.
+    pub fn of(parameters: &BTreeMap<String, String>) -> Option<Self> {
+        let sha256 = parameters.get("ArtifactKey")?.strip_prefix(ARTIFACTS)?.strip_suffix(".zip")?.to_owned();
+        Some(Self { sha256, code_sha256: parameters.get("CodeSha256")?.clone() })
     }
 
     /// What `/healthz` answers once this bundle is live.
@@ -38,7 +49,8 @@ impl ArtifactRef {
 pub struct Desired {
     pub role: Role,
     pub stack: String,
-    pub parameters: BTreeMap<&'static str, String>,
+    pub template: Cow<'static, str>,
+    pub parameters: BTreeMap<Cow<'static, str>, String>,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -46,9 +58,15 @@ impl Desired {
     fn new(role: Role, spec: &Spec, parameters: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let mut tags = spec.tags.clone();
         tags.insert(SERVICE_TAG.into(), spec.service.clone());
-        let mut parameters: BTreeMap<_, _> = parameters.into_iter().collect();
-        parameters.insert("Service", spec.service.clone());
-        Self { role, stack: role.stack_name(&spec.service), parameters, tags }
+        let parameters = parameters.into_iter().chain([("Service", spec.service.clone())]);
+        let parameters = parameters.map(|(key, value)| (key.into(), value)).collect();
+        Self { role, stack: role.stack_name(&spec.service), template: role.template().into(), parameters, tags }
+    }
+
+    /// What the template makes with these parameters.
+    pub fn evaluated(&self) -> Evaluated {
+        let parameters = self.parameters.iter().map(|(key, value)| (key.as_ref(), value.as_str()));
+        evaluate(&self.template, parameters).unwrap_or_default()
     }
 
     /// What differs from the stack as it is: `template`, `tags` and names of parameters. Nothing means
@@ -58,15 +76,16 @@ impl Desired {
     /// have to be a stack tag, and those spread to every resource: each deploy would touch them all.
     pub fn differences(&self, deployed: &Deployed) -> Vec<String> {
         let mut differences = Vec::new();
-        if deployed.template.as_deref().map(str::trim_end) != Some(self.role.template().trim_end()) {
+        if deployed.template.as_deref().map(str::trim_end) != Some(self.template.trim_end()) {
             differences.push("template".to_owned());
         }
         if deployed.tags != self.tags {
             differences.push("tags".to_owned());
         }
         // A parameter that is not given keeps its default, so only given ones can differ.
-        let changed = self.parameters.iter().filter(|(key, value)| deployed.parameters.get(**key) != Some(value));
-        differences.extend(changed.map(|(key, _)| (*key).to_owned()));
+        let changed =
+            self.parameters.iter().filter(|(key, value)| deployed.parameters.get(key.as_ref()) != Some(value));
+        differences.extend(changed.map(|(key, _)| key.to_string()));
         differences
     }
 }
@@ -115,6 +134,29 @@ pub fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desire
     Some(Desired::new(Role::Web, spec, parameters))
 }
 
+/// A stack of functions as it is, but for its bundle; `None` when it cannot be told what it was made of.
+pub fn with_artifact(stack: &Deployed, artifact: &ArtifactRef) -> Option<Desired> {
+    let mut parameters: BTreeMap<Cow<'static, str>, String> =
+        stack.parameters.iter().map(|(key, value)| (key.clone().into(), value.clone())).collect();
+    let new = [
+        ("ArtifactKey", artifact.key()),
+        ("CodeSha256", artifact.code_sha256.clone()),
+        ("Release", artifact.release().to_owned()),
+    ];
+    for (key, value) in new {
+        if let Some(parameter) = parameters.get_mut(key) {
+            *parameter = value;
+        }
+    }
+    Some(Desired {
+        role: stack.role,
+        stack: stack.name.clone(),
+        template: stack.template.clone()?.into(),
+        parameters,
+        tags: stack.tags.clone(),
+    })
+}
+
 /// Parameters that both function stacks take.
 fn functions(spec: &Spec, artifact: &ArtifactRef) -> Vec<(&'static str, String)> {
     vec![
@@ -129,15 +171,6 @@ fn functions(spec: &Spec, artifact: &ArtifactRef) -> Vec<(&'static str, String)>
 
 fn take(outputs: &Outputs, keys: &[&'static str]) -> Option<Vec<(&'static str, String)>> {
     keys.iter().map(|key| Some((*key, outputs.get(*key)?.clone()))).collect()
-}
-
-/// Whether a condition that guards a whole resource of a template holds for this spec.
-pub fn holds(spec: &Spec, condition: &str) -> bool {
-    match condition {
-        "HasAlarmAddress" => spec.monitoring.alarm_address.is_some(),
-        "HasDomain" => spec.domain.is_some(),
-        _ => true,
-    }
 }
 
 #[cfg(test)]
@@ -173,7 +206,7 @@ mod tests {
             ];
             for desired in all {
                 let declared = template::keys(desired.role, "Parameters");
-                let given: Vec<String> = desired.parameters.keys().map(|key| (*key).to_owned()).collect();
+                let given: Vec<String> = desired.parameters.keys().map(ToString::to_string).collect();
                 assert_eq!(declared, given, "{:?}", desired.role);
             }
         }
@@ -188,16 +221,6 @@ mod tests {
         deployed.tags.insert("more".into(), "tags".into());
         deployed.template = None;
         assert_eq!(desired.differences(&deployed), ["template", "tags", "PointInTimeRecoveryDays"]);
-    }
-
-    #[test]
-    fn conditions_that_guard_a_resource_are_known() {
-        for role in Role::ALL {
-            for declared in template::resources(role) {
-                let condition = declared.condition.as_deref();
-                assert!(condition.is_none_or(|name| ["HasAlarmAddress", "HasDomain"].contains(&name)), "{declared:?}");
-            }
-        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::error::{Failure, Outcome};
 /// The longest operation of these stacks takes minutes; a wait that exceeds this is told to the user.
 const DEADLINE: Duration = Duration::from_secs(90 * 60);
 
+/// Pages of events, of a hundred each, that are read at once at most: more than any operation of these stacks has.
+const PAGES: u32 = 5;
+
 /// How long no look at all may succeed before that is told.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
@@ -63,6 +66,8 @@ pub struct Event {
     pub resource_type: String,
     pub status: String,
     pub reason: Option<String>,
+    /// The name of the request that it follows from, when that had one.
+    pub token: Option<String>,
     /// The stack itself rather than one of its resources.
     pub of_stack: bool,
 }
@@ -77,6 +82,7 @@ impl Event {
             resource_type: event.resource_type.unwrap_or_default(),
             status: event.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
             reason: event.resource_status_reason,
+            token: event.client_request_token,
         })
     }
 
@@ -160,32 +166,25 @@ fn is_cancelled(reason: &str) -> bool {
     reason.contains("cancelled")
 }
 
-/// The newest event of a stack, to tell later ones from earlier ones; `None` when there is none.
-pub async fn newest(client: &Client, stack_id: &str) -> Outcome<Option<String>> {
-    let answer = client.describe_stack_events().stack_name(stack_id).send().await;
-    let answer = answer.map_err(|error| explain("the stack's events cannot be read", error))?;
-    Ok(answer.stack_events.unwrap_or_default().into_iter().next().and_then(|event| event.event_id))
-}
-
-/// Follows the operation that runs on a stack until it ends.
+/// Follows an operation on a stack until it ends.
 ///
-/// `after` is the newest event before the operation began; without it, the operation's own start is
-/// looked for, so that one begun by somebody else can be followed too. Throttling is ridden out.
+/// `token` names the operation; without it, the one that runs is followed, which somebody else may have begun.
+/// Throttling, lost answers and credentials that expire meanwhile are ridden out.
 pub async fn follow(
     client: &Client,
     stack: &str,
     stack_id: &str,
-    after: Option<&str>,
+    token: Option<&str>,
     progress: &Progress,
     pace: Pace,
 ) -> Outcome<Ending> {
     let started = Instant::now();
     let mut pace = pace;
-    let mut last = after.map(str::to_owned);
+    let mut last = None;
     let mut failures = Vec::new();
     let mut silent_since = None;
     loop {
-        let fresh = match fresh_events(client, stack_id, last.as_deref()).await {
+        let fresh = match fresh_events(client, stack_id, token, last.as_deref()).await {
             Ok(events) => {
                 silent_since = None;
                 events
@@ -223,39 +222,64 @@ pub async fn follow(
     }
 }
 
-/// Events newer than `after`, oldest first; without `after`, those of the operation that runs.
-async fn fresh_events(client: &Client, stack_id: &str, after: Option<&str>) -> Outcome<Vec<Event>> {
+/// Events of an operation that are newer than `last`, oldest first. Those of its rollback bear no token of ours.
+async fn fresh_events(client: &Client, stack_id: &str, token: Option<&str>, last: Option<&str>) -> Outcome<Vec<Event>> {
     let mut events = Vec::new();
-    let mut page = None;
-    'pages: loop {
+    let (mut page, mut pages) = (None, 0);
+    loop {
         let answer = client.describe_stack_events().stack_name(stack_id).set_next_token(page).send().await;
         let answer = match answer {
             Ok(answer) => answer,
             // A deleted stack can vanish from the list before its last event is seen.
-            Err(error) if service_message(&error).contains("does not exist") && after.is_some() => {
+            Err(error) if service_message(&error).contains("does not exist") && (token.is_some() || last.is_some()) => {
                 return Ok(vec![gone(stack_id)]);
             }
             Err(error) => return Err(explain("the stack's events cannot be read", error)),
         };
-        for event in answer.stack_events.unwrap_or_default().into_iter().filter_map(Event::new) {
-            // What came before the end of an earlier operation is not of this one.
-            let earlier = after.is_none() && event.ends() && !events.is_empty();
-            if after == Some(event.id.as_str()) || earlier {
-                break 'pages;
+        let found = answer.stack_events.unwrap_or_default().into_iter().filter_map(Event::new);
+        for event in found {
+            if last == Some(event.id.as_str()) {
+                return Ok(oldest_first(events));
             }
-            let starts = event.starts();
             events.push(event);
-            if after.is_none() && starts {
-                break 'pages;
-            }
         }
         page = answer.next_token;
-        if page.is_none() {
+        pages += 1;
+        let begun = last.is_none()
+            && events
+                .iter()
+                .any(|event| token.map_or_else(|| event.starts(), |token| event.token.as_deref() == Some(token)));
+        if page.is_none() || begun || pages >= PAGES {
             break;
         }
     }
+    // The first look tells where the operation begins.
+    let operation = match (token, last) {
+        (_, Some(_)) => events.len(),
+        (Some(token), None) => begun_with(&events, token),
+        (None, None) => running(&events),
+    };
+    events.truncate(operation);
+    Ok(oldest_first(events))
+}
+
+fn oldest_first(mut events: Vec<Event>) -> Vec<Event> {
     events.reverse();
-    Ok(events)
+    events
+}
+
+/// How many of the newest events follow from the request of this name.
+fn begun_with(newest_first: &[Event], token: &str) -> usize {
+    newest_first.iter().rposition(|event| event.token.as_deref() == Some(token)).map_or(0, |first| first + 1)
+}
+
+/// How many of the newest events are of the operation that runs, or of the last one: back to its own beginning, and
+/// not beyond the end of the one before.
+fn running(newest_first: &[Event]) -> usize {
+    let begins = newest_first.iter().position(Event::starts).map(|first| first + 1);
+    let earlier = newest_first.iter().skip(1).position(Event::ends).map(|end| end + 1);
+    let all = newest_first.len();
+    begins.unwrap_or(all).min(earlier.unwrap_or(all))
 }
 
 fn gone(stack_id: &str) -> Event {
@@ -266,6 +290,7 @@ fn gone(stack_id: &str) -> Event {
         resource_type: "AWS::CloudFormation::Stack".into(),
         status: StackStatus::DeleteComplete.as_str().to_owned(),
         reason: None,
+        token: None,
         of_stack: true,
     }
 }
@@ -282,6 +307,7 @@ mod tests {
             resource_type: "AWS::SQS::Queue".into(),
             status: "CREATE_FAILED".into(),
             reason: Some(reason.into()),
+            token: None,
             of_stack,
         }
     }
@@ -298,5 +324,29 @@ mod tests {
         assert_eq!(failure.cause.as_deref(), Some("Queue (AWS::SQS::Queue): Access denied to sqs:CreateQueue"));
         assert!(failure.hint.is_some());
         assert!(!ending.is_deployed() && !ending.is_deleted());
+    }
+
+    /// An event of the stack itself, under the name of a request.
+    fn of(status: &str, token: &str) -> Event {
+        Event { status: status.into(), token: Some(token.into()), reason: None, ..failed("demo", "", true) }
+    }
+
+    #[test]
+    fn an_operation_is_told_from_those_before_it() {
+        let earlier = [of("UPDATE_COMPLETE", "one"), of("UPDATE_IN_PROGRESS", "one")];
+        // Nothing of ours is seen yet.
+        assert_eq!(begun_with(&earlier, "two"), 0);
+        let later = [
+            of("UPDATE_ROLLBACK_COMPLETE", ""),
+            of("UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            of("UPDATE_IN_PROGRESS", "two"),
+        ];
+        let all = [&later[..], &earlier].concat();
+        assert_eq!((begun_with(&all, "two"), running(&all)), (3, 3));
+        // One that is over is followed to the end that it had.
+        assert_eq!(running(&earlier), 2);
+        // A cleanup that has only begun is of the same operation.
+        let cleanup = [&[of("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "two")], &later[2..], &earlier].concat();
+        assert_eq!(running(&cleanup), 2);
     }
 }

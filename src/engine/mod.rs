@@ -5,19 +5,25 @@
 
 pub mod artifacts;
 pub mod change_set;
+pub mod code_only;
+pub mod collect;
 pub mod compare;
 pub mod data;
 pub mod delete;
 pub mod deploy;
 pub mod desired;
 pub mod erasure;
+pub mod evaluate;
 pub mod events;
 pub mod keys;
+pub mod long_form;
 pub mod mail;
 pub mod notes;
 pub mod plan;
 pub mod progress;
+pub mod proof;
 pub mod release;
+pub mod rollback;
 #[cfg(test)]
 pub mod sample;
 pub mod sender;
@@ -26,3 +32,5 @@ pub mod stack;
 pub mod stage;
 pub mod status;
 pub mod template;
+pub mod token;
+pub mod versions;

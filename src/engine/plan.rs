@@ -4,12 +4,15 @@
 use std::fmt::Write;
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::compare::Difference;
 use super::desired::Desired;
+use super::evaluate::{Evaluated, Resource};
 use super::release::Release;
 use super::stack::Deployed;
 use super::status::State;
-use super::template::{self, Role};
+use super::template::Role;
 use crate::output::Output;
 
 /// The type of resource that holds users' data.
@@ -40,8 +43,18 @@ pub struct Change {
     pub verb: Verb,
     pub logical_id: String,
     pub resource_type: String,
-    /// The properties that differ, as far as CloudFormation says.
-    pub properties: Vec<String>,
+    /// What differs of it.
+    pub properties: Vec<Property>,
+}
+
+/// A property that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Property {
+    #[serde(flatten)]
+    pub difference: Difference,
+    /// What it follows from, such as `WebVersion.Version`, where the values are known after the deploy alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,28 +87,47 @@ pub fn action(desired: &Desired, deployed: Option<&Deployed>) -> Action {
     }
 }
 
-/// The plan of a stack that is not there yet: all that its template declares without a condition, and
-/// what `holds` says of those with one.
-pub fn creation(role: Role, stack: &str, holds: impl Fn(&str) -> bool) -> StackPlan {
-    let changes = template::resources(role)
-        .into_iter()
-        .filter(|resource| resource.condition.as_deref().is_none_or(&holds))
-        .map(|resource| Change {
-            verb: Verb::Add,
-            logical_id: resource.logical_id,
-            resource_type: resource.resource_type,
-            properties: Vec::new(),
-        })
-        .collect();
+/// The plan of a stack that is not there yet: all that its template makes with these parameters.
+pub fn creation(role: Role, stack: &str, evaluated: &Evaluated) -> StackPlan {
+    let made = |(id, resource): (&String, &Resource)| Change {
+        verb: Verb::Add,
+        logical_id: id.clone(),
+        resource_type: resource.resource_type.clone(),
+        properties: Vec::new(),
+    };
+    let changes = evaluated.resources.iter().map(made).collect();
     StackPlan { role, stack: stack.to_owned(), action: Action::Create, changes }
+}
+
+/// Puts the values before and after beside what CloudFormation names, which is no more than the property.
+pub fn explain(changes: &mut [Change], before: &Evaluated, after: &Evaluated) {
+    // A resource whose condition begins to hold is new, whatever the emulator calls it.
+    for change in changes.iter_mut().filter(|change| !before.resources.contains_key(&change.logical_id)) {
+        (change.verb, change.properties) = (Verb::Add, Vec::new());
+    }
+    for change in changes.iter_mut().filter(|change| matches!(change.verb, Verb::Modify | Verb::Replace)) {
+        let mut known = after.differences(before, &change.logical_id);
+        let of = |difference: &Difference, named: &Property| {
+            let rest = difference.path.strip_prefix(&named.difference.path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ']))
+        };
+        // What is named and known is told once, by its values.
+        change.properties.retain(|named| !known.iter().any(|difference| of(difference, named)));
+        let known = known.drain(..).map(|difference| Property { difference, from: None });
+        change.properties.splice(0..0, known);
+    }
 }
 
 impl StackPlan {
     /// Changes that would take users' data away with the resource that holds it.
     pub fn data_at_risk(&self) -> impl Iterator<Item = &Change> {
-        self.changes
-            .iter()
-            .filter(|change| matches!(change.verb, Verb::Replace | Verb::Remove) && change.resource_type == TABLE)
+        self.changes.iter().filter(|change| change.puts_data_at_risk())
+    }
+}
+
+impl Change {
+    fn puts_data_at_risk(&self) -> bool {
+        matches!(self.verb, Verb::Replace | Verb::Remove) && self.resource_type == TABLE
     }
 }
 
@@ -138,19 +170,44 @@ impl Plan {
                     Verb::Remove => output.red("-"),
                 };
                 let note = match change.verb {
+                    Verb::Replace if change.puts_data_at_risk() => output.red(" replaced, and its data lost"),
+                    Verb::Remove if change.puts_data_at_risk() => output.red(" removed, and its data lost"),
                     Verb::Replace => output.red(" replaced"),
                     _ => String::new(),
                 };
-                let properties = match change.properties.as_slice() {
-                    [] => String::new(),
-                    some => output.dim(&format!(" ({})", some.join(", "))),
-                };
                 let kind = change.resource_type.trim_start_matches("AWS::");
-                _ = writeln!(text, "  {sign} {:width$}  {}{note}{properties}", change.logical_id, output.dim(kind));
+                _ = writeln!(text, "  {sign} {:width$}  {}{note}", change.logical_id, output.dim(kind));
+                for property in &change.properties {
+                    _ = writeln!(text, "      {}", output.dim(&property.text()));
+                }
             }
         }
         text + &self.release.as_ref().map(|release| release.render(output)).unwrap_or_default()
     }
+}
+
+impl Property {
+    /// The place and its values, or what it follows from.
+    fn text(&self) -> String {
+        let Difference { path, before, after } = &self.difference;
+        match (before, after, &self.from) {
+            (Some(before), Some(after), _) => format!("{path}: {} -> {}", shown(before), shown(after)),
+            (None, Some(after), _) => format!("{path}: {}", shown(after)),
+            (Some(before), None, _) => format!("{path}: {} -> none", shown(before)),
+            (None, None, Some(from)) => format!("{path}: follows {from}"),
+            (None, None, None) => path.clone(),
+        }
+    }
+}
+
+/// A value in one line. What names something by a hash is told by its beginning.
+fn shown(value: &Value) -> String {
+    const MOST: usize = 24;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if text.chars().count() <= MOST {
+        return text;
+    }
+    text.chars().take(MOST - 1).chain(['…']).collect()
 }
 
 fn resources(count: usize) -> String {
@@ -160,10 +217,8 @@ fn resources(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::compare::Difference;
     use crate::engine::desired;
     use crate::engine::release::Differences;
-    use serde_json::Value;
 
     fn difference(path: &str, before: Option<Value>, after: Option<Value>) -> Difference {
         Difference { path: path.into(), before, after }
@@ -178,12 +233,16 @@ mod tests {
         .expect("valid")
     }
 
+    fn named(name: &str, from: Option<&str>) -> Property {
+        Property { difference: difference(name, None, None), from: from.map(str::to_owned) }
+    }
+
     fn change(verb: Verb, logical_id: &str, resource_type: &str, properties: &[&str]) -> Change {
         Change {
             verb,
             logical_id: logical_id.into(),
             resource_type: resource_type.into(),
-            properties: properties.iter().map(|name| (*name).to_owned()).collect(),
+            properties: properties.iter().map(|name| named(name, None)).collect(),
         }
     }
 
@@ -201,8 +260,12 @@ mod tests {
 
     #[test]
     fn a_first_plan_lists_what_the_conditions_let_through() {
-        let without = creation(Role::Data, "demo-data", |_| false).changes;
-        let with = creation(Role::Data, "demo-data", |_| true).changes;
+        let plan = |address: &str| {
+            let mut desired = desired::data(&spec());
+            desired.parameters.insert("AlarmAddress".into(), address.into());
+            creation(Role::Data, "demo-data", &desired.evaluated()).changes
+        };
+        let (without, with) = (plan(""), plan("ops@example.com"));
         let more: Vec<&str> =
             with.iter().filter(|one| !without.contains(one)).map(|one| one.logical_id.as_str()).collect();
         assert_eq!(more, ["AlarmSubscription"]);
@@ -225,6 +288,22 @@ mod tests {
 
     #[test]
     fn a_plan_reads_as_a_line_per_resource() {
+        let web = |key: &str, timeout: Option<u32>| {
+            let mut properties = serde_json::json!({ "Code": { "S3Bucket": "b", "S3Key": key } });
+            if let Some(timeout) = timeout {
+                properties["Timeout"] = timeout.into();
+            }
+            let resource = Resource { resource_type: "AWS::Lambda::Function".into(), properties };
+            Evaluated { resources: [("Web".to_owned(), resource)].into() }
+        };
+        // CloudFormation names the property; its values are known from the template.
+        let mut changes = [change(Verb::Modify, "Web", "AWS::Lambda::Function", &["Code"])];
+        let (before, after) = ("3f2a9c0d11e4a7b8c9d0e1f2a3b4", "9b1c77aa02fe0d1e2f3a4b5c6d7e");
+        let key = |hash: &str| format!("artifacts/{hash}.zip");
+        explain(&mut changes, &web(&key(before), None), &web(&key(after), Some(10)));
+        let [explained] = changes;
+        let mut alias = change(Verb::Modify, "WebAlias", "AWS::Lambda::Alias", &[]);
+        alias.properties.push(named("FunctionVersion", Some("WebVersion.Version")));
         let plan = Plan {
             stacks: vec![
                 StackPlan { role: Role::Data, stack: "demo-data".into(), action: Action::Keep, changes: vec![] },
@@ -234,8 +313,9 @@ mod tests {
                     action: Action::Update,
                     changes: vec![
                         change(Verb::Add, "Domain", "AWS::ApiGatewayV2::DomainName", &[]),
-                        change(Verb::Modify, "Web", "AWS::Lambda::Function", &["Code", "Environment"]),
+                        explained,
                         change(Verb::Replace, "WebVersion", "AWS::Lambda::Version", &["CodeSha256"]),
+                        alias,
                         change(Verb::Remove, "Old", "AWS::SQS::Queue", &[]),
                     ],
                 },
@@ -256,10 +336,15 @@ mod tests {
         let output = Output::new(false, crate::output::ColorChoice::Never, false);
         insta::assert_snapshot!(plan.render(&output), @r"
         demo-data unchanged
-        demo-web update, 4 resources
+        demo-web update, 5 resources
           + Domain      ApiGatewayV2::DomainName
-          ~ Web         Lambda::Function (Code, Environment)
-          ! WebVersion  Lambda::Version replaced (CodeSha256)
+          ~ Web         Lambda::Function
+              Code.S3Key: artifacts/3f2a9c0d11e4a… -> artifacts/9b1c77aa02fe0…
+              Timeout: 10
+          ! WebVersion  Lambda::Version replaced
+              CodeSha256
+          ~ WebAlias    Lambda::Alias
+              FunctionVersion: follows WebVersion.Version
           - Old         SQS::Queue
         function 3f2a9c0d11e4 -> 9b1c77aa02fe
           ~ code

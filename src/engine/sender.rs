@@ -53,6 +53,15 @@ pub async fn ensure(aws: &Aws, service: &str, key_prefix: &str, address: &str) -
     }
 }
 
+/// How the identity of the address or of its domain stands; `None` when there is none.
+pub async fn state(aws: &Aws, address: &str) -> Outcome<Option<Sender>> {
+    let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
+    let (of_address, of_domain) = tokio::try_join!(find(aws, address), find(aws, domain))?;
+    let found: Vec<Identity> = [of_address, of_domain].into_iter().flatten().collect();
+    let verified = found.iter().any(|identity| identity.verified);
+    Ok((!found.is_empty()).then_some(if verified { Sender::Verified } else { Sender::Pending }))
+}
+
 /// The identities that signupctl began, for this service or for another that sends from the same address.
 pub async fn begun(aws: &Aws, key_prefix: &str) -> Outcome<Vec<String>> {
     Note::identities(key_prefix).read(aws).await

@@ -6,6 +6,7 @@ use super::progress::Progress;
 use super::stack::{self, Deployed, DeployedStacks};
 use super::status::{self, State};
 use super::template::Role;
+use super::token;
 use super::{data, delete};
 use crate::aws::{Aws, explain, service_message};
 use crate::error::{Failure, Outcome};
@@ -123,17 +124,17 @@ async fn go_back(
     progress: &Progress,
 ) -> Outcome<(Ending, Option<Deployed>)> {
     let client = aws.cloudformation();
-    let newest = events::newest(&client, &stack.id).await?;
+    let token = token::unique()?;
     let skip = Some(skipped.to_vec()).filter(|skipped| !skipped.is_empty());
-    let request = client.continue_update_rollback().stack_name(&stack.id).set_resources_to_skip(skip);
-    match request.send().await {
+    let request = client.continue_update_rollback().stack_name(&stack.id).client_request_token(&token);
+    match request.set_resources_to_skip(skip).send().await {
         Ok(_) => {}
         // An earlier try has begun it, and its answer was lost.
         Err(error) if service_message(&error).contains("UPDATE_ROLLBACK_IN_PROGRESS") => {}
         Err(error) => return Err(explain(format!("the rollback of `{}` cannot be continued", stack.name), error)),
     }
     let pace = Pace::of(aws.is_local());
-    let ending = events::follow(&client, &stack.name, &stack.id, newest.as_deref(), progress, pace).await?;
+    let ending = events::follow(&client, &stack.name, &stack.id, Some(&token), progress, pace).await?;
     let found = stack::read_after(&client, stack.role, &stack.id, &ending.status, pace).await?;
     Ok((ending, found))
 }

@@ -7,11 +7,13 @@ use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::change_set::{NAME_PREFIX, SEEN_WITHIN};
+use super::change_set::SEEN_WITHIN;
 use super::desired::{Outputs, SERVICE_TAG};
+use super::evaluate::{Evaluated, evaluate};
 use super::events::Pace;
 use super::status::{self, State};
 use super::template::Role;
+use super::token;
 use crate::aws::{Aws, explain, service_code, service_message};
 use crate::error::{Failure, Outcome};
 
@@ -71,12 +73,20 @@ impl Deployed {
     }
 }
 
+impl Deployed {
+    /// What the template made with its parameters; `None` when it cannot be read.
+    pub fn evaluated(&self) -> Option<Evaluated> {
+        let parameters = self.parameters.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        evaluate(self.template.as_deref()?, parameters)
+    }
+}
+
 async fn has_only_our_change_sets(client: &aws_sdk_cloudformation::Client, stack: &Deployed) -> Outcome<bool> {
     let answer = client.list_change_sets().stack_name(&stack.id).send().await;
     let answer =
         answer.map_err(|error| explain(format!("the change sets of `{}` cannot be read", stack.name), error))?;
     let sets = answer.summaries.unwrap_or_default();
-    Ok(sets.iter().all(|set| set.change_set_name().is_some_and(|name| name.starts_with(NAME_PREFIX))))
+    Ok(sets.iter().all(|set| set.change_set_name().is_some_and(|name| name.starts_with(token::PREFIX))))
 }
 
 #[cfg(test)]
@@ -91,7 +101,7 @@ impl Deployed {
             state: State::Ready,
             outputs: Outputs::new(),
             tags: desired.tags.clone(),
-            parameters: desired.parameters.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+            parameters: desired.parameters.iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
             termination_protection: true,
             template: Some(desired.role.template().to_owned()),
         }
@@ -188,9 +198,9 @@ mod tests {
         let spec = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/waitlist.yaml"));
         let desired = crate::engine::desired::data(&crate::spec::load(spec, None, false).expect("valid"));
         assert_eq!(desired.parameters["AlarmAddress"], "");
-        let parameter = |(key, value): (&&str, &String)| {
+        let parameter = |(key, value): (&std::borrow::Cow<'static, str>, &String)| {
             let value = Some(value.clone()).filter(|value| !value.is_empty());
-            Parameter::builder().parameter_key(*key).set_parameter_value(value).build()
+            Parameter::builder().parameter_key(key.as_ref()).set_parameter_value(value).build()
         };
         let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
         let stack = Stack::builder()

@@ -9,7 +9,7 @@ use super::desired::{self, ArtifactRef, Desired, Outputs};
 use super::events::Pace;
 use super::plan::{self, Action, Plan, StackPlan, Verb};
 use super::release;
-use super::stack::DeployedStacks;
+use super::stack::{Deployed, DeployedStacks};
 use super::template::{self, Role};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
@@ -52,7 +52,7 @@ pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &Artif
 pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle) -> Outcome<Staged> {
     let artifact = &bundle.artifact;
     let data = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
-    let one = |role| stage_one(aws, spec, stacks, role, desired(role, spec, data, artifact));
+    let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, data, artifact));
     let (data, workers, web, release) =
         tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web), release::compare(aws, spec, stacks, bundle));
     let (mut staged, mut failure) = (Staged::default(), None);
@@ -87,6 +87,7 @@ async fn stage_one(
     spec: &Spec,
     stacks: &DeployedStacks,
     role: Role,
+    artifact: &ArtifactRef,
     desired: Option<Desired>,
 ) -> Outcome<StagedOne> {
     let stack = role.stack_name(&spec.service);
@@ -100,19 +101,24 @@ async fn stage_one(
                     .await?;
             match set {
                 Some(mut set) => {
-                    set.changes.retain(|change| change.verb == Verb::Remove || stands(spec, role, &change.logical_id));
+                    let after = wanted.evaluated();
+                    // The emulator lists resources too whose condition does not hold.
+                    set.changes.retain(|it| it.verb == Verb::Remove || after.resources.contains_key(&it.logical_id));
+                    if let Some(before) = stacks.get(&role).and_then(Deployed::evaluated) {
+                        plan::explain(&mut set.changes, &before, &after);
+                    }
                     Ok((planned(Action::Update, set.changes.clone()), desired, Some(set)))
                 }
                 None => Ok((planned(Action::Keep, Vec::new()), desired, None)),
             }
         }
-        _ => Ok((plan::creation(role, &stack, |condition| desired::holds(spec, condition)), desired, None)),
+        (_, Some(wanted)) => Ok((plan::creation(role, &stack, &wanted.evaluated()), desired, None)),
+        // What the data stack will tell does not decide what is made.
+        (_, None) => {
+            let outputs = template::outputs(Role::Data);
+            let wanted = self::desired(role, spec, Some(&outputs), artifact);
+            let evaluated = wanted.map(|wanted| wanted.evaluated()).unwrap_or_default();
+            Ok((plan::creation(role, &stack, &evaluated), desired, None))
+        }
     }
-}
-
-/// Whether a resource is declared without a condition or with one that holds. The emulator lists the others in
-/// its change sets too.
-fn stands(spec: &Spec, role: Role, logical_id: &str) -> bool {
-    let declared = template::resources(role).into_iter().find(|declared| declared.logical_id == logical_id);
-    declared.and_then(|declared| declared.condition).is_none_or(|condition| desired::holds(spec, &condition))
 }

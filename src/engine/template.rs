@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use super::long_form;
 
 /// One stack of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]
@@ -43,46 +45,16 @@ impl Role {
     }
 }
 
-/// A resource as its template declares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared {
-    pub logical_id: String,
-    pub resource_type: String,
-    /// Made only when this condition holds.
-    pub condition: Option<String>,
-}
-
-/// The resources of a template, in alphabetical order of their logical IDs.
-///
-/// # Panics
-/// Never for the embedded templates, which tests parse.
-pub fn resources(role: Role) -> Vec<Declared> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Template {
-        resources: BTreeMap<String, Resource>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Resource {
-        r#type: String,
-        condition: Option<String>,
-    }
-    let template: Template = serde_saphyr::from_str(role.template()).expect("an embedded template parses");
-    template
-        .resources
-        .into_iter()
-        .map(|(logical_id, resource)| Declared {
-            logical_id,
-            resource_type: resource.r#type,
-            condition: resource.condition,
-        })
-        .collect()
+/// Outputs as a stack will tell them, each with its own name for a value.
+pub fn outputs(role: Role) -> BTreeMap<String, String> {
+    keys(role, "Outputs").into_iter().map(|key| (key.clone(), key)).collect()
 }
 
 /// The names in a section of a template, in alphabetical order.
-#[cfg(test)]
+///
+/// # Panics
+/// Never for the embedded templates, which tests parse.
 pub fn keys(role: Role, section: &str) -> Vec<String> {
-    let template: BTreeMap<String, serde_json::Value> = serde_saphyr::from_str(role.template()).expect("it parses");
+    let template = long_form::read(role.template()).expect("an embedded template parses");
     template[section].as_object().into_iter().flat_map(|section| section.keys().cloned()).collect()
 }

@@ -55,13 +55,17 @@ struct Record {
     timestamp: serde_json::Value,
 }
 
-/// Reads all captured mail from the emulator at `endpoint`.
+/// SES's mailbox simulator: nobody reads there. `deploy` signs somebody up with such an address.
+const SIMULATOR: &str = "@simulator.amazonses.com";
+
+/// Reads all captured mail from the emulator at `endpoint`, but for what only the mailbox simulator would get.
 pub async fn read(endpoint: &str) -> Outcome<Vec<Mail>> {
     let answer = Fetcher::new(true).get(&format!("{endpoint}/_ministack/ses/messages")).await?;
     let captured: Captured = serde_json::from_slice(&answer.body).map_err(|error| {
         Failure::new("unexpected_answer", "the local AWS does not list its mail").cause(error.to_string())
     })?;
-    let mut mails: Vec<Mail> = captured.messages.into_values().flatten().map(mail).collect();
+    let mails = captured.messages.into_values().flatten().map(mail);
+    let mut mails: Vec<Mail> = mails.filter(|mail| !mail.to.iter().all(|to| to.ends_with(SIMULATOR))).collect();
     mails.sort_by(|one, other| other.time.cmp(&one.time));
     Ok(mails)
 }

@@ -1,7 +1,9 @@
 //! The engine against an AWS that misbehaves: stacks in every state, and calls that fail in every way. A proxy before
 //! the real emulator does what the emulator cannot.
 
+mod faults;
 mod proxy;
+mod releases;
 mod statuses;
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,7 +17,29 @@ pub struct Request {
     body: Vec<u8>,
 }
 
+/// How a service is spoken to, and answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Query,
+    Json,
+    /// Of S3, which names its operations by method and path and answers in XML.
+    RestXml,
+}
+
 impl Request {
+    pub fn protocol(&self) -> Protocol {
+        match () {
+            () if self.head.contains("/s3/aws4_request") => Protocol::RestXml,
+            () if self.body.starts_with(b"Action=") => Protocol::Query,
+            () => Protocol::Json,
+        }
+    }
+
+    /// The same request once more has the same name.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.operation, String::from_utf8_lossy(&self.body))
+    }
+
     /// A parameter of the query protocol.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let body = String::from_utf8_lossy(&self.body);
@@ -45,6 +67,12 @@ pub enum Fate {
     Change(Change),
     /// It is answered here: status and body.
     Answer(u16, String),
+    /// It is passed on, and answered here.
+    Replace(u16, String),
+    /// The connection ends before it is passed on.
+    Lose,
+    /// It is passed on, and the connection ends before the answer.
+    Forget,
 }
 
 /// Puts a proxy between a sandbox and its emulator, which must run, until the test ends. Health checks always pass.
@@ -72,11 +100,13 @@ fn serve(mut client: TcpStream, upstream: &str, decide: &dyn Fn(&Request) -> Fat
         Fate::Pass => pass(&request, &request.body, upstream)?,
         Fate::PassAs(body) => pass(&request, &body, upstream)?,
         Fate::Change(change) => changed(&pass(&request, &request.body, upstream)?, change),
-        Fate::Answer(status, body) => {
-            let length = body.len();
-            format!("HTTP/1.1 {status} Scripted\r\nconnection: close\r\ncontent-type: text/xml\r\ncontent-length: {length}\r\n\r\n{body}")
-                .into_bytes()
+        Fate::Answer(status, body) => answer(status, &body),
+        Fate::Replace(status, body) => {
+            pass(&request, &request.body, upstream)?;
+            answer(status, &body)
         }
+        Fate::Lose => return Ok(()),
+        Fate::Forget => return pass(&request, &request.body, upstream).map(drop),
     };
     client.write_all(&answer)
 }
@@ -134,13 +164,13 @@ fn pass(request: &Request, body: &[u8], upstream: &str) -> std::io::Result<Vec<u
     Ok(answer)
 }
 
-fn changed(answer: &[u8], change: Change) -> Vec<u8> {
-    let answer = http::parse(answer);
-    let body = change(answer.body);
+fn changed(original: &[u8], change: Change) -> Vec<u8> {
+    let original = http::parse(original);
+    answer(original.status, &change(original.body))
+}
+
+fn answer(status: u16, body: &str) -> Vec<u8> {
     let length = body.len();
-    format!(
-        "HTTP/1.1 {} Changed\r\nconnection: close\r\ncontent-type: text/xml\r\ncontent-length: {length}\r\n\r\n{body}",
-        answer.status
-    )
-    .into_bytes()
+    format!("HTTP/1.1 {status} Made\r\nconnection: close\r\ncontent-type: text/xml\r\ncontent-length: {length}\r\n\r\n{body}")
+        .into_bytes()
 }

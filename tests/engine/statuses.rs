@@ -116,8 +116,9 @@ impl Script {
             Reply::Fails(resource, ended) => (ended, Some(resource)),
         };
         let number = self.calls.len();
-        let mut events = event(number * 10 + 2, self.stack, ended, true);
-        events += &resource.map(|id| event(number * 10 + 1, id, &format!("{verb}_FAILED"), false)).unwrap_or_default();
+        let token = request.parameter("ClientRequestToken").expect("every operation has a name");
+        let mut events = event(number * 10 + 2, self.stack, ended, &token);
+        events += &resource.map(|id| event(number * 10 + 1, id, &format!("{verb}_FAILED"), &token)).unwrap_or_default();
         self.events = events + &self.events;
         self.status = Some(ended);
         Fate::Answer(200, format!("<{operation}Response><{operation}Result/></{operation}Response>"))
@@ -125,14 +126,14 @@ impl Script {
 }
 
 /// An event of the stack or of one of its resources, as CloudFormation tells it.
-fn event(number: usize, logical_id: &str, status: &str, of_stack: bool) -> String {
+fn event(number: usize, logical_id: &str, status: &str, token: &str) -> String {
     let stack = format!("arn:aws:cloudformation:us-east-1:000000000000:stack/{STACK}/0");
-    let physical = if of_stack { stack.clone() } else { format!("{logical_id}-1") };
+    let physical = if logical_id == STACK { stack.clone() } else { format!("{logical_id}-1") };
     format!(
         "<member><EventId>scripted-{number}</EventId><StackId>{stack}</StackId><StackName>{STACK}</StackName>\
          <LogicalResourceId>{logical_id}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
          <ResourceType>AWS::ApiGatewayV2::Api</ResourceType><ResourceStatus>{status}</ResourceStatus>\
-         <ResourceStatusReason>it is held by another</ResourceStatusReason>\
+         <ClientRequestToken>{token}</ClientRequestToken><ResourceStatusReason>it is held by another</ResourceStatusReason>\
          <Timestamp>2026-11-23T00:00:00.000Z</Timestamp></member>"
     )
 }

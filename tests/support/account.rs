@@ -1,5 +1,7 @@
 //! What an account on the emulator holds, read by the services' own list calls rather than by signupctl.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::http::{self, Answer};
@@ -149,6 +151,16 @@ impl Account {
         add("stack", self.stacks());
         found.sort();
         found
+    }
+
+    /// How many resources of each kind it holds; names differ from run to run.
+    pub fn census(&self) -> BTreeMap<String, usize> {
+        let mut census = BTreeMap::new();
+        for resource in self.resources() {
+            let kind = resource.rsplit_once(' ').map_or("", |(kind, _)| kind).to_owned();
+            *census.entry(kind).or_default() += 1;
+        }
+        census
     }
 
     /// Names of the stacks that are not deleted.

@@ -1,14 +1,12 @@
-//! Reads a CloudFormation template from `stacks/` into plain JSON, for tests that judge what is written there.
-//!
-//! Short forms become long ones (`!Ref X` is `{"Ref": "X"}`), so that a test sees one spelling. It never
-//! evaluates a function or a condition.
+//! The CloudFormation templates of `stacks/` as plain JSON, in long form, for tests that judge what is written there.
+//! It never evaluates a function or a condition.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value, json};
-use serde_saphyr::Tagged;
+use serde_json::Value;
+
+#[path = "../../src/engine/long_form.rs"]
+mod long_form;
 
 /// One template, with its text beside what it says.
 pub(crate) struct Template {
@@ -36,8 +34,8 @@ pub(crate) fn serverless() -> Template {
 
 impl Template {
     fn read(file: &'static str, text: &'static str) -> Self {
-        let node: Tagged<Node> = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{file}: {error}"));
-        Self { file, text, body: long_form(node) }
+        let body = long_form::read(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        Self { file, text, body }
     }
 
     /// What lies at a JSON pointer; `null` when nothing does.
@@ -128,77 +126,5 @@ pub(crate) fn each(value: &Value) -> Vec<&Value> {
         Value::Array(values) => values.iter().collect(),
         Value::Null => Vec::new(),
         value => vec![value],
-    }
-}
-
-/// A node of the YAML, with the tags of its children still on them.
-enum Node {
-    Scalar(Value),
-    List(Vec<Tagged<Node>>),
-    Map(Vec<(String, Tagged<Node>)>),
-}
-
-fn long_form(Tagged(node, tag): Tagged<Node>) -> Value {
-    let value = match node {
-        Node::Scalar(value) => value,
-        Node::List(items) => items.into_iter().map(long_form).collect(),
-        Node::Map(entries) => {
-            entries.into_iter().map(|(key, node)| (key, long_form(node))).collect::<Map<_, _>>().into()
-        }
-    };
-    match tag.as_deref().and_then(|tag| tag.strip_prefix('!')) {
-        None => value,
-        Some(name @ ("Ref" | "Condition")) => json!({ name: value }),
-        Some(name) => json!({ format!("Fn::{name}"): value }),
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Node;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a node of a template")
-            }
-
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
-                Ok(Node::Scalar(value.into()))
-            }
-
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.into()))
-            }
-
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.into()))
-            }
-
-            fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.into()))
-            }
-
-            fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
-                Ok(Node::Scalar(value.into()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-                let mut list = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    list.push(item);
-                }
-                Ok(Node::List(list))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-                let mut map = Vec::new();
-                while let Some(entry) = entries.next_entry()? {
-                    map.push(entry);
-                }
-                Ok(Node::Map(map))
-            }
-        }
-        deserializer.deserialize_any(Any)
     }
 }

@@ -1,0 +1,172 @@
+//! `rollback`: back to an earlier version, by the alias within seconds; the stacks follow.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::{Context, data_outputs, endpoint, output_of};
+use crate::cli;
+use crate::engine::progress::Progress;
+use crate::engine::proof::Service;
+use crate::engine::stack;
+use crate::engine::template::Role;
+use crate::engine::versions::{self, Version};
+use crate::engine::{artifacts, rollback, settle};
+use crate::error::{Exit, Failure, Outcome};
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    service: String,
+    region: String,
+    from: Told,
+    to: Told,
+    /// Until the earlier version answered.
+    live_after_ms: u128,
+    api_calls: u64,
+    duration_ms: u128,
+}
+
+/// A version of the web function, and what `/healthz` answers by it.
+#[derive(Debug, Serialize)]
+struct Told {
+    version: u64,
+    release: String,
+}
+
+impl Told {
+    fn of(version: &Version) -> Self {
+        Self { version: version.number, release: version.artifact.release().to_owned() }
+    }
+}
+
+pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
+    let output = &context.output;
+    let spec = context.spec()?;
+    let aws = context.aws(&spec).await?;
+    let progress = Progress::new(*output);
+    let stacks = stack::read_all(&aws, &spec.service).await?;
+    let mut stacks = settle::settle(&aws, stacks, &progress, output).await?;
+    data_outputs(context, &aws, &stacks, &spec)?;
+    let function = output_of(&stacks, Role::Web, "WebFunction")?;
+    let versions = versions::list(&aws, function).await?;
+    let live = versions::live(&aws, function).await?;
+    let (from, to) = choose(&versions, &live, arguments.to)?;
+    let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
+    if !artifacts::exists(&aws, bucket, &to.artifact).await? {
+        return Err(Failure::new("no_bundle", format!("the bundle of version {} is not kept any more", to.number))
+            .cause(format!("`{bucket}` holds no `{}`", to.artifact.key()))
+            .hint("deploy the spec of that time instead"));
+    }
+    let question = format!(
+        "Go back from version {} ({}) to {} ({}, of {})?",
+        from.number,
+        from.artifact.release(),
+        to.number,
+        to.artifact.release(),
+        to.published
+    );
+    if !output.confirm(&question).await? {
+        return Err(Failure::new("declined", "nothing was changed").cause("you declined"));
+    }
+    let started = Instant::now();
+    rollback::switch(&aws, &stacks, &to.artifact).await?;
+    let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(&aws, &stack.outputs)).unwrap_or_default();
+    let service = Service {
+        aws: &aws,
+        spec: &spec,
+        endpoint: endpoint.trim_end_matches('/').to_owned(),
+        table: output_of(&stacks, Role::Data, "TableName")?,
+        release: to.artifact.release(),
+    };
+    if let Err(failure) = service.health(&progress).await {
+        rollback::switch(&aws, &stacks, &from.artifact).await?;
+        return Err(failure.hint(format!("version {} is in service again; `--to` names another", from.number)));
+    }
+    let live_after_ms = started.elapsed().as_millis();
+    progress.line(format!(
+        "  {} version {} is live ({:.1} s); the stacks follow",
+        output.green("✓"),
+        to.artifact.release(),
+        live_after_ms as f64 / 1_000.0
+    ));
+    let artifact = to.artifact.clone();
+    rollback::reconcile(&aws, &mut stacks, &artifact, &progress).await?;
+    drop(progress);
+    let report = Report {
+        service: spec.service.clone(),
+        region: aws.region.clone(),
+        from: Told::of(from),
+        to: Told::of(to),
+        live_after_ms,
+        api_calls: aws.calls(),
+        duration_ms: output.started.elapsed().as_millis(),
+    };
+    output.text(format!(
+        "{} `{}` is back at version {} ({:.1} s)\n\n  The spec still says what is newer: the next `{}` brings it back.",
+        output.green("✓"),
+        spec.service,
+        report.to.release,
+        report.duration_ms as f64 / 1_000.0,
+        context.command("deploy")
+    ));
+    output.object(&report);
+    Ok(Exit::Done)
+}
+
+/// The version that is live, and that to go back to: the one named, or the newest before with other code.
+fn choose<'a>(versions: &'a [Version], live: &str, to: Option<u64>) -> Outcome<(&'a Version, &'a Version)> {
+    let kept = || {
+        let kept = versions.iter().map(|version| format!("{} ({})", version.number, version.artifact.release()));
+        kept.collect::<Vec<_>>().join(", ")
+    };
+    let from = versions.iter().find(|version| version.number.to_string() == live).or(versions.first());
+    let from = from.ok_or_else(|| Failure::new("no_version", "there is no published version"))?;
+    let found = match to {
+        Some(number) => versions.iter().find(|version| version.number == number),
+        None => versions.iter().find(|version| version.number < from.number && version.artifact != from.artifact),
+    };
+    match (found, to) {
+        (Some(found), _) if found.artifact == from.artifact => {
+            Err(Failure::usage("no_version", format!("version {} is what runs", found.number))
+                .cause(format!("kept: {}", kept())))
+        }
+        (Some(found), _) => Ok((from, found)),
+        (None, Some(number)) => {
+            Err(Failure::usage("no_version", format!("there is no version {number}"))
+                .cause(format!("kept: {}", kept())))
+        }
+        (None, None) => {
+            Err(Failure::new("no_version", "there is no earlier version to go back to")
+                .cause(format!("kept: {}", kept())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::desired::ArtifactRef;
+
+    fn version(number: u64, code: &str) -> Version {
+        let artifact = ArtifactRef { sha256: code.repeat(32), code_sha256: code.to_owned() };
+        Version { number, artifact, published: "2026-11-23T00:00:00Z".into() }
+    }
+
+    #[test]
+    fn the_one_before_is_the_newest_with_other_code() {
+        // Versions 4 and 3 differ in their configuration alone.
+        let versions = [version(5, "ee"), version(4, "dd"), version(3, "dd"), version(1, "aa")];
+        let chosen = |live: &str, to| choose(&versions, live, to).map(|(from, to)| (from.number, to.number));
+        assert_eq!(chosen("5", None).expect("one"), (5, 4));
+        assert_eq!(chosen("4", None).expect("one"), (4, 1));
+        assert_eq!(chosen("4", Some(5)).expect("forward too"), (4, 5));
+        assert_eq!(chosen("$LATEST", None).expect("one"), (5, 4));
+        assert_eq!(chosen("1", None).expect_err("none").code, "no_version");
+        let failure = chosen("5", Some(2)).expect_err("gone");
+        assert_eq!(
+            failure.cause.as_deref(),
+            Some("kept: 5 (eeeeeeeeeeee), 4 (dddddddddddd), 3 (dddddddddddd), 1 (aaaaaaaaaaaa)")
+        );
+    }
+}

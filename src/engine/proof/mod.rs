@@ -1,0 +1,215 @@
+//! The proof after a deploy: the public endpoint answers as the new version, and somebody made up signs up through it,
+//! is mailed, and is erased again.
+
+mod made_up;
+
+use std::time::{Duration, Instant};
+
+use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+use serde_json::{Value, json};
+use signup_service::address::Address;
+use signup_service::store::{DynamoStore, Saved, Store, StoreError};
+use signup_service::user::{End, User, UserId};
+
+use super::progress::Progress;
+use super::sender::Sender;
+use super::token;
+use super::{keys, sender};
+use crate::aws::{Answer, Aws, Fetcher};
+use crate::error::{Failure, Outcome};
+use crate::spec::Spec;
+
+/// A new version answers within seconds; a cold start under load takes a few more.
+const HEALTH: Duration = Duration::from_secs(30);
+
+/// A stream that was attached a moment ago takes up to a minute or two to be read.
+const MAIL: Duration = Duration::from_secs(180);
+
+/// The emulator's is read at once.
+const LOCAL_MAIL: Duration = Duration::from_secs(20);
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What was shown, and what could not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// The public endpoint answers as the version that was deployed.
+    pub ok: bool,
+    pub ms: u128,
+    /// How far somebody made up came, when that was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_up: Option<SignUp>,
+}
+
+/// How far a made-up sign-up came. Nothing of it is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reached")]
+pub enum SignUp {
+    /// Through the form's API, the table, the stream and the outbox to SES.
+    Mailed,
+    /// As far as the outbox: SES does not send for the sender yet.
+    Counted,
+    /// Nowhere, for the reason stated, which is none of the service's.
+    Untried { reason: String },
+}
+
+/// What is proven, and where.
+#[derive(Clone, Debug)]
+pub struct Service<'a> {
+    pub aws: &'a Aws,
+    pub spec: &'a Spec,
+    /// Without a slash at its end.
+    pub endpoint: String,
+    pub table: &'a str,
+    /// What `/healthz` has to answer.
+    pub release: &'a str,
+}
+
+impl Service<'_> {
+    /// Asks the public endpoint until it answers as the release.
+    pub async fn health(&self, progress: &Progress) -> Outcome<Proof> {
+        let url = format!("{}/healthz", self.endpoint);
+        let step = progress.step("asking the service for its health");
+        let fetcher = Fetcher::new(self.aws.is_local());
+        let started = Instant::now();
+        let proof = |ok| Proof { ok, ms: started.elapsed().as_millis(), sign_up: None };
+        loop {
+            let answer = fetcher.get(&url).await;
+            if self.spec.domain.is_some() && answer.is_err() {
+                // Its owner points the name at the API by hand, and a first deploy comes before that.
+                return Ok(proof(false));
+            }
+            let seen = match &answer {
+                Ok(answer) => format!("status {}: {}", answer.status, String::from_utf8_lossy(&answer.body)),
+                Err(failure) => failure.cause.clone().unwrap_or_default(),
+            };
+            if answer.is_ok_and(|answer| answer.status == 200) && seen.contains(self.release) {
+                drop(step);
+                return Ok(proof(true));
+            }
+            if started.elapsed() > HEALTH {
+                return Err(failed(format!("`{url}`: {}", seen.trim())));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Signs somebody up whom SES's mailbox simulator takes the mail of, follows the mail to SES, and erases whoever
+    /// it was, whatever came of it.
+    pub async fn sign_up(&self, progress: &Progress) -> Outcome<SignUp> {
+        // The simulator takes any label, so that no two proofs are the same person.
+        let label = token::unique()?;
+        let email = format!("success+{label}@simulator.amazonses.com");
+        let answers = match made_up::submission(&self.spec.service_config().form, &email) {
+            Ok(answers) => answers,
+            Err(field) => {
+                return Ok(SignUp::Untried { reason: format!("nothing that can be made up fits the field `{field}`") });
+            }
+        };
+        let step = progress.step("signing somebody up");
+        let address = Address::parse(&email).map_err(|_| failed("the address is none"))?;
+        let id = keys::address_key(self.aws, &self.spec.key_prefix()).await?.user(&address);
+        let store = DynamoStore::new(self.aws.dynamodb(), self.table);
+        let reached = match self.send(answers.into(), &label).await {
+            Ok(None) => self.follow(&store, id).await,
+            Ok(Some(reason)) => Ok(SignUp::Untried { reason }),
+            Err(failure) => Err(failure),
+        };
+        erase(&store, id).await?;
+        drop(step);
+        reached
+    }
+
+    /// Sends the sign-up as any program would, its work proven. Returns why it was refused if that is no failure.
+    async fn send(&self, mut body: Value, key: &str) -> Outcome<Option<String>> {
+        let fetcher = Fetcher::new(self.aws.is_local());
+        let started = Instant::now();
+        let url = format!("{}/api/v1/challenges", self.endpoint);
+        let challenge = until_answered(started, || fetcher.get(&url)).await?;
+        let challenge: Challenge = serde_json::from_slice(&challenge.body)
+            .map_err(|_| failed(format!("`{url}` gives no challenge: status {}", challenge.status)))?;
+        let solved = challenge.clone();
+        // Work for a processor, done beside whatever waits.
+        let solved = tokio::task::spawn_blocking(move || solve_challenge(SolveChallengeOptions::new(&solved)));
+        let solution = match solved.await {
+            Ok(Ok(Some(solution))) => solution,
+            _ => return Err(failed("the proof of work has no solution")),
+        };
+        let proof = json!({ "challenge": challenge, "solution": solution }).to_string();
+        body["altcha"] = BASE64_STANDARD.encode(proof).into();
+        let (url, body) = (format!("{}/api/v1/sign-ups", self.endpoint), body.to_string());
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        let answer = until_answered(started, || fetcher.post(&url, &headers, &body)).await?;
+        match answer.status {
+            200..=299 => Ok(None),
+            429 => Ok(Some("the service takes no more sign-ups for now".into())),
+            status => {
+                Err(failed(format!("`{url}`: status {status}: {}", String::from_utf8_lossy(&answer.body).trim())))
+            }
+        }
+    }
+
+    /// Looks at the table until the mail has left, or cannot.
+    async fn follow(&self, store: &DynamoStore, id: UserId) -> Outcome<SignUp> {
+        let started = Instant::now();
+        let deadline = if self.aws.is_local() { LOCAL_MAIL } else { MAIL };
+        loop {
+            let user = store.load(id).await.map_err(unreadable)?;
+            let user = user.ok_or_else(|| failed("the sign-up was taken, and is not in the table"))?;
+            let counted = user.counted.is_some();
+            match user.mail.and_then(|mail| mail.end) {
+                Some(End::Sent) => return Ok(SignUp::Mailed),
+                // The worker has done what it can.
+                _ if counted && !self.may_send().await? => return Ok(SignUp::Counted),
+                Some(End::Dead(reason)) => return Err(failed(format!("its mail was given up: {reason}"))),
+                None if started.elapsed() > deadline && !counted => {
+                    return Err(failed("the sign-up is in the table, and the worker did not take it up"));
+                }
+                None if started.elapsed() > deadline => return Err(failed("its mail is still waiting to be sent")),
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn may_send(&self) -> Outcome<bool> {
+        Ok(sender::state(self.aws, &self.spec.email.from).await? == Some(Sender::Verified))
+    }
+}
+
+/// Asks again while nobody answers or the answer is a server's error, as long as a proof may take.
+async fn until_answered<F: Future<Output = Outcome<Answer>>>(started: Instant, ask: impl Fn() -> F) -> Outcome<Answer> {
+    loop {
+        match ask().await {
+            Ok(answer) if answer.status < 500 || started.elapsed() > HEALTH => return Ok(answer),
+            Err(failure) if started.elapsed() > HEALTH => return Err(failure),
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Takes out whoever was made up, while the worker may still be changing it.
+async fn erase(store: &DynamoStore, id: UserId) -> Outcome<()> {
+    const TRIES: u32 = 8;
+    for _ in 0..TRIES {
+        let found: Option<User> = store.load(id).await.map_err(unreadable)?;
+        let Some(user) = found else { return Ok(()) };
+        if store.erase(&user).await.map_err(unreadable)? == Saved::Done {
+            return Ok(());
+        }
+    }
+    Err(failed("who was made up kept changing, and could not be erased"))
+}
+
+fn unreadable(error: StoreError) -> Box<Failure> {
+    failed(error.to_string())
+}
+
+fn failed(cause: impl Into<String>) -> Box<Failure> {
+    Failure::new("proof_failed", "the service was deployed but does not answer as it should")
+        .cause(cause)
+        .hint("look at the functions' log groups, mend the cause and deploy again")
+}

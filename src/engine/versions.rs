@@ -1,0 +1,131 @@
+//! The functions' published versions: what runs behind the alias `live`, and the way back to what ran before.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::desired::{ArtifactRef, hex};
+use super::events::Pace;
+use super::stack::DeployedStacks;
+use super::template::Role;
+use crate::aws::{Aws, explain, service_code};
+use crate::error::{Failure, Outcome};
+
+/// What everything else calls: the API, the stream, the schedule.
+const ALIAS: &str = "live";
+
+/// The code that was put last, published or not.
+pub const LATEST: &str = "$LATEST";
+
+/// Lambda changes a function within seconds.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// One published version of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub number: u64,
+    /// The bundle that it was made of.
+    pub artifact: ArtifactRef,
+    /// When it was published, as Lambda writes it.
+    pub published: String,
+}
+
+/// The service's functions, that which answers requests first.
+pub fn functions(stacks: &DeployedStacks) -> Vec<String> {
+    let output = |role, key| stacks.get(&role).and_then(|stack| stack.outputs.get(key)).cloned();
+    let found = [
+        output(Role::Web, "WebFunction"),
+        output(Role::Workers, "WorkerFunction"),
+        output(Role::Workers, "SweeperFunction"),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// The published versions of a function, newest first.
+pub async fn list(aws: &Aws, function: &str) -> Outcome<Vec<Version>> {
+    let pages = aws.lambda().list_versions_by_function().function_name(function).into_paginator().items().send();
+    let found: Result<Vec<FunctionConfiguration>, _> = pages.collect().await;
+    let found = found.map_err(|error| explain(format!("the versions of `{function}` cannot be listed"), error))?;
+    let mut versions: Vec<Version> = found.iter().filter_map(read).collect();
+    versions.sort_by_key(|version| std::cmp::Reverse(version.number));
+    Ok(versions)
+}
+
+fn read(found: &FunctionConfiguration) -> Option<Version> {
+    let code_sha256 = found.code_sha256()?.to_owned();
+    Some(Version {
+        number: found.version()?.parse().ok()?,
+        artifact: ArtifactRef { sha256: hex(&BASE64_STANDARD.decode(&code_sha256).ok()?), code_sha256 },
+        published: found.last_modified().unwrap_or_default().to_owned(),
+    })
+}
+
+/// The version that the alias stands for: a number, or [`LATEST`].
+pub async fn live(aws: &Aws, function: &str) -> Outcome<String> {
+    let alias = aws.lambda().get_alias().function_name(function).name(ALIAS).send().await;
+    let alias = alias.map_err(|error| explain(format!("the alias `{ALIAS}` of `{function}` cannot be read"), error))?;
+    alias.function_version.ok_or_else(|| Failure::new("unexpected_answer", "the alias names no version"))
+}
+
+/// Has the alias stand for another version. It takes effect at once.
+pub async fn point(aws: &Aws, function: &str, version: &str) -> Outcome<()> {
+    let request = aws.lambda().update_alias().function_name(function).name(ALIAS).function_version(version);
+    let pointed = request.send().await;
+    pointed.map(drop).map_err(|error| explain(format!("`{function}` cannot be set to version {version}"), error))
+}
+
+/// Puts a bundle of the artifact bucket into a function, unpublished, and waits until Lambda has it.
+pub async fn put_code(aws: &Aws, function: &str, bucket: &str, artifact: &ArtifactRef) -> Outcome<()> {
+    let client = aws.lambda();
+    let failed = format!("the code of `{function}` cannot be updated");
+    let request = client.update_function_code().function_name(function).s3_bucket(bucket).s3_key(artifact.key());
+    request.send().await.map_err(|error| explain(&failed, error))?;
+    let put = wait(aws, function).await?;
+    let mut variables = put.environment.and_then(|environment| environment.variables).unwrap_or_default();
+    // The web function tells what it is by its configuration; the others need not say.
+    match variables.get_mut("RELEASE") {
+        Some(release) if release != artifact.release() => artifact.release().clone_into(release),
+        _ => return Ok(()),
+    }
+    let environment = Environment::builder().set_variables(Some(variables)).build();
+    let request = client.update_function_configuration().function_name(function).environment(environment);
+    request.send().await.map_err(|error| explain(&failed, error))?;
+    wait(aws, function).await.map(drop)
+}
+
+/// Waits until a function's last update is over.
+async fn wait(
+    aws: &Aws,
+    function: &str,
+) -> Outcome<aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput> {
+    let started = Instant::now();
+    let mut pace = Pace::of(aws.is_local());
+    loop {
+        let found = aws.lambda().get_function_configuration().function_name(function).send().await;
+        let found = found.map_err(|error| explain(format!("the function `{function}` cannot be read"), error))?;
+        match &found.last_update_status {
+            Some(LastUpdateStatus::Failed) => {
+                return Err(Failure::new("function_failed", format!("Lambda could not update `{function}`"))
+                    .cause(found.last_update_status_reason.unwrap_or_default()));
+            }
+            Some(LastUpdateStatus::InProgress) if started.elapsed() > DEADLINE => {
+                return Err(Failure::new("timed_out", format!("`{function}` is still being updated"))
+                    .hint("run it again; it goes on where it stopped"));
+            }
+            Some(LastUpdateStatus::InProgress) => pace.pause(false).await,
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Deletes a published version; one that is gone is no error.
+pub async fn delete(aws: &Aws, function: &str, version: u64) -> Outcome<()> {
+    let request = aws.lambda().delete_function().function_name(function).qualifier(version.to_string());
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) if service_code(&error) == Some("ResourceNotFoundException") => Ok(()),
+        Err(error) => Err(explain(format!("version {version} of `{function}` cannot be deleted"), error)),
+    }
+}

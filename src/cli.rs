@@ -65,6 +65,10 @@ pub enum Command {
     Status,
     /// Print the outputs of the service's stacks
     Outputs,
+    /// Show what the functions wrote, merged by time
+    Logs(Logs),
+    /// Tell what was changed behind the stacks' back; exits with 3 when something was
+    Drift(Drift),
     /// List, show, export and erase the people who signed up
     #[command(subcommand)]
     Users(Users),
@@ -104,6 +108,9 @@ pub struct Deploy {
     /// Go on even if the change takes the table, and so users' data, away
     #[arg(long)]
     pub allow_data_loss: bool,
+    /// Leave when another run is changing the service, instead of waiting for its end
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -111,6 +118,26 @@ pub struct Rollback {
     /// The version of the web function; the one before, when none is named
     #[arg(long, value_name = "VERSION")]
     pub to: Option<u64>,
+    /// Leave when another run is changing the service, instead of waiting for its end
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Logs {
+    /// Go on with what is written from now on, until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// Begin so long ago: a number and `s`, `m`, `h` or `d`
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = crate::cmd::logs::seconds)]
+    pub since: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Drift {
+    /// Set everything back to what the stacks say
+    #[arg(long)]
+    pub revert: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -118,6 +145,9 @@ pub struct Destroy {
     /// Delete the table with all sign-ups, the artifacts and the keys too
     #[arg(long)]
     pub delete_data: bool,
+    /// Leave when another run is changing the service, instead of waiting for its end
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]

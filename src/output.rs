@@ -59,6 +59,11 @@ impl Output {
         }
     }
 
+    /// A line of a result that comes bit by bit.
+    pub fn line(&self, line: impl AsRef<str>) {
+        _ = writeln!(std::io::stdout(), "{}", line.as_ref());
+    }
+
     /// The result where it is too long to be held: whatever is written goes to stdout, in large pieces.
     pub fn stream(&self) -> impl Write + use<> {
         std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout())

@@ -97,6 +97,7 @@ impl Deployed {
     }
 
     fn put(&self, user: &User) {
+        self.runtime.block_on(self.store.note_day(user.created_at)).expect("noted");
         assert_eq!(self.runtime.block_on(self.store.save(user, None)).expect("kept"), Saved::Done);
     }
 

@@ -139,6 +139,18 @@ impl Aws {
         client!(self, aws_sdk_dynamodb)
     }
 
+    pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        client!(self, aws_sdk_cloudwatch)
+    }
+
+    pub fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        client!(self, aws_sdk_cloudwatchlogs)
+    }
+
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        client!(self, aws_sdk_sqs)
+    }
+
     pub fn lambda(&self) -> aws_sdk_lambda::Client {
         client!(self, aws_sdk_lambda)
     }

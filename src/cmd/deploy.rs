@@ -10,11 +10,12 @@ use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::cli;
 use crate::engine::desired::ArtifactRef;
+use crate::engine::lock::Lock;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::progress::Progress;
 use crate::engine::proof::{self, Proof, SignUp};
 use crate::engine::sender::{self, Sender};
-use crate::engine::stack::DeployedStacks;
+use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged};
 use crate::engine::template::Role;
 use crate::engine::{artifacts, code_only, collect, data, deploy, rollback, settle};
@@ -46,21 +47,80 @@ struct StackReport {
 }
 
 pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
-    let output = &context.output;
-    let progress = Progress::new(*output);
-    let Prepared { spec, aws, bundle, stacks } = prepare(context, arguments.handler.clone(), &progress).await?;
-    let stacks = settle::settle(&aws, stacks, &progress, output).await?;
-    let staged = stage::stage(&aws, &spec, &stacks, &bundle).await?;
-    let plan = staged.plan.clone();
-    let run = Run { context, spec: &spec, aws: &aws, bundle: &bundle, progress: &progress, plan: &plan };
-    if !plan.changes_anything() {
-        return run.keep(&stacks, arguments.no_proof).await;
+    let progress = Progress::new(context.output);
+    let Prepared { spec, aws, bundle, mut stacks } = prepare(context, arguments.handler.clone(), &progress).await?;
+    let mut lock = None;
+    let mut consented = None;
+    loop {
+        let attempt =
+            Attempt { context, arguments: &arguments, spec: &spec, aws: &aws, bundle: &bundle, progress: &progress };
+        let outcome = attempt.make(stacks, &mut lock, &mut consented).await;
+        match outcome {
+            // Another run was faster: what it made is looked at, and what is left is done.
+            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait => {
+                progress.line(format!("  {}: looking again", failure.message));
+                stacks = stack::read_all(&aws, &spec.service).await?;
+            }
+            outcome => {
+                if let Some(lock) = lock {
+                    lock.release().await;
+                }
+                return outcome;
+            }
+        }
     }
-    match run.ready(&arguments, &staged, &stacks).await {
-        Ok(sender) => run.execute(&arguments, staged, stacks, sender).await,
-        Err(refusal) => {
-            staged.discard(&aws).await?;
-            Err(refusal)
+}
+
+/// What a deploy begins with.
+struct Attempt<'a> {
+    context: &'a Context,
+    arguments: &'a cli::Deploy,
+    spec: &'a Spec,
+    aws: &'a Aws,
+    bundle: &'a Bundle,
+    progress: &'a Progress,
+}
+
+impl Attempt<'_> {
+    /// Plans, asks and deploys. Fails with `stack_busy` when another run was faster; `consented` is the plan that
+    /// was agreed to before.
+    async fn make(
+        &self,
+        stacks: DeployedStacks,
+        lock: &mut Option<Lock>,
+        consented: &mut Option<Plan>,
+    ) -> Outcome<Exit> {
+        let Attempt { context, arguments, spec, aws, bundle, progress } = *self;
+        if arguments.no_wait {
+            settle::ensure_idle(&stacks)?;
+        }
+        let stacks = settle::settle(aws, stacks, progress, &context.output).await?;
+        let staged = stage::stage(aws, spec, &stacks, bundle).await?;
+        let plan = staged.plan.clone();
+        let run = Run { context, spec, aws, bundle, progress, plan: &plan };
+        if !plan.changes_anything() {
+            return run.keep(&stacks, arguments.no_proof).await;
+        }
+        let ready = async {
+            if consented.as_ref() != Some(&plan) {
+                run.agree(arguments, &staged, &stacks).await?;
+                *consented = Some(plan.clone());
+            }
+            let table = stacks.get(&Role::Data).and_then(|stack| stack.outputs.get("TableName"));
+            if let (None, Some(table)) = (&lock, table) {
+                let taken = lock.insert(Lock::acquire(aws, table, arguments.no_wait, progress).await?);
+                if std::mem::take(&mut taken.waited) {
+                    return Err(Failure::new("stack_busy", "another run has changed the service"));
+                }
+            }
+            sender::ensure(aws, &spec.service, &spec.key_prefix(), &spec.email.from).await
+        };
+        match ready.await {
+            Ok(sender) => run.execute(arguments, staged, stacks, lock, sender).await,
+            Err(refusal) => {
+                staged.discard(aws).await?;
+                Err(refusal)
+            }
         }
     }
 }
@@ -95,13 +155,12 @@ impl Run<'_> {
         self.finish(stacks, None, proof)
     }
 
-    /// Asks, and begins the sender's identity.
-    async fn ready(&self, arguments: &cli::Deploy, staged: &Staged, stacks: &DeployedStacks) -> Outcome<Sender> {
+    /// Shows the plan and asks, unless it is not what was asked for.
+    async fn agree(&self, arguments: &cli::Deploy, staged: &Staged, stacks: &DeployedStacks) -> Outcome<()> {
         if arguments.code_only {
             code_only::ensure_nothing_else(staged, stacks)?;
         }
-        consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await?;
-        sender::ensure(self.aws, &self.spec.service, &self.spec.key_prefix(), &self.spec.email.from).await
+        consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await
     }
 
     async fn execute(
@@ -109,6 +168,7 @@ impl Run<'_> {
         arguments: &cli::Deploy,
         staged: Staged,
         stacks: DeployedStacks,
+        lock: &mut Option<Lock>,
         sender: Sender,
     ) -> Outcome<Exit> {
         let before = rollback::artifact_of(&stacks).filter(|before| *before != self.bundle.artifact);
@@ -118,7 +178,7 @@ impl Run<'_> {
             staged.discard(self.aws).await?;
             return Err(failure);
         }
-        let mut stacks = deploy::execute(self.aws, self.spec, staged, stacks, self.bundle, self.progress).await?;
+        let mut stacks = deploy::execute(self.aws, self.spec, staged, stacks, self.bundle, lock, self.progress).await?;
         let proof = match self.prove(&stacks, arguments.no_proof).await {
             Ok(proof) => proof,
             Err(failure) => return Err(self.put_back(failure, &mut stacks, before.as_ref()).await),

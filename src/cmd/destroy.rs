@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Context;
 use crate::aws::Aws;
 use crate::cli;
+use crate::engine::lock::Lock;
 use crate::engine::progress::Progress;
 use crate::engine::stack::{self, Deployed, DeployedStacks};
 use crate::engine::template::Role;
@@ -31,14 +32,48 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
     let progress = Progress::new(*output);
     let stacks = stack::read_all(&aws, &spec.service).await?;
     consent(context, &spec, &aws, &stacks, arguments.delete_data).await?;
-    let mut stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
+    if arguments.no_wait {
+        settle::ensure_idle(&stacks)?;
+    }
+    let stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
+    let table = stacks.get(&Role::Data).and_then(|stack| stack.outputs.get("TableName"));
+    let lock = match table {
+        Some(table) => Some(Lock::acquire(&aws, table, arguments.no_wait, &progress).await?),
+        None => None,
+    };
+    // Whoever held it has changed them.
+    let stacks = match lock.as_ref().is_some_and(|lock| lock.waited) {
+        true => stack::read_all(&aws, &spec.service).await?,
+        false => stacks,
+    };
+    let outcome = delete_all(context, &spec, &aws, stacks, &arguments, &progress).await;
+    if let Some(lock) = lock {
+        lock.release().await;
+    }
+    drop(progress);
+    let mut receipt = outcome?;
+    receipt.api_calls = aws.calls();
+    receipt.duration_ms = output.started.elapsed().as_millis();
+    output.text(render(context, &receipt));
+    output.object(&receipt);
+    Ok(Exit::Done)
+}
 
+async fn delete_all(
+    context: &Context,
+    spec: &Spec,
+    aws: &Aws,
+    stacks: DeployedStacks,
+    arguments: &cli::Destroy,
+    progress: &Progress,
+) -> Outcome<Receipt> {
+    let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
     let mut receipt = Receipt { service: spec.service.clone(), region: aws.region.clone(), ..Receipt::default() };
     let fronts = [stacks.remove(&Role::Workers), stacks.remove(&Role::Web)];
-    delete_stacks(context, &aws, fronts.each_ref().map(Option::as_ref), &progress, &mut receipt).await?;
+    delete_stacks(context, aws, fronts.each_ref().map(Option::as_ref), progress, &mut receipt).await?;
     let data = stacks.remove(&Role::Data);
     if arguments.delete_data {
-        delete_data(context, &aws, &spec, data.as_ref(), &progress, &mut receipt).await?;
+        delete_data(context, aws, spec, data.as_ref(), progress, &mut receipt).await?;
     } else if let Some(data) = &data {
         receipt.kept.push(format!("stack `{}`", data.name));
         if let Some(table) = data.outputs.get("TableName") {
@@ -47,17 +82,12 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
         if let Some(bucket) = data.outputs.get("ArtifactBucket") {
             receipt.kept.push(format!("bucket `{bucket}` with the functions' code"));
         }
-        let begun = sender::begun(&aws, &spec.key_prefix()).await?;
+        let begun = sender::begun(aws, &spec.key_prefix()).await?;
         receipt.kept.extend(begun.iter().map(|address| format!("identity `{address}` in SES")));
         receipt.kept.push(format!("keys `{}/…` in Parameter Store", spec.key_prefix()));
         receipt.costs = Some("storage of the table and its continuous backups, by the gigabyte; nothing by the hour");
     }
-    drop(progress);
-    receipt.api_calls = aws.calls();
-    receipt.duration_ms = output.started.elapsed().as_millis();
-    output.text(render(context, &receipt));
-    output.object(&receipt);
-    Ok(Exit::Done)
+    Ok(receipt)
 }
 
 /// Asks for the service's name, so that no habit of pressing `y` deletes a service.

@@ -2,7 +2,9 @@
 
 pub mod deploy;
 pub mod destroy;
+pub mod drift;
 pub mod local;
+pub mod logs;
 pub mod outputs;
 pub mod plan;
 pub mod rollback;

@@ -5,14 +5,17 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::{Context, data_outputs, endpoint, output_of};
+use crate::aws::Aws;
 use crate::cli;
+use crate::engine::lock::Lock;
 use crate::engine::progress::Progress;
 use crate::engine::proof::Service;
-use crate::engine::stack;
+use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::template::Role;
 use crate::engine::versions::{self, Version};
 use crate::engine::{artifacts, rollback, settle};
 use crate::error::{Exit, Failure, Outcome};
+use crate::spec::Spec;
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -46,6 +49,9 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
     let aws = context.aws(&spec).await?;
     let progress = Progress::new(*output);
     let stacks = stack::read_all(&aws, &spec.service).await?;
+    if arguments.no_wait {
+        settle::ensure_idle(&stacks)?;
+    }
     let mut stacks = settle::settle(&aws, stacks, &progress, output).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
     let function = output_of(&stacks, Role::Web, "WebFunction")?;
@@ -69,30 +75,16 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
     if !output.confirm(&question).await? {
         return Err(Failure::new("declined", "nothing was changed").cause("you declined"));
     }
-    let started = Instant::now();
-    rollback::switch(&aws, &stacks, &to.artifact).await?;
-    let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(&aws, &stack.outputs)).unwrap_or_default();
-    let service = Service {
-        aws: &aws,
-        spec: &spec,
-        endpoint: endpoint.trim_end_matches('/').to_owned(),
-        table: output_of(&stacks, Role::Data, "TableName")?,
-        release: to.artifact.release(),
-    };
-    if let Err(failure) = service.health(&progress).await {
-        rollback::switch(&aws, &stacks, &from.artifact).await?;
-        return Err(failure.hint(format!("version {} is in service again; `--to` names another", from.number)));
+    let lock = Lock::acquire(&aws, output_of(&stacks, Role::Data, "TableName")?, arguments.no_wait, &progress).await?;
+    if lock.waited {
+        lock.release().await;
+        return Err(Failure::new("stack_busy", "another run has changed the service meanwhile")
+            .hint("look at what is live now with `signupctl status`, and run it again"));
     }
-    let live_after_ms = started.elapsed().as_millis();
-    progress.line(format!(
-        "  {} version {} is live ({:.1} s); the stacks follow",
-        output.green("✓"),
-        to.artifact.release(),
-        live_after_ms as f64 / 1_000.0
-    ));
-    let artifact = to.artifact.clone();
-    rollback::reconcile(&aws, &mut stacks, &artifact, &progress).await?;
+    let outcome = go_back(context, &spec, &aws, &mut stacks, from, to, &progress).await;
+    lock.release().await;
     drop(progress);
+    let live_after_ms = outcome?;
     let report = Report {
         service: spec.service.clone(),
         region: aws.region.clone(),
@@ -112,6 +104,42 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
     ));
     output.object(&report);
     Ok(Exit::Done)
+}
+
+/// Switches, asks for the health, and lets the stacks follow. Returns the milliseconds until the version answered.
+async fn go_back(
+    context: &Context,
+    spec: &Spec,
+    aws: &Aws,
+    stacks: &mut DeployedStacks,
+    from: &Version,
+    to: &Version,
+    progress: &Progress,
+) -> Outcome<u128> {
+    let output = &context.output;
+    let started = Instant::now();
+    rollback::switch(aws, stacks, &to.artifact).await?;
+    let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(aws, &stack.outputs)).unwrap_or_default();
+    let service = Service {
+        aws,
+        spec,
+        endpoint: endpoint.trim_end_matches('/').to_owned(),
+        table: output_of(stacks, Role::Data, "TableName")?,
+        release: to.artifact.release(),
+    };
+    if let Err(failure) = service.health(progress).await {
+        rollback::switch(aws, stacks, &from.artifact).await?;
+        return Err(failure.hint(format!("version {} is in service again; `--to` names another", from.number)));
+    }
+    let live_after_ms = started.elapsed().as_millis();
+    progress.line(format!(
+        "  {} version {} is live ({:.1} s); the stacks follow",
+        output.green("✓"),
+        to.artifact.release(),
+        live_after_ms as f64 / 1_000.0
+    ));
+    rollback::reconcile(aws, stacks, &to.artifact, progress).await?;
+    Ok(live_after_ms)
 }
 
 /// The version that is live, and that to go back to: the one named, or the newest before with other code.

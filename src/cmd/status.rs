@@ -12,6 +12,8 @@ use crate::engine::mail::{self, Quota, Waiting};
 use crate::engine::stack;
 use crate::engine::status::{State, meaning};
 use crate::engine::template::Role;
+use crate::engine::versions;
+use crate::engine::watch::{self, Alarms};
 use crate::error::{Exit, Outcome};
 use crate::output::Output;
 
@@ -34,7 +36,19 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     let store = table.map(|table| DynamoStore::new(aws.dynamodb(), table));
     let census = async { Some(store.as_ref()?.counters(None).await.map(|sums| sums.census())) };
     let waiting = async { Some(mail::waiting(store.as_ref()?, System.now()).await) };
-    let (version, census, waiting, quota) = tokio::join!(health, census, waiting, mail::quota(&aws));
+    let live = async {
+        let function = stacks.get(&Role::Web)?.outputs.get("WebFunction")?;
+        versions::live(&aws, function).await.ok()
+    };
+    let (version, live, census, waiting, quota, alarms, queues) = tokio::join!(
+        health,
+        live,
+        census,
+        waiting,
+        mail::quota(&aws),
+        watch::alarms(&aws, &spec.service),
+        watch::queues(&aws, &stacks)
+    );
 
     let mut lines = vec![format!(
         "{} in {}",
@@ -51,10 +65,15 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         lines.push(format!("  {name:32} {status}"));
     }
     lines.push(match (&endpoint, &version) {
-        (Some(endpoint), Some(version)) => format!("  {endpoint}/ answers as {version}"),
+        (Some(endpoint), Some(version)) => {
+            let number = live.as_ref().map(|live| format!(", version {live}")).unwrap_or_default();
+            format!("  {endpoint}/ answers as {version}{number}")
+        }
         (Some(endpoint), None) => output.red(&format!("  {endpoint}/ does not answer")),
         (None, _) => "  no endpoint: the web stack is not deployed".to_owned(),
     });
+    let deployed = stacks.values().filter_map(|stack| stack.changed).max();
+    lines.extend(deployed.map(|at| format!("  last deployed {}", rfc3339(at))));
     match &census {
         Some(Ok(census)) => lines.push(format!("  {}", census_line(census))),
         Some(Err(error)) => lines.push(output.red(&format!("  {}", store_failure(error).message))),
@@ -69,13 +88,27 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         Ok(quota) => lines.push(format!("  {}", quota_line(quota, output))),
         Err(failure) => output.note(format!("note: {}", failure.message)),
     }
+    match &alarms {
+        Ok(alarms) => lines.extend(alarm_lines(alarms, output).into_iter().map(|line| format!("  {line}"))),
+        Err(failure) => output.note(format!("note: {}", failure.message)),
+    }
+    match &queues {
+        Ok(queues) => lines.extend(
+            queues
+                .iter()
+                .filter(|queue| queue.messages > 0)
+                .map(|queue| output.red(&format!("  {} {}", queue.messages, queue.of))),
+        ),
+        Err(failure) => output.note(format!("note: {}", failure.message)),
+    }
     output.text(lines.join("\n"));
     let census = census.and_then(Result::ok);
     let waiting = waiting.and_then(Result::ok);
     output.object(&json!({
         "service": spec.service, "region": aws.region, "topology": spec.topology.name(),
         "stacks": stacks.values().map(|stack| json!({"name": stack.name, "status": stack.status.as_str()})).collect::<Vec<_>>(),
-        "endpoint": endpoint, "version": version,
+        "endpoint": endpoint, "version": version, "function_version": live, "last_deployed": deployed.map(rfc3339),
+        "alarms": alarms.ok(), "queues": queues.ok(),
         "sign_ups": census.map(|census| {
             json!({"received": census.received(), "confirmed": census.confirmed(), "states": census.states})
         }),
@@ -85,6 +118,17 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         },
     }));
     Ok(Exit::Done)
+}
+
+/// That all is quiet, or each alarm that is raised, and what it means.
+fn alarm_lines(alarms: &Alarms, output: &Output) -> Vec<String> {
+    if alarms.raised.is_empty() {
+        return match alarms.all {
+            0 => Vec::new(),
+            all => vec![format!("none of {all} alarms is raised")],
+        };
+    }
+    alarms.raised.iter().map(|alarm| output.red(&format!("alarm {}: {}", alarm.name, alarm.description))).collect()
 }
 
 /// How many there are, and of which state.
@@ -139,6 +183,16 @@ mod tests {
         insta::assert_snapshot!(line(12, Some(200), false, true), @"mail: 12 of 200 sent by the account in 24 hours (sandbox: to verified addresses alone)");
         insta::assert_snapshot!(line(50_000, Some(50_000), true, true), @"mail: 50000 of 50000 sent by the account in 24 hours; the day's quota is used up");
         insta::assert_snapshot!(line(7, None, true, false), @"mail: 7 sent by the account in 24 hours; SES has paused the account's sending");
+    }
+
+    #[test]
+    fn alarms_that_are_raised_are_told() {
+        let output = Output::new(false, ColorChoice::Never, false);
+        let alarm = watch::Alarm { name: "club-latency".into(), description: "One in a hundred waits.".into() };
+        assert_eq!(alarm_lines(&Alarms::default(), &output), Vec::<String>::new());
+        assert_eq!(alarm_lines(&Alarms { all: 15, raised: vec![] }, &output), ["none of 15 alarms is raised"]);
+        let raised = Alarms { all: 15, raised: vec![alarm] };
+        assert_eq!(alarm_lines(&raised, &output), ["alarm club-latency: One in a hundred waits."]);
     }
 
     #[test]

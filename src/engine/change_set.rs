@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, ChangeSource, EventFilter, ExecutionStatus,
-    OnStackFailure, OperationEvent, Parameter, Replacement, ResourceChange, ResourceChangeDetail, Tag,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, ChangeSource, DeploymentMode, EventFilter,
+    ExecutionStatus, OnStackFailure, OperationEvent, Parameter, Replacement, ResourceChange, ResourceChangeDetail, Tag,
 };
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -40,6 +40,22 @@ pub struct ChangeSet {
 /// Each has a name of its own, so that two runs never take each other's away. Those that an interrupted run
 /// left behind cost nothing, and CloudFormation deletes them when another one is executed.
 pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pace: Pace) -> Outcome<Option<ChangeSet>> {
+    make(client, desired, kind, None, pace).await
+}
+
+/// Makes the change set that sets what was changed behind the stack's back to `desired`; `None` when nothing would
+/// change.
+pub async fn create_reverting(client: &Client, desired: &Desired, pace: Pace) -> Outcome<Option<ChangeSet>> {
+    make(client, desired, ChangeSetType::Update, Some(DeploymentMode::RevertDrift), pace).await
+}
+
+async fn make(
+    client: &Client,
+    desired: &Desired,
+    kind: ChangeSetType,
+    mode: Option<DeploymentMode>,
+    pace: Pace,
+) -> Outcome<Option<ChangeSet>> {
     let parameter = |(key, value): (&Cow<'static, str>, &String)| {
         Parameter::builder().parameter_key(key.as_ref()).parameter_value(value).build()
     };
@@ -56,6 +72,7 @@ pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pac
         .set_tags(Some(desired.tags.iter().map(tag).collect()))
         .capabilities(Capability::CapabilityIam)
         .on_stack_failure(OnStackFailure::Rollback)
+        .set_deployment_mode(mode)
         .send()
         .await;
     match created {
@@ -69,7 +86,7 @@ pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pac
 }
 
 /// Somebody else, or an interrupted run, is at work on the stack.
-fn overtaken(stack: &str) -> Box<Failure> {
+pub fn overtaken(stack: &str) -> Box<Failure> {
     Failure::new("stack_busy", format!("`{stack}` is being changed by another run"))
         .hint("run it again: it follows the other to its end, and goes on from there")
 }

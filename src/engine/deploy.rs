@@ -3,12 +3,13 @@
 use aws_sdk_cloudformation::types::ChangeSetType;
 
 use super::change_set::{self, ChangeSet};
-use super::desired::{Desired, Outputs};
+use super::desired::{self, Desired, Outputs};
 use super::events::{self, Pace};
+use super::lock::Lock;
 use super::plan::Action;
 use super::progress::Progress;
 use super::stack::{self, Deployed, DeployedStacks};
-use super::stage::{Staged, desired};
+use super::stage::{self, Staged};
 use super::status::State;
 use super::template::Role;
 use super::{artifacts, data, keys};
@@ -26,6 +27,7 @@ pub async fn execute(
     mut staged: Staged,
     mut stacks: DeployedStacks,
     bundle: &Bundle,
+    lock: &mut Option<Lock>,
     progress: &Progress,
 ) -> Outcome<DeployedStacks> {
     if staged.plan.stacks.iter().any(|stack| stack.data_at_risk().next().is_some())
@@ -48,6 +50,14 @@ pub async fn execute(
     };
     data::protect(aws, data_stack, spec.data.deletion_protection).await?;
     let outputs = data_stack.outputs.clone();
+    if let (None, Some(table)) = (&lock, outputs.get("TableName")) {
+        // The table has only now come to be. Whoever else waited for it may have been faster.
+        let taken = lock.insert(Lock::acquire(aws, table, true, progress).await?);
+        if taken.waited {
+            staged.discard(aws).await?;
+            return Err(change_set::overtaken(&data_stack.name));
+        }
+    }
 
     let workers = ready(aws, spec, Role::Workers, &outputs, &mut staged, &stacks, bundle).await?;
     let web = ready(aws, spec, Role::Web, &outputs, &mut staged, &stacks, bundle).await?;
@@ -87,7 +97,7 @@ async fn ready(
     stacks: &DeployedStacks,
     bundle: &Bundle,
 ) -> Outcome<Ready> {
-    let desired = desired(role, spec, Some(outputs), &bundle.artifact).ok_or_else(|| {
+    let desired = stage::desired(role, spec, Some(outputs), &bundle.artifact).ok_or_else(|| {
         Failure::new("unexpected_answer", "the data stack lacks outputs")
             .hint("was it changed by hand? `signupctl template data` shows what it should tell")
     })?;
@@ -124,17 +134,40 @@ pub async fn apply(
         Some(set) => Some(set),
         None => change_set::create(&client, desired, kind, pace).await?,
     };
-    if let Some(set) = set {
-        if action == Action::Update {
-            progress.expect(&desired.stack, &set.changes);
-        }
-        change_set::execute(&client, &desired.stack, &set).await?;
-        let ending = events::follow(&client, &desired.stack, &set.stack_id, Some(&set.token), progress, pace).await?;
-        if !ending.is_deployed() {
-            return Err(ending.failure(&desired.stack, what));
-        }
-        let found = stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await?;
-        return Ok(found.map(|stack| Deployed { template: Some(desired.template.to_string()), ..stack }));
+    match set {
+        Some(set) => execute_set(aws, desired, &set, what, progress).await,
+        None => stack::read(&client, desired.role, &desired.stack).await,
     }
-    stack::read(&client, desired.role, &desired.stack).await
+}
+
+/// Sets what was changed behind a stack's back to what the stack says.
+pub async fn revert(aws: &Aws, stack: &Deployed, progress: &Progress) -> Outcome<()> {
+    let Some(desired) = desired::as_deployed(stack) else { return Ok(()) };
+    let set = change_set::create_reverting(&aws.cloudformation(), &desired, Pace::of(aws.is_local())).await?;
+    match set {
+        Some(set) => execute_set(aws, &desired, &set, "updated", progress).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Executes a change set and follows it to its end; returns the stack as it is then.
+async fn execute_set(
+    aws: &Aws,
+    desired: &Desired,
+    set: &ChangeSet,
+    what: &str,
+    progress: &Progress,
+) -> Outcome<Option<Deployed>> {
+    let client = aws.cloudformation();
+    let pace = Pace::of(aws.is_local());
+    if what == "updated" {
+        progress.expect(&desired.stack, &set.changes);
+    }
+    change_set::execute(&client, &desired.stack, set).await?;
+    let ending = events::follow(&client, &desired.stack, &set.stack_id, Some(&set.token), progress, pace).await?;
+    if !ending.is_deployed() {
+        return Err(ending.failure(&desired.stack, what));
+    }
+    let found = stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await?;
+    Ok(found.map(|stack| Deployed { template: Some(desired.template.to_string()), ..stack }))
 }

@@ -134,27 +134,31 @@ pub fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desire
     Some(Desired::new(Role::Web, spec, parameters))
 }
 
-/// A stack of functions as it is, but for its bundle; `None` when it cannot be told what it was made of.
+/// A stack as it is; `None` when it cannot be told what it was made of.
+pub fn as_deployed(stack: &Deployed) -> Option<Desired> {
+    Some(Desired {
+        role: stack.role,
+        stack: stack.name.clone(),
+        template: stack.template.clone()?.into(),
+        parameters: stack.parameters.iter().map(|(key, value)| (key.clone().into(), value.clone())).collect(),
+        tags: stack.tags.clone(),
+    })
+}
+
+/// A stack of functions as it is, but for its bundle.
 pub fn with_artifact(stack: &Deployed, artifact: &ArtifactRef) -> Option<Desired> {
-    let mut parameters: BTreeMap<Cow<'static, str>, String> =
-        stack.parameters.iter().map(|(key, value)| (key.clone().into(), value.clone())).collect();
+    let mut desired = as_deployed(stack)?;
     let new = [
         ("ArtifactKey", artifact.key()),
         ("CodeSha256", artifact.code_sha256.clone()),
         ("Release", artifact.release().to_owned()),
     ];
     for (key, value) in new {
-        if let Some(parameter) = parameters.get_mut(key) {
+        if let Some(parameter) = desired.parameters.get_mut(key) {
             *parameter = value;
         }
     }
-    Some(Desired {
-        role: stack.role,
-        stack: stack.name.clone(),
-        template: stack.template.clone()?.into(),
-        parameters,
-        tags: stack.tags.clone(),
-    })
+    Some(desired)
 }
 
 /// Parameters that both function stacks take.

@@ -12,6 +12,15 @@ use crate::aws::{Aws, explain, service_message};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
 
+/// Refuses when CloudFormation is at work on a stack.
+pub fn ensure_idle(stacks: &DeployedStacks) -> Outcome<()> {
+    match stacks.values().find(|stack| stack.state == State::Busy) {
+        None => Ok(()),
+        Some(stack) => Err(Failure::new("stack_busy", sentence(stack).trim_end_matches('.'))
+            .hint("nothing was changed; without `--no-wait` this waits for its end")),
+    }
+}
+
 /// Follows every stack that CloudFormation is at work on until it rests.
 pub async fn wait_until_idle(aws: &Aws, stacks: DeployedStacks, progress: &Progress) -> Outcome<DeployedStacks> {
     let mut idle = DeployedStacks::new();

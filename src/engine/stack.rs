@@ -6,6 +6,7 @@ use std::time::Instant;
 use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
+use jiff::Timestamp;
 
 use super::change_set::SEEN_WITHIN;
 use super::desired::{Outputs, SERVICE_TAG};
@@ -29,6 +30,8 @@ pub struct Deployed {
     pub tags: BTreeMap<String, String>,
     pub parameters: BTreeMap<String, String>,
     pub termination_protection: bool,
+    /// When it was last created or updated.
+    pub changed: Option<Timestamp>,
     /// The template's text as it was sent; absent while the stack is empty or being made.
     pub template: Option<String>,
 }
@@ -68,6 +71,10 @@ impl Deployed {
                 .filter_map(|p| pairs((p.parameter_key, p.parameter_value)))
                 .collect(),
             termination_protection: stack.enable_termination_protection.unwrap_or_default(),
+            changed: stack
+                .last_updated_time
+                .or(stack.creation_time)
+                .and_then(|time| Timestamp::from_second(time.secs()).ok()),
             template: None,
         })
     }
@@ -103,6 +110,7 @@ impl Deployed {
             tags: desired.tags.clone(),
             parameters: desired.parameters.iter().map(|(key, value)| (key.to_string(), value.clone())).collect(),
             termination_protection: true,
+            changed: None,
             template: Some(desired.role.template().to_owned()),
         }
     }

@@ -34,7 +34,15 @@ pub struct Version {
 
 /// The service's functions, that which answers requests first.
 pub fn functions(stacks: &DeployedStacks) -> Vec<String> {
-    let output = |role, key| stacks.get(&role).and_then(|stack| stack.outputs.get(key)).cloned();
+    functions_by_stack(stacks).into_iter().map(|(_, function)| function).collect()
+}
+
+/// The same, each behind the name of its stack.
+pub fn functions_by_stack(stacks: &DeployedStacks) -> Vec<(String, String)> {
+    let output = |role, key| {
+        let stack = stacks.get(&role)?;
+        Some((stack.name.clone(), stack.outputs.get(key)?.clone()))
+    };
     let found = [
         output(Role::Web, "WebFunction"),
         output(Role::Workers, "WorkerFunction"),

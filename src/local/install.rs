@@ -17,6 +17,9 @@ const PYTHONS: [&str; 2] = ["python3", "python"];
 /// What is mended in the emulator, and why, is said in the file.
 const SITE_CUSTOMIZE: &str = include_str!("sitecustomize.py");
 
+/// CloudWatch is spoken to in CBOR, which the emulator reads by this package and does not ask for.
+const CBOR: &str = "cbor2==6.3.0";
+
 /// An installed emulator.
 #[derive(Clone, Debug)]
 pub struct Installed {
@@ -34,7 +37,9 @@ pub async fn ensure(folders: &Folders, progress: &Progress) -> Outcome<Installed
     let (environment, site, marker) = (folder.join("venv"), folder.join("site"), folder.join("complete"));
     let installed = Installed { program: environment.join("bin/ministack"), site: site.clone() };
     let site_file = site.join("sitecustomize.py");
-    if marker.is_file() && installed.program.is_file() {
+    let packages = [format!("ministack=={VERSION}"), CBOR.to_owned()];
+    let is_whole = fs::read_to_string(&marker).is_ok_and(|whole| whole == packages.join(" "));
+    if is_whole && installed.program.is_file() {
         if fs::read_to_string(&site_file).is_ok_and(|text| text == SITE_CUSTOMIZE) {
             return Ok(installed);
         }
@@ -57,11 +62,10 @@ pub async fn ensure(folders: &Folders, progress: &Progress) -> Outcome<Installed
     })?;
     step.detail("downloading");
     let pip = environment.join("bin/python");
-    let package = format!("ministack=={VERSION}");
-    run(Command::new(pip).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package]))
+    run(Command::new(pip).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(&packages))
         .await
         .map_err(|cause| failed(cause).hint("check the network and pip's settings, then run it again"))?;
-    fs::write(&marker, VERSION).map_err(|error| failed(error.to_string()))?;
+    fs::write(&marker, packages.join(" ")).map_err(|error| failed(error.to_string()))?;
     step.done("installed the local AWS emulator");
     Ok(installed)
 }

@@ -7,3 +7,5 @@ mod releases;
 mod statuses;
 #[path = "../support/mod.rs"]
 mod support;
+mod together;
+mod watching;

@@ -48,7 +48,7 @@ fn the_table_has_the_keys_and_indexes_that_the_service_asks_for() {
 fn only_what_must_survive_its_stack_is_kept() {
     for (template, kept) in [
         (data(), BTreeSet::from(["ArtifactBucket", "ArtifactBucketPolicy", "Table"])),
-        (workers(), BTreeSet::new()),
+        (workers(), BTreeSet::from(["SweeperVersion", "WorkerVersion"])),
         (serverless(), BTreeSet::from(["WebVersion"])),
     ] {
         for (id, resource) in template.section("Resources") {

@@ -1,0 +1,69 @@
+//! `drift`: what was changed behind the stacks' back, and on request the way back to what they say.
+
+use serde_json::json;
+
+use super::{Context, data_outputs, output_of};
+use crate::cli;
+use crate::engine::drift::{self, Drifted};
+use crate::engine::progress::Progress;
+use crate::engine::template::Role;
+use crate::engine::{deploy, rollback, settle, stack};
+use crate::error::{Exit, Failure, Outcome};
+use crate::output::Output;
+
+pub async fn run(context: &Context, arguments: cli::Drift) -> Outcome<Exit> {
+    let output = &context.output;
+    let spec = context.spec()?;
+    let aws = context.aws(&spec).await?;
+    let progress = Progress::new(*output);
+    let stacks = stack::read_all(&aws, &spec.service).await?;
+    data_outputs(context, &aws, &stacks, &spec)?;
+    let stacks = settle::settle(&aws, stacks, &progress, output).await?;
+    let look = async || {
+        let step = progress.step("comparing what is there with what the stacks say");
+        let found = drift::detect(&aws, &stacks).await;
+        drop(step);
+        found
+    };
+    let mut found = look().await?;
+    let mut reverted = Vec::new();
+    if arguments.revert && !found.is_empty() {
+        output.note(render(&found, output));
+        let question = format!("Set this back to what the stacks say, in {}?", aws.describe().await?);
+        if !output.confirm(&question).await? {
+            return Err(Failure::new("declined", "nothing was changed").cause("you declined"));
+        }
+        rollback::realign(&aws, &stacks, output_of(&stacks, Role::Data, "ArtifactBucket")?).await?;
+        for stack in stacks.values().filter(|stack| found.iter().any(|drifted| drifted.stack == stack.name)) {
+            deploy::revert(&aws, stack, &progress).await?;
+        }
+        reverted = std::mem::replace(&mut found, look().await?);
+        reverted.retain(|drifted| !found.contains(drifted));
+    }
+    drop(progress);
+    output.text(match (found.is_empty(), reverted.is_empty()) {
+        (true, true) => format!("nothing has drifted: `{}` is as its stacks say", spec.service),
+        (true, false) => format!("{} set back: `{}` is as its stacks say", output.green("✓"), spec.service),
+        _ => render(&found, output),
+    });
+    output.object(&json!({
+        "service": spec.service, "region": aws.region, "drifted": found, "reverted": reverted,
+        "api_calls": aws.calls(), "duration_ms": output.started.elapsed().as_millis(),
+    }));
+    Ok(if found.is_empty() { Exit::Done } else { Exit::Pending })
+}
+
+/// A line for each resource, and one for each of its properties: what the stack says, and what is there.
+fn render(found: &[Drifted], output: &Output) -> String {
+    let mut lines = Vec::new();
+    for drifted in found {
+        let kind = drifted.resource_type.trim_start_matches("AWS::");
+        let (sign, note) = match drifted.deleted {
+            true => (output.red("-"), output.red(" deleted")),
+            false => (output.yellow("~"), String::new()),
+        };
+        lines.push(format!("{sign} {}  {} {}{note}", drifted.stack, drifted.logical_id, output.dim(kind)));
+        lines.extend(drifted.properties.iter().map(|difference| output.dim(&format!("    {}", difference.text()))));
+    }
+    lines.join("\n")
+}

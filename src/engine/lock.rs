@@ -1,0 +1,196 @@
+//! One run at a time changes a service: a lease in the service's own table, which whoever holds it renews.
+//!
+//! Nobody's clock is compared with anybody else's: a lease that is not renewed for a while is over.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use rustix::process::{Pid, test_kill_process};
+use tokio::task::JoinHandle;
+
+use super::events::Pace;
+use super::progress::Progress;
+use super::token;
+use crate::aws::{Aws, explain};
+use crate::error::{Failure, Outcome};
+
+/// Where the lease is in the table.
+const KEY: [(&str, &str); 2] = [("pk", "LOCK"), ("sk", "DEPLOY")];
+
+/// A lease that was not renewed for so long is over.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How often it is renewed; two renewals may be lost.
+const RENEWAL: Duration = Duration::from_secs(20);
+
+/// Whoever changes the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Holder {
+    /// Drawn anew for every run.
+    run: String,
+    host: String,
+    pid: i32,
+    /// Counts the renewals.
+    beat: u64,
+}
+
+/// The right to change a service. It ends with [`Lock::release`], or a while after the process.
+#[derive(Debug)]
+pub struct Lock {
+    aws: Aws,
+    table: String,
+    run: String,
+    renewal: JoinHandle<()>,
+    /// Whether another held it meanwhile, so that what was read before may not be so any more.
+    pub waited: bool,
+}
+
+impl Lock {
+    /// Takes the lease, and waits for whoever holds it unless `leaves`; then it fails.
+    pub async fn acquire(aws: &Aws, table: &str, leaves: bool, progress: &Progress) -> Outcome<Self> {
+        let me = Holder { run: token::unique()?, host: host(), pid: std::process::id().cast_signed(), beat: 0 };
+        let mut pace = Pace::of(aws.is_local());
+        let mut seen: Option<(Holder, Instant)> = None;
+        loop {
+            let over = seen.as_ref().filter(|(holder, since)| holder.is_gone(*since)).map(|(holder, _)| holder);
+            let Some(other) = put(aws, table, &me, over).await? else {
+                let renewal = tokio::spawn(renew(aws.clone(), table.to_owned(), me.clone()));
+                return Ok(Self {
+                    aws: aws.clone(),
+                    table: table.to_owned(),
+                    run: me.run,
+                    renewal,
+                    waited: seen.is_some(),
+                });
+            };
+            if leaves && !other.is_gone(Instant::now()) {
+                return Err(Failure::new("stack_busy", "another run is changing the service")
+                    .cause(format!("it runs on `{}` as process {}", other.host, other.pid))
+                    .hint("nothing was changed; without `--no-wait` this waits for its end"));
+            }
+            if seen.is_none() && !other.is_gone(Instant::now()) {
+                progress.line(format!("  waiting for another run, on `{}` as process {}", other.host, other.pid));
+            }
+            if seen.as_ref().is_none_or(|(holder, _)| *holder != other) {
+                seen = Some((other, Instant::now()));
+                continue;
+            }
+            pace.pause(false).await;
+        }
+    }
+
+    /// Gives the lease back. If that fails it is over a while later.
+    pub async fn release(self) {
+        self.renewal.abort();
+        let request = self.aws.dynamodb().delete_item().table_name(&self.table).set_key(Some(key()));
+        let request = request
+            .condition_expression("#run = :run")
+            .expression_attribute_names("#run", "run")
+            .expression_attribute_values(":run", AttributeValue::S(self.run.clone()));
+        if let Err(error) = request.send().await {
+            tracing::info!(%error, "the lease was not given back");
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+impl Holder {
+    /// Whether the lease is over: not renewed for long, or its process on this very machine has ended.
+    fn is_gone(&self, unchanged_since: Instant) -> bool {
+        let ended = || Pid::from_raw(self.pid).is_some_and(|pid| test_kill_process(pid).is_err());
+        unchanged_since.elapsed() > LEASE || (self.host == host() && ended())
+    }
+
+    fn item(&self) -> std::collections::HashMap<String, AttributeValue> {
+        let text = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
+        let number = |name: &str, value: String| (name.to_owned(), AttributeValue::N(value));
+        let mut item = key();
+        item.extend([text("run", &self.run), text("host", &self.host)]);
+        item.extend([number("pid", self.pid.to_string()), number("beat", self.beat.to_string())]);
+        item
+    }
+
+    fn read(item: &std::collections::HashMap<String, AttributeValue>) -> Option<Self> {
+        Some(Self {
+            run: item.get("run")?.as_s().ok()?.clone(),
+            host: item.get("host")?.as_s().ok()?.clone(),
+            pid: item.get("pid")?.as_n().ok()?.parse().ok()?,
+            beat: item.get("beat")?.as_n().ok()?.parse().ok()?,
+        })
+    }
+}
+
+fn key() -> std::collections::HashMap<String, AttributeValue> {
+    KEY.iter().map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()))).collect()
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Puts the lease where there is none, or that of `over` as it was seen; who holds it when there is another.
+async fn put(aws: &Aws, table: &str, me: &Holder, over: Option<&Holder>) -> Outcome<Option<Holder>> {
+    let request = aws.dynamodb().put_item().table_name(table).set_item(Some(me.item()));
+    let request = request
+        .expression_attribute_names("#run", "run")
+        // A repeat of this very request finds its own work.
+        .expression_attribute_values(":me", AttributeValue::S(me.run.clone()))
+        .return_values_on_condition_check_failure(aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld);
+    let request = match over {
+        None => request.condition_expression("attribute_not_exists(pk) OR #run = :me"),
+        Some(over) => request
+            .condition_expression("attribute_not_exists(pk) OR #run = :me OR (#run = :over AND #beat = :beat)")
+            .expression_attribute_names("#beat", "beat")
+            .expression_attribute_values(":over", AttributeValue::S(over.run.clone()))
+            .expression_attribute_values(":beat", AttributeValue::N(over.beat.to_string())),
+    };
+    let error = match request.send().await {
+        Ok(_) => return Ok(None),
+        Err(error) => error,
+    };
+    let found = match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(found)) => found.item().and_then(Holder::read),
+        _ => None,
+    };
+    match found {
+        Some(other) => Ok(Some(other)),
+        None => Err(explain("the service cannot be reserved for this run", error)),
+    }
+}
+
+/// Renews the lease until it is dropped. A renewal that fails is made up for by the next.
+async fn renew(aws: Aws, table: String, mut me: Holder) {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        let before = me.clone();
+        me.beat += 1;
+        if let Err(failure) = put(&aws, &table, &me, Some(&before)).await {
+            tracing::info!(cause = failure.cause, "the lease was not renewed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_ends_with_its_process_here_and_with_its_silence_elsewhere() {
+        let mine = Holder { run: "x".into(), host: host(), pid: std::process::id().cast_signed(), beat: 3 };
+        assert_eq!(Holder::read(&mine.item()), Some(mine.clone()));
+        let now = Instant::now();
+        assert!(!mine.is_gone(now));
+        // No system has so many processes.
+        assert!(Holder { pid: i32::MAX, ..mine.clone() }.is_gone(now));
+        let elsewhere = Holder { pid: i32::MAX, host: "elsewhere".into(), ..mine };
+        assert!(!elsewhere.is_gone(now));
+        let long_ago = now.checked_sub(LEASE + Duration::from_secs(1));
+        assert!(long_ago.is_none_or(|long_ago| elsewhere.is_gone(long_ago)));
+    }
+}

@@ -22,9 +22,6 @@ use crate::error::{Failure, Outcome};
 /// CloudFormation computes a change set in seconds; after this it is stuck.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Reads of CloudFormation lag behind its writes by a second or two.
-pub const SEEN_WITHIN: Duration = Duration::from_secs(15);
-
 /// A change set that can be executed.
 #[derive(Clone, Debug)]
 pub struct ChangeSet {
@@ -102,7 +99,7 @@ async fn wait(client: &Client, desired: &Desired, token: String, mut pace: Pace)
             Err(error) => {
                 // It can take a moment until what was made is seen.
                 if is_absent(&error) {
-                    if started.elapsed() > SEEN_WITHIN {
+                    if started.elapsed() > pace.settles {
                         return Err(overtaken(&desired.stack));
                     }
                     pace.pause(false).await;

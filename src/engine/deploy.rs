@@ -165,6 +165,10 @@ async fn execute_set(
     }
     change_set::execute(&client, &desired.stack, set).await?;
     let ending = events::follow(&client, &desired.stack, &set.stack_id, Some(&set.token), progress, pace).await?;
+    if ending.is_deleted() {
+        // Somebody has taken it away meanwhile.
+        return Err(change_set::overtaken(&desired.stack));
+    }
     if !ending.is_deployed() {
         return Err(ending.failure(&desired.stack, what));
     }

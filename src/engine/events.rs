@@ -24,26 +24,28 @@ pub struct Pace {
     shortest: Duration,
     longest: Duration,
     next: Duration,
+    /// How long what was written may take to be read.
+    pub settles: Duration,
 }
 
 impl Pace {
     /// CloudFormation allows about ten reads a second and account; five seconds is what other tools
-    /// poll at their slowest.
+    /// poll at their slowest. Its reads lag behind its writes by a second or two.
     pub fn aws() -> Self {
-        Self::between(Duration::from_secs(1), Duration::from_secs(5))
+        Self::between(Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15))
     }
 
     /// The emulator answers in milliseconds and charges nothing.
     pub fn local() -> Self {
-        Self::between(Duration::from_millis(20), Duration::from_millis(250))
+        Self::between(Duration::from_millis(20), Duration::from_millis(250), Duration::from_secs(2))
     }
 
     pub fn of(local: bool) -> Self {
         if local { Self::local() } else { Self::aws() }
     }
 
-    fn between(shortest: Duration, longest: Duration) -> Self {
-        Self { shortest, longest, next: shortest }
+    fn between(shortest: Duration, longest: Duration, settles: Duration) -> Self {
+        Self { shortest, longest, next: shortest, settles }
     }
 
     /// Waits, up to a fifth longer than due, so that many stacks do not ask at the same moment.

@@ -8,7 +8,6 @@ use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
 use jiff::Timestamp;
 
-use super::change_set::SEEN_WITHIN;
 use super::desired::{Outputs, SERVICE_TAG};
 use super::evaluate::{Evaluated, evaluate};
 use super::events::Pace;
@@ -161,7 +160,7 @@ pub async fn read_after(
     let started = Instant::now();
     loop {
         let found = read(client, role, stack).await?;
-        if found.as_ref().is_some_and(|found| found.status == *ended) || started.elapsed() > SEEN_WITHIN {
+        if found.as_ref().is_some_and(|found| found.status == *ended) || started.elapsed() > pace.settles {
             return Ok(found);
         }
         pace.pause(false).await;

@@ -7,7 +7,7 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-.PHONY: test fmt clippy lint unit deny bench fuzz
+.PHONY: test fmt clippy lint unit deny bench compare fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
@@ -49,6 +49,10 @@ bench:
 	$(CARGO) build --profile handler --package signup-service --features bench --examples --locked
 	$(HANDLER)/examples/bench-handler $(HANDLER)/bootstrap $(HANDLER)/examples/empty-handler
 	$(HANDLER)/examples/bench-load
+
+# What deploying costs beside the AWS CLI and SAM CLI, on the local AWS. Linux; some minutes to build, and six to run.
+compare:
+	benches/compare
 
 # Hostile inputs for everything that reads what a stranger can write, on stable Rust. Needs a C++ compiler, in which
 # libFuzzer is written (Debian's package `g++`). What it finds is left in $(FUZZ), beside the inputs that reached

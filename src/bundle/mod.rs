@@ -3,7 +3,10 @@
 
 mod build;
 mod elf;
+mod ends;
 pub mod pack;
+
+pub use ends::Ends;
 
 use std::fs;
 use std::io::{Cursor, Read, Seek};

@@ -1,7 +1,7 @@
 //! Zips that are the same, byte for byte, whenever and wherever they are made.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use zip::write::SimpleFileOptions;
@@ -43,9 +43,9 @@ pub fn zip<W: Write + Seek>(into: W, files: Vec<Entry<'_>>, level: u8) -> Outcom
     writer.finish().map_err(|error| failed(error.to_string()))
 }
 
-/// Takes one small file out of a zip in memory; `None` when it holds none of that name, or is no zip.
-pub fn extract_small(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
+/// Takes one small file out of a zip; `None` when it holds none of that name, or is no zip.
+pub fn extract_small(zip: impl Read + Seek, name: &str) -> Option<Vec<u8>> {
+    let mut archive = ZipArchive::new(zip).ok()?;
     let mut file = Vec::new();
     archive.by_name(name).ok()?.take(SMALL).read_to_end(&mut file).ok()?;
     Some(file)
@@ -76,6 +76,8 @@ pub fn extract(path: &Path, name: &str) -> Outcome<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     #[test]
@@ -91,8 +93,11 @@ mod tests {
         let path = folder.path().join("x.zip");
         std::fs::write(&path, &first).expect("written");
         assert_eq!(extract(&path, "bootstrap").expect("a file"), b"code");
-        assert_eq!(extract_small(&first, "service.json").as_deref(), Some(&b"{}"[..]));
-        assert_eq!((extract_small(&first, "missing"), extract_small(b"no zip", "x")), (None, None));
+        assert_eq!(extract_small(Cursor::new(&first), "service.json").as_deref(), Some(&b"{}"[..]));
+        assert_eq!(
+            (extract_small(Cursor::new(&first), "missing"), extract_small(Cursor::new(b"no zip"), "x")),
+            (None, None)
+        );
         assert_eq!(extract(&path, "missing").expect_err("no such file").code, "handler_unusable");
         let mode = ZipArchive::new(Cursor::new(first)).expect("a zip").by_index(0).expect("a file").unix_mode();
         assert_eq!(mode.map(|mode| mode & 0o777), Some(0o755));

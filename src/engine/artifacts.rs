@@ -1,12 +1,10 @@
 //! The artifact bucket: bundles go in by their hash, once, and all go out before the bucket does.
 
-use std::io::Cursor;
-
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
 use super::desired::{ARTIFACTS as PREFIX, ArtifactRef};
 use crate::aws::{Aws, explain, service_code};
-use crate::bundle::{Bundle, pack};
+use crate::bundle::{Bundle, Ends, pack};
 use crate::error::{Failure, Outcome};
 use signup_service::config::ServiceConfig;
 
@@ -59,15 +57,26 @@ pub struct DeployedBundle {
     pub code_checksum: u32,
 }
 
-/// Reads the bundle that is deployed. One request.
+/// Bytes that are read from the beginning of a bundle, and from its end.
+const HEAD: u64 = 4 * 1_024;
+const TAIL: u64 = 1_024 * 1_024;
+
+/// Reads of the bundle that is deployed what is small: its ends, by two requests.
 pub async fn deployed(aws: &Aws, bucket: &str, key: &str) -> Outcome<DeployedBundle> {
     let failed = |what: &str| Failure::new("bundle_unreadable", format!("the deployed bundle `{key}` {what}"));
-    let object = aws.s3().get_object().bucket(bucket).key(key).send().await;
-    let object = object.map_err(|error| explain(format!("the deployed bundle `{key}` cannot be read"), error))?;
-    let bytes = object.body.collect().await.map_err(|error| failed("broke off").cause(error.to_string()))?;
-    let bytes = bytes.into_bytes();
-    let json = pack::extract_small(&bytes, pack::CONFIG).ok_or_else(|| failed("holds no declaration"))?;
-    let code_checksum = pack::checksum(Cursor::new(&bytes), pack::BINARY).ok_or_else(|| failed("holds no binary"))?;
+    let part = async |range: String| {
+        let object = aws.s3().get_object().bucket(bucket).key(key).range(range).send().await;
+        let object = object.map_err(|error| explain(format!("the deployed bundle `{key}` cannot be read"), error))?;
+        let length = object.content_range.as_deref().and_then(|range| range.rsplit('/').next()?.parse::<u64>().ok());
+        let bytes = object.body.collect().await.map_err(|error| failed("broke off").cause(error.to_string()))?;
+        Ok::<_, Box<Failure>>((bytes.into_bytes().to_vec(), length))
+    };
+    let ((head, length), (tail, _)) =
+        tokio::try_join!(part(format!("bytes=0-{}", HEAD - 1)), part(format!("bytes=-{TAIL}")))?;
+    let length = length.ok_or_else(|| failed("has no length"))?;
+    let ends = || Ends::new(&head, &tail, length);
+    let json = pack::extract_small(ends(), pack::CONFIG).ok_or_else(|| failed("holds no declaration"))?;
+    let code_checksum = pack::checksum(ends(), pack::BINARY).ok_or_else(|| failed("holds no binary"))?;
     let config = serde_json::from_slice(&json);
     let config = config.map_err(|error| failed("is of another version").cause(error.to_string()))?;
     Ok(DeployedBundle { config, code_checksum })

@@ -6,10 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_cloudformation::types::ResourceStatus;
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, TableStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use signup_service::store::{DynamoStore, ListUsers, Store};
 
 use super::artifacts;
 use super::events::Pace;
@@ -133,33 +134,41 @@ pub async fn delete_unmade(aws: &Aws, stack: &Deployed, progress: &Progress) -> 
     let resources: Result<Vec<_>, _> = resources.await;
     let resources =
         resources.map_err(|error| explain(format!("the resources of `{}` cannot be listed", stack.name), error))?;
-    for resource in resources {
-        let Some(name) = resource.physical_resource_id.filter(|name| !name.is_empty()) else { continue };
+    let held = |resource: StackResourceSummary| {
+        let name = resource.physical_resource_id.filter(|name| !name.is_empty())?;
         let gone = resource.resource_status == Some(ResourceStatus::DeleteComplete);
-        let held = match resource.resource_type.as_deref() {
-            Some(TABLE) if !gone => Retained::Table(name),
-            Some("AWS::S3::Bucket") if !gone => Retained::Bucket(name),
-            _ => continue,
-        };
-        if let Retained::Table(table) = &held
-            && !is_empty(aws, table).await?
-        {
-            return Err(Failure::new("data_at_risk", format!("the table `{table}` holds data"))
+        match resource.resource_type.as_deref() {
+            Some(TABLE) if !gone => Some(Retained::Table(name)),
+            Some("AWS::S3::Bucket") if !gone => Some(Retained::Bucket(name)),
+            _ => None,
+        }
+    };
+    let held: Vec<Retained> = resources.into_iter().filter_map(held).collect();
+    for table in held.iter().filter_map(|held| if let Retained::Table(table) = held { Some(table) } else { None }) {
+        if !is_empty(aws, table).await? {
+            return Err(Failure::new("data_at_risk", format!("the table `{table}` holds sign-ups"))
                 .cause(format!("its stack `{}` never came to be, and must be deleted before a deploy", stack.name))
                 .hint("nothing was changed; look at the table, and delete it by hand if it is of no use"));
         }
-        delete_one(aws, &held, progress).await?;
+    }
+    for held in &held {
+        delete_one(aws, held, progress).await?;
     }
     Ok(())
 }
 
-/// Whether a table holds nothing; one that is not there holds nothing either.
+/// Whether nobody is in a table; in one that is not there nobody is either.
 async fn is_empty(aws: &Aws, table: &str) -> Outcome<bool> {
-    match aws.dynamodb().scan().table_name(table).limit(1).send().await {
-        Ok(answer) => Ok(answer.count == 0),
-        Err(error) if service_code(&error) == Some("ResourceNotFoundException") => Ok(true),
-        Err(error) => Err(explain(format!("the table `{table}` cannot be read"), error)),
+    match aws.dynamodb().describe_table().table_name(table).send().await {
+        Ok(_) => {}
+        Err(error) if service_code(&error) == Some("ResourceNotFoundException") => return Ok(true),
+        Err(error) => return Err(explain(format!("the table `{table}` cannot be read"), error)),
     }
+    let users = DynamoStore::new(aws.dynamodb(), table).list_users(&ListUsers { limit: 1, cursor: None }).await;
+    let users = users.map_err(|error| {
+        Failure::new("data_at_risk", format!("who is in the table `{table}` cannot be told")).cause(error.to_string())
+    })?;
+    Ok(users.users.is_empty())
 }
 
 async fn delete_one(aws: &Aws, retained: &Retained, progress: &Progress) -> Outcome<()> {

@@ -160,9 +160,7 @@ async fn execute_set(
 ) -> Outcome<Option<Deployed>> {
     let client = aws.cloudformation();
     let pace = Pace::of(aws.is_local());
-    if what == "updated" {
-        progress.expect(&desired.stack, &set.changes);
-    }
+    progress.expect(&desired.stack, &desired.template, &set.changes, what == "created");
     change_set::execute(&client, &desired.stack, set).await?;
     let ending = events::follow(&client, &desired.stack, &set.stack_id, Some(&set.token), progress, pace).await?;
     if ending.is_deleted() {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{StackEvent, StackStatus};
 
+use super::advice;
 use super::progress::Progress;
 use crate::aws::{explain, service_message};
 use crate::error::{Failure, Outcome};
@@ -72,6 +73,8 @@ pub struct Event {
     pub token: Option<String>,
     /// The stack itself rather than one of its resources.
     pub of_stack: bool,
+    /// Milliseconds since 1970.
+    pub at: i64,
 }
 
 impl Event {
@@ -85,6 +88,7 @@ impl Event {
             status: event.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
             reason: event.resource_status_reason,
             token: event.client_request_token,
+            at: event.timestamp.and_then(|at| at.to_millis().ok()).unwrap_or_default(),
         })
     }
 
@@ -149,17 +153,19 @@ impl Ending {
             Some(event) => failure.cause(event.explained()),
             None => failure.cause(format!("it ended as {}", self.status.as_str())),
         };
-        match self.status {
-            StackStatus::RollbackComplete => {
-                failure.hint("everything was rolled back; mend the cause and deploy again")
-            }
+        let advice = self.root_cause().and_then(|event| advice::of(&event.resource_type, event.reason.as_deref()?));
+        let (state, usual) = match self.status {
+            StackStatus::RollbackComplete => ("everything was rolled back", "mend the cause and deploy again"),
             StackStatus::UpdateRollbackComplete => {
-                failure.hint("the previous state was restored and is in service; mend the cause and deploy again")
+                ("the previous state was restored and is in service", "mend the cause and deploy again")
             }
-            StackStatus::UpdateRollbackFailed => failure.hint("deploy again: it continues the rollback first"),
-            StackStatus::DeleteFailed => failure.hint("mend the cause and destroy again"),
-            _ => failure,
-        }
+            StackStatus::UpdateRollbackFailed => {
+                ("the way back failed too", "deploy again: it continues the rollback first")
+            }
+            StackStatus::DeleteFailed => ("part of it is still there", "mend the cause and destroy again"),
+            _ => return failure,
+        };
+        failure.hint(format!("{}; {state}", advice.unwrap_or(usual)))
     }
 }
 
@@ -187,8 +193,9 @@ pub async fn follow(
     let mut silent_since = None;
     loop {
         let fresh = match fresh_events(client, stack_id, token, last.as_deref()).await {
-            Ok(events) => {
+            Ok((events, earlier)) => {
                 silent_since = None;
+                progress.learn(stack, &earlier);
                 events
             }
             Err(failure) if failure.is_transient() || failure.is_of_credentials() => {
@@ -224,8 +231,14 @@ pub async fn follow(
     }
 }
 
-/// Events of an operation that are newer than `last`, oldest first. Those of its rollback bear no token of ours.
-async fn fresh_events(client: &Client, stack_id: &str, token: Option<&str>, last: Option<&str>) -> Outcome<Vec<Event>> {
+/// Events of an operation that are newer than `last`, oldest first, and on the first look those before it. Those of
+/// its rollback bear no token of ours.
+async fn fresh_events(
+    client: &Client,
+    stack_id: &str,
+    token: Option<&str>,
+    last: Option<&str>,
+) -> Outcome<(Vec<Event>, Vec<Event>)> {
     let mut events = Vec::new();
     let (mut page, mut pages) = (None, 0);
     loop {
@@ -234,14 +247,14 @@ async fn fresh_events(client: &Client, stack_id: &str, token: Option<&str>, last
             Ok(answer) => answer,
             // A deleted stack can vanish from the list before its last event is seen.
             Err(error) if service_message(&error).contains("does not exist") && (token.is_some() || last.is_some()) => {
-                return Ok(vec![gone(stack_id)]);
+                return Ok((vec![gone(stack_id)], Vec::new()));
             }
             Err(error) => return Err(explain("the stack's events cannot be read", error)),
         };
         let found = answer.stack_events.unwrap_or_default().into_iter().filter_map(Event::new);
         for event in found {
             if last == Some(event.id.as_str()) {
-                return Ok(oldest_first(events));
+                return Ok((oldest_first(events), Vec::new()));
             }
             events.push(event);
         }
@@ -261,8 +274,8 @@ async fn fresh_events(client: &Client, stack_id: &str, token: Option<&str>, last
         (Some(token), None) => begun_with(&events, token),
         (None, None) => running(&events),
     };
-    events.truncate(operation);
-    Ok(oldest_first(events))
+    let earlier = events.split_off(operation);
+    Ok((oldest_first(events), oldest_first(earlier)))
 }
 
 fn oldest_first(mut events: Vec<Event>) -> Vec<Event> {
@@ -293,6 +306,7 @@ fn gone(stack_id: &str) -> Event {
         status: StackStatus::DeleteComplete.as_str().to_owned(),
         reason: None,
         token: None,
+        at: 0,
         of_stack: true,
     }
 }
@@ -310,6 +324,7 @@ mod tests {
             status: "CREATE_FAILED".into(),
             reason: Some(reason.into()),
             token: None,
+            at: 0,
             of_stack,
         }
     }
@@ -318,13 +333,14 @@ mod tests {
     fn the_root_cause_is_the_earliest_failure_that_is_no_echo() {
         let failures = vec![
             failed("Topic", "Resource creation cancelled", false),
-            failed("Queue", "Access denied to sqs:CreateQueue", false),
+            failed("Queue", "AccessDenied to sqs:CreateQueue", false),
             failed("demo-data", "The following resource(s) failed to create: [Queue, Topic].", true),
         ];
         let ending = Ending { status: StackStatus::RollbackComplete, failures };
         let failure = ending.failure("demo-data", "created");
-        assert_eq!(failure.cause.as_deref(), Some("Queue (AWS::SQS::Queue): Access denied to sqs:CreateQueue"));
-        assert!(failure.hint.is_some());
+        assert_eq!(failure.cause.as_deref(), Some("Queue (AWS::SQS::Queue): AccessDenied to sqs:CreateQueue"));
+        let hint = "grant what it names to the principal you deploy as, and deploy again; everything was rolled back";
+        assert_eq!(failure.hint.as_deref(), Some(hint));
         assert!(!ending.is_deployed() && !ending.is_deleted());
     }
 

@@ -3,6 +3,7 @@
 //! `desired` and `plan` are pure. Everything that talks to CloudFormation stands in `stack`,
 //! `change_set`, `events` and `delete`; `artifacts`, `keys` and `erasure` hold what CloudFormation cannot.
 
+pub mod advice;
 pub mod artifacts;
 pub mod change_set;
 pub mod code_only;
@@ -14,6 +15,7 @@ pub mod deploy;
 pub mod desired;
 pub mod drift;
 pub mod erasure;
+pub mod estimate;
 pub mod evaluate;
 pub mod events;
 pub mod keys;

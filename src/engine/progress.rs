@@ -1,14 +1,15 @@
 //! Progress as the operator sees it: on a terminal a moving line for each resource at work, elsewhere
 //! a plain line for each that is done. Always on stderr.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::estimate::{self, Estimate};
 use super::events::Event;
-use super::plan::Change;
+use super::plan::{Change, Verb};
 use crate::output::Output;
 
 /// Draws what is under way. Shared by stacks that are deployed side by side.
@@ -17,7 +18,21 @@ pub struct Progress {
     output: Output,
     bars: MultiProgress,
     running: Mutex<HashMap<(String, String), Running>>,
-    planned: Mutex<HashMap<String, HashSet<String>>>,
+    planned: Mutex<HashMap<String, Planned>>,
+    /// The line that tells how long it will still take; only on a terminal.
+    left: ProgressBar,
+}
+
+/// What an operation on a stack is to do.
+#[derive(Debug)]
+struct Planned {
+    template: String,
+    /// Logical IDs and types.
+    changes: Vec<(String, String)>,
+    /// Whether all that happens is shown, or only what was planned.
+    all: bool,
+    estimate: Estimate,
+    learnt: bool,
 }
 
 #[derive(Debug)]
@@ -28,7 +43,8 @@ struct Running {
 
 impl Progress {
     pub fn new(output: Output) -> Self {
-        Self { output, bars: MultiProgress::new(), running: Mutex::default(), planned: Mutex::default() }
+        let (bars, left) = (MultiProgress::new(), ProgressBar::hidden());
+        Self { output, bars, running: Mutex::default(), planned: Mutex::default(), left }
     }
 
     /// Begins a step of signupctl's own, such as building the function; it ends when dropped.
@@ -38,16 +54,49 @@ impl Progress {
         Step { bar, label, output: self.output, bars: self.bars.clone(), since: Instant::now() }
     }
 
-    /// Shows of an update only what was planned, and whatever fails or goes: the emulator reports every
-    /// resource of the stack, changed or not.
-    pub fn expect(&self, stack: &str, changes: &[Change]) {
-        let planned = changes.iter().map(|change| change.logical_id.clone()).collect();
-        lock(&self.planned).insert(stack.to_owned(), planned);
+    /// Tells what an operation is to do. Of an update only what was planned is shown, and whatever fails or goes: the
+    /// emulator reports every resource of the stack, changed or not.
+    pub fn expect(&self, stack: &str, template: &str, changes: &[Change], all: bool) {
+        let named = |change: &Change| (change.logical_id.clone(), change.resource_type.clone());
+        let changes = changes.iter().filter(|change| change.verb != Verb::Remove).map(named).collect();
+        let (template, estimate) = (template.to_owned(), Estimate::default());
+        lock(&self.planned).insert(stack.to_owned(), Planned { template, changes, all, estimate, learnt: false });
+    }
+
+    /// Learns from the events before an operation how long its resources take here.
+    pub fn learn(&self, stack: &str, earlier: &[Event]) {
+        let mut planned = lock(&self.planned);
+        let Some(planned) = planned.get_mut(stack).filter(|planned| !planned.learnt) else { return };
+        planned.learnt = true;
+        let changes = planned.changes.iter().map(|(id, kind)| (id.as_str(), kind.as_str()));
+        planned.estimate = Estimate::of(&planned.template, changes, &estimate::took(earlier));
+    }
+
+    /// Shows how long it will still take: the stacks are at work side by side.
+    fn tell_left(&self) {
+        let left = lock(&self.planned).values().map(|planned| planned.estimate.left()).fold(0.0, f64::max);
+        let text = time_left(left);
+        if !self.output.terminal || (text.is_none() && self.left.is_hidden()) {
+            return;
+        }
+        match text {
+            Some(text) => {
+                let bar = self.bars.add(self.left.clone());
+                bar.set_style(
+                    ProgressStyle::with_template("  {msg:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+                );
+                bar.set_message(text);
+                bar.tick();
+            }
+            None => self.left.finish_and_clear(),
+        }
     }
 
     fn is_expected(&self, stack: &str, event: &Event) -> bool {
         let quiet = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "CREATE_COMPLETE"].contains(&event.status.as_str());
-        !quiet || lock(&self.planned).get(stack).is_none_or(|planned| planned.contains(&event.logical_id))
+        let planned = lock(&self.planned);
+        let planned = planned.get(stack).filter(|planned| !planned.all);
+        !quiet || planned.is_none_or(|planned| planned.changes.iter().any(|(id, _)| *id == event.logical_id))
     }
 
     /// A line that stays, above whatever moves.
@@ -60,6 +109,12 @@ impl Progress {
         if event.of_stack || !self.is_expected(stack, event) {
             return;
         }
+        if event.status.ends_with("_COMPLETE")
+            && let Some(planned) = lock(&self.planned).get_mut(stack)
+        {
+            planned.estimate.done(&event.logical_id);
+        }
+        self.tell_left();
         let mut running = lock(&self.running);
         let key = (stack.to_owned(), event.logical_id.clone());
         let kind = event.resource_type.trim_start_matches("AWS::");
@@ -117,6 +172,17 @@ impl Drop for Progress {
         for (_, shown) in lock(&self.running).drain() {
             shown.bar.finish_and_clear();
         }
+        self.left.finish_and_clear();
+    }
+}
+
+/// How long it will still take, in words; nothing for a few seconds.
+fn time_left(seconds: f64) -> Option<String> {
+    const WORTH_TELLING: f64 = 5.0;
+    match seconds {
+        seconds if seconds < WORTH_TELLING => None,
+        seconds if seconds < 90.0 => Some(format!("about {:.0} s left", (seconds / 5.0).ceil() * 5.0)),
+        seconds => Some(format!("about {:.0} minutes left", (seconds / 60.0).ceil())),
     }
 }
 
@@ -161,5 +227,23 @@ fn print_line(bars: &MultiProgress, output: &Output, line: &str) {
         bars.suspend(|| output.note(line));
     } else {
         output.note(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_roughly() {
+        assert_eq!(
+            [3.0, 7.0, 61.0, 100.0].map(time_left),
+            [
+                None,
+                Some("about 10 s left".to_owned()),
+                Some("about 65 s left".to_owned()),
+                Some("about 2 minutes left".to_owned())
+            ]
+        );
     }
 }

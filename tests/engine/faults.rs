@@ -114,6 +114,14 @@ impl Weather {
 
     /// A refusal in the words of the service's protocol.
     fn refuse(&mut self, what: &'static str, request: &Request, query: &str, json: &str, status: u16) -> Fate {
+        if request.operation.contains("/execute-api/") {
+            // The public endpoint knows no credentials, and throttles in words of its own.
+            return match what {
+                "expired" => Fate::Pass,
+                "throttled" => Fate::Answer(429, "{\"message\": \"Too Many Requests\"}".into()),
+                _ => Fate::Answer(status, "{\"message\": \"Service Unavailable\"}".into()),
+            };
+        }
         self.count(what);
         match request.protocol() {
             Protocol::Query => Fate::Answer(

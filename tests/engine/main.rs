@@ -2,6 +2,7 @@
 //! the real emulator does what the emulator cannot.
 
 mod faults;
+mod frugal;
 mod proxy;
 mod releases;
 mod statuses;

@@ -272,7 +272,7 @@ fn a_data_stack_that_never_came_to_be_is_made_anew_unless_somebody_is_in_its_tab
     let endpoint = stage.sandbox.json(&["outputs", "--local"])["Endpoint"].as_str().expect("an endpoint").to_owned();
     let ada = serde_json::json!({"email": "ada@example.org"});
     assert_eq!(http::post_json(&format!("{endpoint}/api/v1/sign-ups"), &ada).status, 202);
-    for (status, why) in [("ROLLBACK_FAILED", "holds data"), ("DELETE_FAILED", "may still hold sign-ups")] {
+    for (status, why) in [("ROLLBACK_FAILED", "holds sign-ups"), ("DELETE_FAILED", "may still hold sign-ups")] {
         stage.lie("waitlist-data", status, None, &[]);
         let refusal = stage.sandbox.refusal(&["deploy", "--local", "--yes"]);
         assert!(refusal.starts_with("exit 1") && refusal.contains(why), "{refusal}");

@@ -180,15 +180,22 @@ impl Service<'_> {
     }
 }
 
-/// Asks again while nobody answers or the answer is a server's error, as long as a proof may take.
+/// Asks again while nobody answers, the answer is a server's error, or the API is asked too much at once, as long as a
+/// proof may take.
 async fn until_answered<F: Future<Output = Outcome<Answer>>>(started: Instant, ask: impl Fn() -> F) -> Outcome<Answer> {
     loop {
         match ask().await {
-            Ok(answer) if answer.status < 500 || started.elapsed() > HEALTH => return Ok(answer),
+            Ok(answer) if !is_passing(&answer) || started.elapsed() > HEALTH => return Ok(answer),
             Err(failure) if started.elapsed() > HEALTH => return Err(failure),
             _ => tokio::time::sleep(PAUSE).await,
         }
     }
+}
+
+/// Whether the next answer may be another. What the service itself refuses, it refuses for an hour.
+fn is_passing(answer: &Answer) -> bool {
+    let is_problem = || serde_json::from_slice::<Value>(&answer.body).is_ok_and(|body| body.get("title").is_some());
+    answer.status >= 500 || (answer.status == 429 && !is_problem())
 }
 
 /// Takes out whoever was made up, while the worker may still be changing it.

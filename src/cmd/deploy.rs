@@ -181,7 +181,10 @@ impl Run<'_> {
         let mut stacks = deploy::execute(self.aws, self.spec, staged, stacks, self.bundle, lock, self.progress).await?;
         let proof = match self.prove(&stacks, arguments.no_proof).await {
             Ok(proof) => proof,
-            Err(failure) => return Err(self.put_back(failure, &mut stacks, before.as_ref()).await),
+            Err(failure) if failure.code == proof::FAILED => {
+                return Err(self.put_back(failure, &mut stacks, before.as_ref()).await);
+            }
+            Err(failure) => return Err(failure),
         };
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
         if let Err(failure) = collect::collect(self.aws, &stacks, bucket).await {

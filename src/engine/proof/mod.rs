@@ -31,8 +31,14 @@ const MAIL: Duration = Duration::from_secs(180);
 /// The emulator's is read at once.
 const LOCAL_MAIL: Duration = Duration::from_secs(20);
 
+/// Who is signed up: SES's mailbox simulator takes the mail, under any label.
+const EMAIL: &str = "success+signupctl@simulator.amazonses.com";
+
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// The code of a failure that is the service's own.
+pub const FAILED: &str = "proof_failed";
 
 /// What was shown, and what could not be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -101,20 +107,19 @@ impl Service<'_> {
     /// Signs somebody up whom SES's mailbox simulator takes the mail of, follows the mail to SES, and erases whoever
     /// it was, whatever came of it.
     pub async fn sign_up(&self, progress: &Progress) -> Outcome<SignUp> {
-        // The simulator takes any label, so that no two proofs are the same person.
-        let label = token::unique()?;
-        let email = format!("success+{label}@simulator.amazonses.com");
-        let answers = match made_up::submission(&self.spec.service_config().form, &email) {
+        let answers = match made_up::submission(&self.spec.service_config().form, EMAIL) {
             Ok(answers) => answers,
             Err(field) => {
                 return Ok(SignUp::Untried { reason: format!("nothing that can be made up fits the field `{field}`") });
             }
         };
         let step = progress.step("signing somebody up");
-        let address = Address::parse(&email).map_err(|_| failed("the address is none"))?;
+        let address = Address::parse(EMAIL).map_err(|_| failed("the address is none"))?;
         let id = keys::address_key(self.aws, &self.spec.key_prefix()).await?.user(&address);
         let store = DynamoStore::new(self.aws.dynamodb(), self.table);
-        let reached = match self.send(answers.into(), &label).await {
+        // An earlier proof may have been broken off.
+        erase(&store, id).await?;
+        let reached = match self.send(answers.into(), &token::unique()?).await {
             Ok(None) => self.follow(&store, id).await,
             Ok(Some(reason)) => Ok(SignUp::Untried { reason }),
             Err(failure) => Err(failure),
@@ -211,12 +216,17 @@ async fn erase(store: &DynamoStore, id: UserId) -> Outcome<()> {
     Err(failed("who was made up kept changing, and could not be erased"))
 }
 
+/// That signupctl cannot look, which is no fault of the service's.
 fn unreadable(error: StoreError) -> Box<Failure> {
-    failed(error.to_string())
+    let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+    Failure::new("not_proven", "the service was deployed, and whether all of it works cannot be seen")
+        .cause(cause)
+        .hint("renew the credentials if they have run out, and deploy again")
 }
 
+/// That the service does not do what it is for. Only this has a deploy taken back.
 fn failed(cause: impl Into<String>) -> Box<Failure> {
-    Failure::new("proof_failed", "the service was deployed but does not answer as it should")
+    Failure::new(FAILED, "the service was deployed but does not answer as it should")
         .cause(cause)
         .hint("look at the functions' log groups, mend the cause and deploy again")
 }

@@ -92,6 +92,9 @@ pub struct Plan {
     /// Use the `bootstrap` in this zip instead of building the function
     #[arg(long, value_name = "ZIP")]
     pub handler: Option<PathBuf>,
+    /// Tell what a month costs at so many sign-ups
+    #[arg(long, value_name = "N", default_value_t = crate::engine::cost::SIGN_UPS)]
+    pub sign_ups: u32,
 }
 
 #[derive(Clone, Debug, Args)]

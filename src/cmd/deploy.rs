@@ -9,6 +9,7 @@ use super::{Context, endpoint, output_of, program};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::cli;
+use crate::engine::cost::SIGN_UPS;
 use crate::engine::desired::ArtifactRef;
 use crate::engine::lock::Lock;
 use crate::engine::plan::{Action, Plan};
@@ -95,7 +96,7 @@ impl Attempt<'_> {
             settle::ensure_idle(&stacks)?;
         }
         let stacks = settle::settle(aws, stacks, progress, &context.output).await?;
-        let staged = stage::stage(aws, spec, &stacks, bundle).await?;
+        let staged = stage::stage(aws, spec, &stacks, bundle, SIGN_UPS).await?;
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !plan.changes_anything() {

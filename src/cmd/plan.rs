@@ -56,13 +56,13 @@ pub async fn run(context: &Context, arguments: cli::Plan) -> Outcome<Exit> {
             .cause(format!("it is {}: what it will be like afterwards is not known yet", stack.status.as_str()))
             .hint(format!("`{}` follows it to its end, and goes on from there", context.command("deploy"))));
     }
-    let staged = stage::stage(&aws, &spec, &stacks, &bundle).await?;
+    let staged = stage::stage(&aws, &spec, &stacks, &bundle, arguments.sign_ups).await?;
     staged.discard(&aws).await?;
     let changed = staged.plan.changes_anything();
     context.output.text(format!("{}\n{}", staged.plan.render(&context.output), staged.plan.summary()));
     context.output.object(&json!({
         "service": spec.service, "region": aws.region, "changes": changed, "stacks": staged.plan.stacks,
-        "release": staged.plan.release,
+        "release": staged.plan.release, "cost": staged.plan.cost,
         "api_calls": aws.calls(), "duration_ms": context.output.started.elapsed().as_millis(),
     }));
     Ok(if changed && arguments.detailed_exitcode { Exit::Pending } else { Exit::Done })

@@ -9,6 +9,7 @@ pub mod change_set;
 pub mod code_only;
 pub mod collect;
 pub mod compare;
+pub mod cost;
 pub mod data;
 pub mod delete;
 pub mod deploy;

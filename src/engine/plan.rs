@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::compare::Difference;
+use super::cost::Cost;
 use super::desired::Desired;
 use super::evaluate::{Evaluated, Resource};
 use super::release::Release;
@@ -71,6 +72,8 @@ pub struct Plan {
     pub stacks: Vec<StackPlan>,
     /// What the function's bundle changes.
     pub release: Option<Release>,
+    /// What a month costs, when anything changes.
+    pub cost: Option<Cost>,
 }
 
 /// How a stack gets from what is there to `desired`.
@@ -182,7 +185,8 @@ impl Plan {
                 }
             }
         }
-        text + &self.release.as_ref().map(|release| release.render(output)).unwrap_or_default()
+        text += &self.release.as_ref().map(|release| release.render(output)).unwrap_or_default();
+        text + &self.cost.as_ref().map(|cost| format!("{}\n", cost.text())).unwrap_or_default()
     }
 }
 
@@ -332,6 +336,13 @@ mod tests {
                     ],
                 }),
             }),
+            cost: Some(Cost {
+                sign_ups: 1_000,
+                before: Some(7.5),
+                after: 8.251,
+                region: "us-east-1".into(),
+                prices_as_of: "2026-06".into(),
+            }),
         };
         let output = Output::new(false, crate::output::ColorChoice::Never, false);
         insta::assert_snapshot!(plan.render(&output), @r"
@@ -351,6 +362,7 @@ mod tests {
           ~ form.fields.age.max: 120 -> 99
           + form.fields.phone: phone
           - form.intro
+        cost about $7.50 -> $8.25 a month at 1000 sign-ups (us-east-1 prices of 2026-06)
         ");
     }
 }

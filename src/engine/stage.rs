@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudformation::types::ChangeSetType;
 
 use super::change_set::{self, ChangeSet};
+use super::cost::Cost;
 use super::desired::{self, ArtifactRef, Desired, Outputs};
+use super::evaluate::Evaluated;
 use super::events::Pace;
 use super::plan::{self, Action, Plan, StackPlan, Verb};
 use super::release;
@@ -49,10 +51,10 @@ pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &Artif
 }
 
 /// Plans every stack, side by side. The stacks must be settled.
-pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle) -> Outcome<Staged> {
+pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle, sign_ups: u32) -> Outcome<Staged> {
     let artifact = &bundle.artifact;
-    let data = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
-    let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, data, artifact));
+    let told = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
+    let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, artifact));
     let (data, workers, web, release) =
         tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web), release::compare(aws, spec, stacks, bundle));
     let (mut staged, mut failure) = (Staged::default(), None);
@@ -71,6 +73,11 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
             Err(error) => failure = failure.or(Some(error)),
         }
     }
+    if staged.plan.changes_anything() {
+        let before: Vec<Evaluated> = stacks.values().filter_map(Deployed::evaluated).collect();
+        let after: Vec<Evaluated> = Role::ALL.iter().filter_map(|role| wanted(*role, spec, told, artifact)).collect();
+        staged.plan.cost = Some(Cost::of(&before, &after, sign_ups));
+    }
     match failure {
         None => Ok(staged),
         Some(failure) => {
@@ -78,6 +85,12 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
             Err(failure)
         }
     }
+}
+
+/// What will be in the stack of this role. What the data stack is still to tell does not decide what is made.
+fn wanted(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRef) -> Option<Evaluated> {
+    let told = template::outputs(Role::Data);
+    desired(role, spec, Some(data.unwrap_or(&told)), artifact).map(|desired| desired.evaluated())
 }
 
 type StagedOne = (StackPlan, Option<Desired>, Option<ChangeSet>);
@@ -113,11 +126,8 @@ async fn stage_one(
             }
         }
         (_, Some(wanted)) => Ok((plan::creation(role, &stack, &wanted.evaluated()), desired, None)),
-        // What the data stack will tell does not decide what is made.
         (_, None) => {
-            let outputs = template::outputs(Role::Data);
-            let wanted = self::desired(role, spec, Some(&outputs), artifact);
-            let evaluated = wanted.map(|wanted| wanted.evaluated()).unwrap_or_default();
+            let evaluated = wanted(role, spec, None, artifact).unwrap_or_default();
             Ok((plan::creation(role, &stack, &evaluated), desired, None))
         }
     }

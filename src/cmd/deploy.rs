@@ -15,11 +15,12 @@ use crate::engine::lock::Lock;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::progress::Progress;
 use crate::engine::proof::{self, Proof, SignUp};
+use crate::engine::rollback::{self, Before};
 use crate::engine::sender::{self, Sender};
 use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged};
 use crate::engine::template::Role;
-use crate::engine::{artifacts, code_only, collect, data, deploy, rollback, settle};
+use crate::engine::{artifacts, code_only, collect, data, deploy, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -144,14 +145,18 @@ impl Run<'_> {
         }
         let proof = match no_proof {
             true => None,
-            false => Some(match self.service(stacks)?.health(self.progress).await {
-                Ok(proof) => proof,
-                // Another version may answer than the stacks say, after an update of the code that was broken off.
-                Err(_) => {
-                    rollback::realign(self.aws, stacks, output_of(stacks, Role::Data, "ArtifactBucket")?).await?;
-                    self.service(stacks)?.health(self.progress).await?
-                }
-            }),
+            false => {
+                let health = self.service(stacks)?.health(self.progress).await;
+                // Which version is the right one only the operator knows: the last deploy may have been taken back.
+                Some(health.map_err(|failure| {
+                    failure.hint(format!(
+                        "`{}` tells whether another version answers than the stacks name, and sets it right with \
+                         `--revert`; `{}` tells why one does not answer",
+                        self.context.command("drift"),
+                        self.context.command("logs")
+                    ))
+                })?)
+            }
         };
         self.finish(stacks, None, proof)
     }
@@ -172,18 +177,27 @@ impl Run<'_> {
         lock: &mut Option<Lock>,
         sender: Sender,
     ) -> Outcome<Exit> {
-        let before = rollback::artifact_of(&stacks).filter(|before| *before != self.bundle.artifact);
-        if let (true, Some(before)) = (arguments.code_only, &before)
-            && let Err(failure) = self.update_code(&stacks, before, arguments.no_proof).await
+        let before = Before::read(self.aws, &stacks).await?;
+        if let (true, Some(artifact)) = (arguments.code_only, rollback::artifact_of(&stacks))
+            && let Err(failure) = self.update_code(&stacks, &artifact, arguments.no_proof).await
         {
             staged.discard(self.aws).await?;
             return Err(failure);
         }
-        let mut stacks = deploy::execute(self.aws, self.spec, staged, stacks, self.bundle, lock, self.progress).await?;
-        let proof = match self.prove(&stacks, arguments.no_proof).await {
+        let executed = deploy::execute(self.aws, self.spec, staged, stacks, self.bundle, lock, self.progress).await;
+        let stacks = match executed {
+            Ok(stacks) => stacks,
+            // CloudFormation takes back the stack that failed, and not the other one, nor what was updated directly.
+            Err(failure) if failure.code == "stack_failed" => {
+                let stacks = stack::read_all(self.aws, &self.spec.service).await?;
+                return Err(self.put_back(failure, &stacks, before.as_ref(), lock.as_ref()).await);
+            }
+            Err(failure) => return Err(failure),
+        };
+        let proof = match self.prove(&stacks, arguments.no_proof, before.is_none()).await {
             Ok(proof) => proof,
             Err(failure) if failure.code == proof::FAILED => {
-                return Err(self.put_back(failure, &mut stacks, before.as_ref()).await);
+                return Err(self.put_back(failure, &stacks, before.as_ref(), lock.as_ref()).await);
             }
             Err(failure) => return Err(failure),
         };
@@ -201,8 +215,15 @@ impl Run<'_> {
         let step = self.progress.step("updating the functions");
         artifacts::upload(self.aws, bucket, self.bundle).await?;
         let started = Instant::now();
-        let versions = code_only::update(self.aws, stacks, bucket, &self.bundle.artifact).await?;
-        if !no_proof && let Err(failure) = self.service(stacks)?.health(self.progress).await {
+        let versions = code_only::before(self.aws, stacks).await?;
+        let updated = async {
+            code_only::update(self.aws, &versions, bucket, &self.bundle.artifact).await?;
+            match no_proof {
+                true => Ok(()),
+                false => self.service(stacks)?.health(self.progress).await.map(drop),
+            }
+        };
+        if let Err(failure) = updated.await {
             code_only::undo(self.aws, &versions, bucket, before).await?;
             return Err(failure
                 .hint(format!("version {} is back in service; mend the cause and deploy again", before.release())));
@@ -213,7 +234,7 @@ impl Run<'_> {
     }
 
     /// Shows that the service does what it is for.
-    async fn prove(&self, stacks: &DeployedStacks, no_proof: bool) -> Outcome<Option<Proof>> {
+    async fn prove(&self, stacks: &DeployedStacks, no_proof: bool, first: bool) -> Outcome<Option<Proof>> {
         if no_proof {
             return Ok(None);
         }
@@ -222,7 +243,7 @@ impl Run<'_> {
         let mut proof = service.health(self.progress).await?;
         if proof.ok {
             self.line("the service answers");
-            let reached = service.sign_up(self.progress).await?;
+            let reached = service.sign_up(first, self.progress).await?;
             match &reached {
                 SignUp::Mailed => self.line("somebody signed up, was mailed, and is erased again"),
                 SignUp::Counted => self.line("somebody signed up, and is erased again; no mail goes out yet"),
@@ -237,25 +258,32 @@ impl Run<'_> {
         self.progress.line(format!("  {} {done}", self.context.output.green("✓")));
     }
 
-    /// Puts back what ran before; the failure then says so.
+    /// Puts back what served before; the failure then says so.
     async fn put_back(
         &self,
         failure: Box<Failure>,
-        stacks: &mut DeployedStacks,
-        before: Option<&ArtifactRef>,
+        stacks: &DeployedStacks,
+        before: Option<&Before>,
+        lock: Option<&Lock>,
     ) -> Box<Failure> {
         let Some(before) = before else { return failure };
-        self.progress.line(format!("  the proof failed: going back to version {}", before.release()));
+        if lock.is_some_and(Lock::is_lost) {
+            return failure.hint("another run has taken over meanwhile, so nothing was put back: see what it did");
+        }
+        let release = &before.release;
+        self.progress.line(format!("  {}: going back to version {release}", failure.message));
         let back = async {
-            rollback::switch(self.aws, stacks, before).await?;
-            rollback::reconcile(self.aws, stacks, before, self.progress).await
+            before.put_back(self.aws, stacks, self.progress).await?;
+            self.service_of(stacks, release)?.health(self.progress).await.map(drop)
         };
+        let usual = "mend the cause and deploy again".to_owned();
         match back.await {
-            Ok(()) => failure
-                .hint(format!("version {} is back in service; mend the cause and deploy again", before.release())),
+            Ok(()) => {
+                let advice = failure.hint.clone().filter(|_| failure.code != proof::FAILED).unwrap_or(usual);
+                failure.hint(format!("version {release} is back in service; {advice}"))
+            }
             Err(other) => failure.hint(format!(
-                "version {} could not be put back ({}): `{}`",
-                before.release(),
+                "version {release} could not be put back ({}): `{}`",
                 other.message,
                 self.context.command("rollback")
             )),
@@ -263,6 +291,10 @@ impl Run<'_> {
     }
 
     fn service<'a>(&'a self, stacks: &'a DeployedStacks) -> Outcome<proof::Service<'a>> {
+        self.service_of(stacks, self.bundle.artifact.release())
+    }
+
+    fn service_of<'a>(&'a self, stacks: &'a DeployedStacks, release: &'a str) -> Outcome<proof::Service<'a>> {
         let outputs =
             &stacks.get(&Role::Web).ok_or_else(|| Failure::new("unexpected_answer", "the web stack is gone"))?.outputs;
         let endpoint = endpoint(self.aws, outputs);
@@ -272,7 +304,7 @@ impl Run<'_> {
             spec: self.spec,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             table: output_of(stacks, Role::Data, "TableName")?,
-            release: self.bundle.artifact.release(),
+            release,
         })
     }
 

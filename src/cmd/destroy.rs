@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Context;
 use crate::aws::Aws;
 use crate::cli;
-use crate::engine::lock::Lock;
+use crate::engine::lock::{self, Lock};
 use crate::engine::progress::Progress;
 use crate::engine::stack::{self, Deployed, DeployedStacks};
 use crate::engine::template::Role;
@@ -38,7 +38,12 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
     let stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
     let table = stacks.get(&Role::Data).and_then(|stack| stack.outputs.get("TableName"));
     let lock = match table {
-        Some(table) => Some(Lock::acquire(&aws, table, arguments.no_wait, &progress).await?),
+        Some(table) => match Lock::acquire(&aws, table, arguments.no_wait, &progress).await {
+            Ok(lock) => Some(lock),
+            // What is left of a service without its table is deleted all the same.
+            Err(failure) if failure.code == lock::NO_TABLE => None,
+            Err(failure) => return Err(failure),
+        },
         None => None,
     };
     // Whoever held it has changed them.

@@ -3,9 +3,12 @@
 use serde_json::json;
 
 use super::{Context, data_outputs, output_of};
+use crate::aws::Aws;
 use crate::cli;
 use crate::engine::drift::{self, Drifted};
+use crate::engine::lock::Lock;
 use crate::engine::progress::Progress;
+use crate::engine::stack::DeployedStacks;
 use crate::engine::template::Role;
 use crate::engine::{deploy, rollback, settle, stack};
 use crate::error::{Exit, Failure, Outcome};
@@ -18,7 +21,8 @@ pub async fn run(context: &Context, arguments: cli::Drift) -> Outcome<Exit> {
     let progress = Progress::new(*output);
     let stacks = stack::read_all(&aws, &spec.service).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
-    let stacks = settle::settle(&aws, stacks, &progress, output).await?;
+    // Looking changes nothing.
+    settle::ensure_idle(&stacks)?;
     let look = async || {
         let step = progress.step("comparing what is there with what the stacks say");
         let found = drift::detect(&aws, &stacks).await;
@@ -33,10 +37,10 @@ pub async fn run(context: &Context, arguments: cli::Drift) -> Outcome<Exit> {
         if !output.confirm(&question).await? {
             return Err(Failure::new("declined", "nothing was changed").cause("you declined"));
         }
-        rollback::realign(&aws, &stacks, output_of(&stacks, Role::Data, "ArtifactBucket")?).await?;
-        for stack in stacks.values().filter(|stack| found.iter().any(|drifted| drifted.stack == stack.name)) {
-            deploy::revert(&aws, stack, &progress).await?;
-        }
+        let lock = Lock::acquire(&aws, output_of(&stacks, Role::Data, "TableName")?, true, &progress).await?;
+        let outcome = revert(&aws, &stacks, &found, &progress).await;
+        lock.release().await;
+        outcome?;
         reverted = std::mem::replace(&mut found, look().await?);
         reverted.retain(|drifted| !found.contains(drifted));
     }
@@ -51,6 +55,14 @@ pub async fn run(context: &Context, arguments: cli::Drift) -> Outcome<Exit> {
         "api_calls": aws.calls(), "duration_ms": output.started.elapsed().as_millis(),
     }));
     Ok(if found.is_empty() { Exit::Done } else { Exit::Pending })
+}
+
+async fn revert(aws: &Aws, stacks: &DeployedStacks, found: &[Drifted], progress: &Progress) -> Outcome<()> {
+    rollback::realign(aws, stacks, output_of(stacks, Role::Data, "ArtifactBucket")?).await?;
+    for stack in stacks.values().filter(|stack| found.iter().any(|drifted| drifted.stack == stack.name)) {
+        deploy::revert(aws, stack, progress).await?;
+    }
+    Ok(())
 }
 
 /// A line for each resource, and one for each of its properties: what the stack says, and what is there.

@@ -46,7 +46,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         census,
         waiting,
         mail::quota(&aws),
-        watch::alarms(&aws, &spec.service),
+        watch::alarms(&aws, &spec.service, &stacks),
         watch::queues(&aws, &stacks)
     );
 

@@ -47,19 +47,24 @@ pub struct Before {
     versions: BTreeMap<String, String>,
 }
 
-/// Updates every function, and has the aliases stand for the new code.
-pub async fn update(aws: &Aws, stacks: &DeployedStacks, bucket: &str, artifact: &ArtifactRef) -> Outcome<Before> {
-    let functions = versions::functions(stacks);
+/// Reads what each function answers by.
+pub async fn before(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Before> {
     let mut before = Before { versions: BTreeMap::new() };
-    for function in &functions {
-        before.versions.insert(function.clone(), versions::live(aws, function).await?);
-    }
-    // None answers by the new code before all have it.
-    put_all(aws, functions.clone(), bucket, artifact).await?;
-    for function in &functions {
-        versions::point(aws, function, versions::LATEST).await?;
+    for function in versions::functions(stacks) {
+        let live = versions::live(aws, &function).await?;
+        before.versions.insert(function, live);
     }
     Ok(before)
+}
+
+/// Updates every function, and has the aliases stand for the new code.
+pub async fn update(aws: &Aws, before: &Before, bucket: &str, artifact: &ArtifactRef) -> Outcome<()> {
+    // None answers by the new code before all have it.
+    put_all(aws, before.versions.keys().cloned().collect(), bucket, artifact).await?;
+    for function in before.versions.keys() {
+        versions::point(aws, function, versions::LATEST).await?;
+    }
+    Ok(())
 }
 
 /// Undoes [`update`]: the aliases at once, and then the code.

@@ -6,7 +6,7 @@ use super::change_set::{self, ChangeSet};
 use super::desired::{self, Desired, Outputs};
 use super::events::{self, Pace};
 use super::lock::Lock;
-use super::plan::Action;
+use super::plan::{Action, Change};
 use super::progress::Progress;
 use super::stack::{self, Deployed, DeployedStacks};
 use super::stage::{self, Staged};
@@ -136,7 +136,7 @@ pub async fn apply(
     };
     match set {
         Some(set) => execute_set(aws, desired, &set, what, progress).await,
-        None => stack::read(&client, desired.role, &desired.stack).await,
+        None => stack::read_whole(&client, desired.role, &desired.stack).await,
     }
 }
 
@@ -144,10 +144,13 @@ pub async fn apply(
 pub async fn revert(aws: &Aws, stack: &Deployed, progress: &Progress) -> Outcome<()> {
     let Some(desired) = desired::as_deployed(stack) else { return Ok(()) };
     let set = change_set::create_reverting(&aws.cloudformation(), &desired, Pace::of(aws.is_local())).await?;
-    match set {
-        Some(set) => execute_set(aws, &desired, &set, "updated", progress).await.map(drop),
-        None => Ok(()),
+    let Some(set) = set else { return Ok(()) };
+    if set.changes.iter().any(Change::puts_data_at_risk) {
+        change_set::delete(&aws.cloudformation(), &stack.name, &set.id).await?;
+        return Err(Failure::new("data_at_risk", format!("setting `{}` back would take users' data away", stack.name))
+            .hint("nothing was changed; look at the table, and set it back by hand"));
     }
+    execute_set(aws, &desired, &set, "updated", progress).await.map(drop)
 }
 
 /// Executes a change set and follows it to its end; returns the stack as it is then.

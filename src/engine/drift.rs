@@ -9,8 +9,8 @@ use aws_sdk_cloudformation::types::{
 use serde::Serialize;
 
 use super::compare::Difference;
+use super::desired::ArtifactRef;
 use super::events::Pace;
-use super::rollback;
 use super::stack::{Deployed, DeployedStacks};
 use super::versions;
 use crate::aws::{Aws, explain};
@@ -60,7 +60,14 @@ async fn finish(aws: &Aws, stack: &Deployed, id: &str) -> Outcome<()> {
                 return Err(Failure::new("timed_out", format!("CloudFormation still looks at `{}`", stack.name)));
             }
             Some(StackDriftDetectionStatus::DetectionInProgress) => pace.pause(false).await,
-            // It failed for some resources; the others can be told.
+            Some(StackDriftDetectionStatus::DetectionFailed) => {
+                return Err(Failure::new(
+                    "not_all_seen",
+                    format!("CloudFormation could not look at all of `{}`", stack.name),
+                )
+                .cause(answer.detection_status_reason.unwrap_or_default())
+                .hint("grant the right to read what it names to the principal you work as"));
+            }
             _ => return Ok(()),
         }
     }
@@ -106,9 +113,9 @@ fn drifted(stack: &Deployed, found: StackResourceDrift) -> Option<Drifted> {
 
 /// The functions that do not answer by the code that their stack names.
 async fn code(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<Drifted>> {
-    let Some(artifact) = rollback::artifact_of(stacks) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (stack, function) in versions::functions_by_stack(stacks) {
+        let Some(artifact) = ArtifactRef::of(&stack.parameters) else { continue };
         let live = versions::live(aws, &function).await?;
         let running = versions::list(aws, &function).await?.into_iter().find(|it| it.number.to_string() == live);
         if running.as_ref().is_some_and(|version| version.artifact == artifact) {
@@ -116,7 +123,7 @@ async fn code(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<Drifted>> {
         }
         let release = running.map_or(live, |version| version.artifact.release().to_owned());
         found.push(Drifted {
-            stack,
+            stack: stack.name.clone(),
             logical_id: function,
             resource_type: "AWS::Lambda::Alias".into(),
             deleted: false,

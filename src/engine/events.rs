@@ -108,6 +108,11 @@ impl Event {
         self.status.ends_with("_FAILED")
     }
 
+    /// Whether a rollback may go on without this resource: it failed itself, and was not only stopped with another.
+    pub fn can_be_skipped(&self) -> bool {
+        !self.of_stack && self.status == "UPDATE_FAILED" && !self.reason.as_deref().is_some_and(is_cancelled)
+    }
+
     /// What happened to which resource, in AWS's words.
     pub fn explained(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or("AWS gives no reason").trim_end_matches('.');
@@ -188,10 +193,15 @@ pub async fn follow(
 ) -> Outcome<Ending> {
     let started = Instant::now();
     let mut pace = pace;
+    let mut token = token;
     let mut last = None;
     let mut failures = Vec::new();
     let mut silent_since = None;
     loop {
+        // Somebody else was faster: what they have begun is followed, or the end that it had is told.
+        if last.is_none() && started.elapsed() > 4 * pace.settles {
+            token = None;
+        }
         let fresh = match fresh_events(client, stack_id, token, last.as_deref()).await {
             Ok((events, earlier)) => {
                 silent_since = None;

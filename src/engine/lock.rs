@@ -2,17 +2,20 @@
 //!
 //! Nobody's clock is compared with anybody else's: a lease that is not renewed for a while is over.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use tokio::task::JoinHandle;
 
 use super::events::Pace;
 use super::progress::Progress;
 use super::token;
-use crate::aws::{Aws, explain};
+use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 
 /// Where the lease is in the table.
@@ -23,6 +26,9 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// How often it is renewed; two renewals may be lost.
 const RENEWAL: Duration = Duration::from_secs(20);
+
+/// The code of a failure for want of a table to hold the lease.
+pub const NO_TABLE: &str = "no_table";
 
 /// Whoever changes the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +48,7 @@ pub struct Lock {
     table: String,
     run: String,
     renewal: JoinHandle<()>,
+    lost: Arc<AtomicBool>,
     /// Whether another held it meanwhile, so that what was read before may not be so any more.
     pub waited: bool,
 }
@@ -55,8 +62,10 @@ impl Lock {
         loop {
             let over = seen.as_ref().filter(|(holder, since)| holder.is_gone(*since)).map(|(holder, _)| holder);
             let Some(other) = put(aws, table, &me, over).await? else {
-                let renewal = tokio::spawn(renew(aws.clone(), table.to_owned(), me.clone()));
+                let lost = Arc::new(AtomicBool::new(false));
+                let renewal = tokio::spawn(renew(aws.clone(), table.to_owned(), me.clone(), Arc::clone(&lost)));
                 return Ok(Self {
+                    lost,
                     aws: aws.clone(),
                     table: table.to_owned(),
                     run: me.run,
@@ -64,13 +73,15 @@ impl Lock {
                     waited: seen.is_some(),
                 });
             };
-            if leaves && !other.is_gone(Instant::now()) {
+            // Of a run elsewhere only its next renewal shows that it lives.
+            let moves = seen.as_ref().is_some_and(|(holder, _)| *holder != other);
+            if leaves && !other.is_gone(Instant::now()) && (moves || other.host == host()) {
                 return Err(Failure::new("stack_busy", "another run is changing the service")
-                    .cause(format!("it runs on `{}` as process {}", other.host, other.pid))
+                    .cause(format!("it runs on {}", other.place()))
                     .hint("nothing was changed; without `--no-wait` this waits for its end"));
             }
             if seen.is_none() && !other.is_gone(Instant::now()) {
-                progress.line(format!("  waiting for another run, on `{}` as process {}", other.host, other.pid));
+                progress.line(format!("  waiting for another run, on {}", other.place()));
             }
             if seen.as_ref().is_none_or(|(holder, _)| *holder != other) {
                 seen = Some((other, Instant::now()));
@@ -78,6 +89,11 @@ impl Lock {
             }
             pace.pause(false).await;
         }
+    }
+
+    /// Whether another has taken the lease over, as after a machine that slept: what it does is not to be undone.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Gives the lease back. If that fails it is over a while later.
@@ -103,8 +119,14 @@ impl Drop for Lock {
 impl Holder {
     /// Whether the lease is over: not renewed for long, or its process on this very machine has ended.
     fn is_gone(&self, unchanged_since: Instant) -> bool {
-        let ended = || Pid::from_raw(self.pid).is_some_and(|pid| test_kill_process(pid).is_err());
+        // A process of somebody else's is there, though it may not be touched.
+        let ended = || Pid::from_raw(self.pid).is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
         unchanged_since.elapsed() > LEASE || (self.host == host() && ended())
+    }
+
+    /// Where it runs, to be read.
+    fn place(&self) -> String {
+        format!("`{}` as process {}", self.host.split(' ').next().unwrap_or_default(), self.pid)
     }
 
     fn item(&self) -> std::collections::HashMap<String, AttributeValue> {
@@ -130,8 +152,13 @@ fn key() -> std::collections::HashMap<String, AttributeValue> {
     KEY.iter().map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()))).collect()
 }
 
+/// The machine, and on Linux what tells its boots and containers apart: only within one of them is a process told by
+/// its number.
 fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{name} {} {}", boot.trim(), space.display()).trim_end().to_owned()
 }
 
 /// Puts the lease where there is none, or that of `over` as it was seen; who holds it when there is another.
@@ -160,18 +187,26 @@ async fn put(aws: &Aws, table: &str, me: &Holder, over: Option<&Holder>) -> Outc
     };
     match found {
         Some(other) => Ok(Some(other)),
+        None if service_code(&error) == Some("ResourceNotFoundException") => {
+            Err(Failure::new(NO_TABLE, format!("the table `{table}` is gone"))
+                .cause("the data stack still names it: was it deleted by hand?")
+                .hint("`signupctl destroy --delete-data` removes what is left"))
+        }
         None => Err(explain("the service cannot be reserved for this run", error)),
     }
 }
 
 /// Renews the lease until it is dropped. A renewal that fails is made up for by the next.
-async fn renew(aws: Aws, table: String, mut me: Holder) {
+async fn renew(aws: Aws, table: String, mut me: Holder, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(RENEWAL).await;
         let before = me.clone();
         me.beat += 1;
-        if let Err(failure) = put(&aws, &table, &me, Some(&before)).await {
-            tracing::info!(cause = failure.cause, "the lease was not renewed");
+        match tokio::time::timeout(RENEWAL, put(&aws, &table, &me, Some(&before))).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(_))) => return lost.store(true, Ordering::Relaxed),
+            Ok(Err(failure)) => tracing::info!(cause = failure.cause, "the lease was not renewed"),
+            Err(_) => tracing::info!("the lease was not renewed in time"),
         }
     }
 }

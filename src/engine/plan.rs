@@ -105,7 +105,9 @@ pub fn creation(role: Role, stack: &str, evaluated: &Evaluated) -> StackPlan {
 /// Puts the values before and after beside what CloudFormation names, which is no more than the property.
 pub fn explain(changes: &mut [Change], before: &Evaluated, after: &Evaluated) {
     // A resource whose condition begins to hold is new, whatever the emulator calls it.
-    for change in changes.iter_mut().filter(|change| !before.resources.contains_key(&change.logical_id)) {
+    let is_new =
+        |change: &&mut Change| change.verb == Verb::Modify && !before.resources.contains_key(&change.logical_id);
+    for change in changes.iter_mut().filter(is_new) {
         (change.verb, change.properties) = (Verb::Add, Vec::new());
     }
     for change in changes.iter_mut().filter(|change| matches!(change.verb, Verb::Modify | Verb::Replace)) {
@@ -129,7 +131,8 @@ impl StackPlan {
 }
 
 impl Change {
-    fn puts_data_at_risk(&self) -> bool {
+    /// Whether it would take users' data away with the resource that holds it.
+    pub fn puts_data_at_risk(&self) -> bool {
         matches!(self.verb, Verb::Replace | Verb::Remove) && self.resource_type == TABLE
     }
 }

@@ -1,7 +1,7 @@
 //! Back to what ran before: the aliases first, which takes effect at once, and then the stacks, so that nothing drifts.
 
 use super::deploy;
-use super::desired::{self, ArtifactRef};
+use super::desired::{self, ArtifactRef, Desired};
 use super::plan::Action;
 use super::progress::Progress;
 use super::stack::DeployedStacks;
@@ -13,6 +13,46 @@ use crate::error::{Failure, Outcome};
 /// The bundle that the stacks were last brought to; `None` before the first.
 pub fn artifact_of(stacks: &DeployedStacks) -> Option<ArtifactRef> {
     ArtifactRef::of(&stacks.get(&Role::Web)?.parameters)
+}
+
+/// What served before a deploy, to be put back if it fails.
+#[derive(Debug)]
+pub struct Before {
+    /// What `/healthz` answered.
+    pub release: String,
+    /// The version of each function.
+    versions: Vec<(String, String)>,
+    /// Both stacks of functions, with all that they were made of.
+    stacks: Vec<Desired>,
+}
+
+impl Before {
+    /// Reads what serves; `None` before the first deploy. One request for each function.
+    pub async fn read(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Option<Self>> {
+        let Some(artifact) = artifact_of(stacks) else { return Ok(None) };
+        let made = [Role::Workers, Role::Web].map(|role| stacks.get(&role).and_then(desired::as_deployed));
+        let [Some(workers), Some(web)] = made else { return Ok(None) };
+        let mut versions = Vec::new();
+        for function in versions::functions(stacks) {
+            let live = versions::live(aws, &function).await?;
+            versions.push((function, live));
+        }
+        Ok(Some(Self { release: artifact.release().to_owned(), versions, stacks: vec![workers, web] }))
+    }
+
+    /// Puts it back: the aliases first, which takes effect at once, and then the stacks, whatever of them was changed.
+    pub async fn put_back(&self, aws: &Aws, stacks: &DeployedStacks, progress: &Progress) -> Outcome<()> {
+        for (function, version) in self.versions.iter().filter(|(_, version)| version != versions::LATEST) {
+            versions::point(aws, function, version).await?;
+        }
+        let back = async |desired: &Desired| {
+            let is_there = stacks.get(&desired.role).is_some_and(|stack| desired.differences(stack).is_empty());
+            let action = if is_there { Action::Keep } else { Action::Update };
+            deploy::apply(aws, desired, action, None, progress).await.map(drop)
+        };
+        let (workers, web) = tokio::join!(back(&self.stacks[0]), back(&self.stacks[1]));
+        workers.and(web)
+    }
 }
 
 /// Has every function answer by its newest version of a bundle. One that has none is left to [`reconcile`]. Returns
@@ -55,8 +95,8 @@ pub async fn reconcile(
 /// Sets right what runs when it is not what the stacks say, as after an update of the code alone that was broken off:
 /// the code that the stacks name is put back, and the aliases to its version.
 pub async fn realign(aws: &Aws, stacks: &DeployedStacks, bucket: &str) -> Outcome<()> {
-    let Some(artifact) = artifact_of(stacks) else { return Ok(()) };
-    for function in versions::functions(stacks) {
+    for (stack, function) in versions::functions_by_stack(stacks) {
+        let Some(artifact) = ArtifactRef::of(&stack.parameters) else { continue };
         let found = versions::list(aws, &function).await?.into_iter().find(|version| version.artifact == artifact);
         let Some(version) = found else { continue };
         let version = version.number.to_string();

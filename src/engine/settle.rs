@@ -1,6 +1,10 @@
 //! Brings every stack to a state from which a deploy or a destroy can start: what is at work is
 //! followed to its end, what never came to be is removed, what is stuck is freed.
 
+use aws_sdk_cloudformation::types::StackStatus;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
 use super::events::{self, Ending, Pace};
 use super::progress::Progress;
 use super::stack::{self, Deployed, DeployedStacks};
@@ -38,7 +42,7 @@ async fn rest(aws: &Aws, mut stack: Deployed, progress: &Progress) -> Outcome<Op
         events::follow(&client, &stack.name, &stack.id, None, progress, pace).await?;
         // The stack's status can lag behind its last event.
         pace.pause(true).await;
-        match stack::read(&client, stack.role, &stack.id).await? {
+        match stack::read_whole(&client, stack.role, &stack.id).await? {
             Some(found) => stack = found,
             None => return Ok(None),
         }
@@ -106,8 +110,10 @@ async fn remove(aws: &Aws, stack: Deployed, progress: &Progress, output: &Output
 
 async fn free(aws: &Aws, stack: Deployed, progress: &Progress, output: &Output) -> Outcome<Deployed> {
     let (mut ending, mut found) = go_back(aws, &stack, &[], progress).await?;
-    let failed: Vec<String> =
-        ending.failures.iter().filter(|event| !event.of_stack).map(|it| it.logical_id.clone()).collect();
+    let mut failed: Vec<String> =
+        ending.failures.iter().filter(|event| event.can_be_skipped()).map(|it| it.logical_id.clone()).collect();
+    failed.sort();
+    failed.dedup();
     if found.as_ref().is_some_and(|found| found.state == State::Stuck) && !failed.is_empty() {
         for event in ending.failures.iter().filter(|event| !event.of_stack) {
             progress.line(format!("  {}", event.explained()));
@@ -135,17 +141,35 @@ async fn go_back(
     let client = aws.cloudformation();
     let token = token::unique()?;
     let skip = Some(skipped.to_vec()).filter(|skipped| !skipped.is_empty());
-    let request = client.continue_update_rollback().stack_name(&stack.id).client_request_token(&token);
-    match request.set_resources_to_skip(skip).send().await {
-        Ok(_) => {}
-        // An earlier try has begun it, and its answer was lost.
-        Err(error) if service_message(&error).contains("UPDATE_ROLLBACK_IN_PROGRESS") => {}
-        Err(error) => return Err(explain(format!("the rollback of `{}` cannot be continued", stack.name), error)),
+    let begun = match stack.status {
+        // Left as it was by an update that was told not to roll back.
+        StackStatus::UpdateFailed => {
+            let request = client.rollback_stack().stack_name(&stack.id).client_request_token(&token);
+            request.send().await.map(drop).map_err(|error| (is_under_way(&error), explain(&*what(stack), error)))
+        }
+        _ => {
+            let request = client.continue_update_rollback().stack_name(&stack.id).client_request_token(&token);
+            let request = request.set_resources_to_skip(skip);
+            request.send().await.map(drop).map_err(|error| (is_under_way(&error), explain(&*what(stack), error)))
+        }
+    };
+    match begun {
+        Ok(()) | Err((true, _)) => {}
+        Err((false, failure)) => return Err(failure),
     }
     let pace = Pace::of(aws.is_local());
     let ending = events::follow(&client, &stack.name, &stack.id, Some(&token), progress, pace).await?;
-    let found = stack::read_after(&client, stack.role, &stack.id, &ending.status, pace).await?;
-    Ok((ending, found))
+    stack::read_after(&client, stack.role, &stack.id, &ending.status, pace).await?;
+    Ok((ending, stack::read_whole(&client, stack.role, &stack.id).await?))
+}
+
+fn what(stack: &Deployed) -> String {
+    format!("the rollback of `{}` cannot be continued", stack.name)
+}
+
+/// An earlier try, or somebody else, has begun it.
+fn is_under_way<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    service_message(error).contains("UPDATE_ROLLBACK_IN_PROGRESS")
 }
 
 async fn consent(output: &Output, question: &str) -> Outcome<()> {

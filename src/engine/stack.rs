@@ -125,11 +125,7 @@ pub async fn read_all(aws: &Aws, service: &str) -> Outcome<DeployedStacks> {
     let client = aws.cloudformation();
     let read = |role: Role| {
         let client = client.clone();
-        async move {
-            let name = role.stack_name(service);
-            let (stack, template) = tokio::join!(read(&client, role, &name), read_template(&client, &name));
-            Ok::<_, Box<Failure>>(stack?.map(|stack| Deployed { template, ..stack }))
-        }
+        async move { read_whole(&client, role, &role.stack_name(service)).await }
     };
     let (data, workers, web) = tokio::join!(read(Role::Data), read(Role::Workers), read(Role::Web));
     let stacks: DeployedStacks =
@@ -147,6 +143,12 @@ pub async fn read(client: &aws_sdk_cloudformation::Client, role: Role, stack: &s
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(explain(format!("the stack `{stack}` cannot be read"), error)),
     }
+}
+
+/// The same with its template: two requests.
+pub async fn read_whole(client: &aws_sdk_cloudformation::Client, role: Role, stack: &str) -> Outcome<Option<Deployed>> {
+    let (found, template) = tokio::join!(read(client, role, stack), read_template(client, stack));
+    Ok(found?.map(|found| Deployed { template, ..found }))
 }
 
 /// Reads a stack whose operation ended with this status, as it is from then on: reads lag behind events.

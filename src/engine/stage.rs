@@ -9,7 +9,7 @@ use super::cost::Cost;
 use super::desired::{self, ArtifactRef, Desired, Outputs};
 use super::evaluate::Evaluated;
 use super::events::Pace;
-use super::plan::{self, Action, Plan, StackPlan, Verb};
+use super::plan::{self, Action, Change, Plan, StackPlan, Verb};
 use super::release;
 use super::stack::{Deployed, DeployedStacks};
 use super::template::{self, Role};
@@ -116,7 +116,8 @@ async fn stage_one(
                 Some(mut set) => {
                     let after = wanted.evaluated();
                     // The emulator lists resources too whose condition does not hold.
-                    set.changes.retain(|it| it.verb == Verb::Remove || after.resources.contains_key(&it.logical_id));
+                    let goes = |change: &Change| matches!(change.verb, Verb::Remove | Verb::Replace);
+                    set.changes.retain(|it| goes(it) || after.resources.contains_key(&it.logical_id));
                     if let Some(before) = stacks.get(&role).and_then(Deployed::evaluated) {
                         plan::explain(&mut set.changes, &before, &after);
                     }

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::desired::{ArtifactRef, hex};
 use super::events::Pace;
-use super::stack::DeployedStacks;
+use super::stack::{Deployed, DeployedStacks};
 use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
@@ -37,11 +39,11 @@ pub fn functions(stacks: &DeployedStacks) -> Vec<String> {
     functions_by_stack(stacks).into_iter().map(|(_, function)| function).collect()
 }
 
-/// The same, each behind the name of its stack.
-pub fn functions_by_stack(stacks: &DeployedStacks) -> Vec<(String, String)> {
+/// The same, each behind its stack.
+pub fn functions_by_stack(stacks: &DeployedStacks) -> Vec<(&Deployed, String)> {
     let output = |role, key| {
         let stack = stacks.get(&role)?;
-        Some((stack.name.clone(), stack.outputs.get(key)?.clone()))
+        Some((stack, stack.outputs.get(key)?.clone()))
     };
     let found = [
         output(Role::Web, "WebFunction"),
@@ -89,7 +91,12 @@ pub async fn put_code(aws: &Aws, function: &str, bucket: &str, artifact: &Artifa
     let client = aws.lambda();
     let failed = format!("the code of `{function}` cannot be updated");
     let request = client.update_function_code().function_name(function).s3_bucket(bucket).s3_key(artifact.key());
-    request.send().await.map_err(|error| explain(&failed, error))?;
+    match request.send().await {
+        Ok(_) => {}
+        // An earlier try, whose answer was lost, is at work.
+        Err(error) if is_being_updated(&error) => {}
+        Err(error) => return Err(explain(&failed, error)),
+    }
     let put = wait(aws, function).await?;
     let mut variables = put.environment.and_then(|environment| environment.variables).unwrap_or_default();
     // The web function tells what it is by its configuration; the others need not say.
@@ -99,8 +106,16 @@ pub async fn put_code(aws: &Aws, function: &str, bucket: &str, artifact: &Artifa
     }
     let environment = Environment::builder().set_variables(Some(variables)).build();
     let request = client.update_function_configuration().function_name(function).environment(environment);
-    request.send().await.map_err(|error| explain(&failed, error))?;
+    match request.send().await {
+        Ok(_) => {}
+        Err(error) if is_being_updated(&error) => {}
+        Err(error) => return Err(explain(&failed, error)),
+    }
     wait(aws, function).await.map(drop)
+}
+
+fn is_being_updated<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    service_code(error) == Some("ResourceConflictException")
 }
 
 /// Waits until a function's last update is over.

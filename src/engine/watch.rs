@@ -25,11 +25,15 @@ pub struct Alarms {
 }
 
 /// Reads the service's alarms. One request for a hundred.
-pub async fn alarms(aws: &Aws, service: &str) -> Outcome<Alarms> {
+pub async fn alarms(aws: &Aws, service: &str, stacks: &DeployedStacks) -> Outcome<Alarms> {
+    let topic = stacks.get(&Role::Data).and_then(|stack| stack.outputs.get("AlarmTopicArn"));
     let pages = aws.cloudwatch().describe_alarms().alarm_name_prefix(format!("{service}-")).into_paginator().send();
     let pages: Result<Vec<_>, _> = pages.collect().await;
     let pages = pages.map_err(|error| explain("the alarms cannot be read", error))?;
-    let found: Vec<MetricAlarm> = pages.into_iter().flat_map(|page| page.metric_alarms.unwrap_or_default()).collect();
+    let found = pages.into_iter().flat_map(|page| page.metric_alarms.unwrap_or_default());
+    // Another environment's names begin the same; its alarms tell another topic.
+    let found: Vec<MetricAlarm> =
+        found.filter(|alarm| topic.is_some_and(|it| alarm.alarm_actions().contains(it))).collect();
     let raised = found.iter().filter(|alarm| alarm.state_value == Some(StateValue::Alarm)).map(|alarm| Alarm {
         name: alarm.alarm_name.clone().unwrap_or_default(),
         description: alarm.alarm_description.clone().unwrap_or_default(),

@@ -113,6 +113,20 @@ fn what_does_not_prove_itself_is_taken_back() {
     }
 }
 
+/// What the stacks say beside the code is put back too.
+#[test]
+fn a_size_that_did_not_prove_itself_is_taken_back_with_the_code() {
+    let service = Service::new();
+    let bundle = service.sandbox().idle_bundle();
+    service.sandbox().write("signup.yaml", format!("{}capacity: {{memory: 512}}\n", service.spec));
+    let output = service.sandbox().run(&[&DEPLOY[..], &["--handler", bundle]].concat());
+    assert!(text(&output.stderr).contains("is back in service"), "{}", text(&output.stderr));
+    let configuration = service.account().rest("lambda", "/2015-03-31/functions/waitlist-web:live/configuration");
+    assert_eq!(configuration.json()["MemorySize"], 256);
+    service.sandbox().write("signup.yaml", &service.spec);
+    assert!(service.is_as_planned());
+}
+
 #[test]
 fn mail_that_does_not_leave_is_found_though_the_page_is_well() {
     let service = Service::new();
@@ -136,7 +150,7 @@ fn mail_that_does_not_leave_is_found_though_the_page_is_well() {
 }
 
 #[test]
-fn an_update_that_was_broken_off_is_set_right_by_the_next_deploy() {
+fn an_update_that_was_broken_off_is_told_by_the_next_deploy_and_set_right_on_request() {
     let service = Service::new();
     let release = service.sandbox().json(&DEPLOY)["version"].clone();
     service.title("Second");
@@ -148,6 +162,11 @@ fn an_update_that_was_broken_off_is_set_right_by_the_next_deploy() {
     let moved = service.account().put("lambda", path, &json!({ "FunctionVersion": "2" }));
     assert_eq!(moved.status, 200, "{moved:?}");
     assert!(service.shows("Second"));
+    // Nobody but the operator knows which of the two is wanted.
+    let refusal = service.sandbox().run(&DEPLOY);
+    assert!(text(&refusal.stderr).contains("drift --local"), "{}", text(&refusal.stderr));
+    assert!(service.shows("Second"));
+    service.sandbox().ok(&["drift", "--local", "--revert", "--yes"]);
     let report: Value = service.sandbox().json(&DEPLOY);
     assert_eq!((&report["changed"], &report["version"]), (&json!(false), &release));
     assert!(service.shows("Join the waiting list"));

@@ -38,7 +38,7 @@ enum Reply {
     Real,
 }
 
-const MENDING: [&str; 2] = ["DeleteStack", "ContinueUpdateRollback"];
+const MENDING: [&str; 3] = ["DeleteStack", "ContinueUpdateRollback", "RollbackStack"];
 
 impl Script {
     fn decide(&mut self, request: &Request) -> Fate {
@@ -80,7 +80,7 @@ impl Script {
             "CreateChangeSet" => {
                 self.calls.push(request.operation.clone());
                 // From here on it is what the emulator makes of it.
-                self.status = None;
+                (self.status, self.events) = (None, String::new());
                 Fate::Pass
             }
             _ => Fate::Pass,
@@ -204,7 +204,6 @@ fn a_deploy_gets_a_stack_out_of_every_status() {
         "CREATE_COMPLETE",
         "UPDATE_COMPLETE",
         "UPDATE_ROLLBACK_COMPLETE",
-        "UPDATE_FAILED",
         "IMPORT_COMPLETE",
         "IMPORT_ROLLBACK_COMPLETE",
     ] {
@@ -247,6 +246,8 @@ fn a_deploy_gets_a_stack_out_of_every_status() {
     // What resists once goes with the second try, and what resists then stays behind.
     stage.lie(STACK, "DELETE_FAILED", None, &[Fails("Api", "DELETE_FAILED"), Real]);
     assert_eq!(stage.deploy("resists"), mended(&["DeleteStack", "DeleteStack FORCE_DELETE_STACK"]));
+    stage.lie(STACK, "UPDATE_FAILED", None, &[Works("UPDATE_ROLLBACK_COMPLETE")]);
+    assert_eq!(stage.deploy("left as it was"), mended(&["RollbackStack"]));
     stage.lie(STACK, "UPDATE_ROLLBACK_FAILED", None, &[Works("UPDATE_ROLLBACK_COMPLETE")]);
     assert_eq!(stage.deploy("stuck"), mended(&["ContinueUpdateRollback"]));
     let answers = [Fails("Route", "UPDATE_ROLLBACK_FAILED"), Works("UPDATE_ROLLBACK_COMPLETE")];

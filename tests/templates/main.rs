@@ -41,7 +41,10 @@ fn every_parameter_is_used_described_and_bounded() {
 fn every_value_that_other_stacks_and_commands_read_is_an_output() {
     let promised = [
         (data(), "TableName TableArn TableStreamArn ArtifactBucket ConfigurationSet FeedbackTopicArn AlarmTopicArn"),
-        (workers(), "WorkerFunction SweeperFunction DeadLetterQueueUrl WorkerLogGroup SweeperLogGroup"),
+        (
+            workers(),
+            "WorkerFunction SweeperFunction DeadLetterQueueUrl MissedSweepQueueUrl WorkerLogGroup SweeperLogGroup",
+        ),
         (serverless(), "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AccessLogGroup DomainTarget"),
     ];
     for (template, outputs) in promised {

@@ -17,7 +17,7 @@ use signup_service::user::{End, User, UserId};
 use super::progress::Progress;
 use super::sender::Sender;
 use super::token;
-use super::{keys, sender};
+use super::{keys, mail, sender};
 use crate::aws::{Answer, Aws, Fetcher};
 use crate::error::{Failure, Outcome};
 use crate::spec::Spec;
@@ -25,8 +25,12 @@ use crate::spec::Spec;
 /// A new version answers within seconds; a cold start under load takes a few more.
 const HEALTH: Duration = Duration::from_secs(30);
 
+/// The stream tells the worker within seconds. Two minutes later the sweeper would send the mail, and nothing would be
+/// shown of the stream.
+const MAIL: Duration = Duration::from_secs(110);
+
 /// A stream that was attached a moment ago takes up to a minute or two to be read.
-const MAIL: Duration = Duration::from_secs(180);
+const FIRST_MAIL: Duration = Duration::from_secs(240);
 
 /// The emulator's is read at once.
 const LOCAL_MAIL: Duration = Duration::from_secs(20);
@@ -57,7 +61,7 @@ pub struct Proof {
 pub enum SignUp {
     /// Through the form's API, the table, the stream and the outbox to SES.
     Mailed,
-    /// As far as the outbox: SES does not send for the sender yet.
+    /// As far as the outbox: SES does not send for the sender now.
     Counted,
     /// Nowhere, for the reason stated, which is none of the service's.
     Untried { reason: String },
@@ -106,7 +110,9 @@ impl Service<'_> {
 
     /// Signs somebody up whom SES's mailbox simulator takes the mail of, follows the mail to SES, and erases whoever
     /// it was, whatever came of it.
-    pub async fn sign_up(&self, progress: &Progress) -> Outcome<SignUp> {
+    ///
+    /// `first` tells that nothing was there before.
+    pub async fn sign_up(&self, first: bool, progress: &Progress) -> Outcome<SignUp> {
         let answers = match made_up::submission(&self.spec.service_config().form, EMAIL) {
             Ok(answers) => answers,
             Err(field) => {
@@ -120,7 +126,7 @@ impl Service<'_> {
         // An earlier proof may have been broken off.
         erase(&store, id).await?;
         let reached = match self.send(answers.into(), &token::unique()?).await {
-            Ok(None) => self.follow(&store, id).await,
+            Ok(None) => self.follow(&store, id, first).await,
             Ok(Some(reason)) => Ok(SignUp::Untried { reason }),
             Err(failure) => Err(failure),
         };
@@ -134,7 +140,8 @@ impl Service<'_> {
         let fetcher = Fetcher::new(self.aws.is_local());
         let started = Instant::now();
         let url = format!("{}/api/v1/challenges", self.endpoint);
-        let challenge = until_answered(started, || fetcher.get(&url)).await?;
+        let silent = |failure: Box<Failure>| failed(failure.cause.unwrap_or(failure.message));
+        let challenge = until_answered(started, || fetcher.get(&url)).await.map_err(silent)?;
         let challenge: Challenge = serde_json::from_slice(&challenge.body)
             .map_err(|_| failed(format!("`{url}` gives no challenge: status {}", challenge.status)))?;
         let solved = challenge.clone();
@@ -148,7 +155,7 @@ impl Service<'_> {
         body["altcha"] = BASE64_STANDARD.encode(proof).into();
         let (url, body) = (format!("{}/api/v1/sign-ups", self.endpoint), body.to_string());
         let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-        let answer = until_answered(started, || fetcher.post(&url, &headers, &body)).await?;
+        let answer = until_answered(started, || fetcher.post(&url, &headers, &body)).await.map_err(silent)?;
         match answer.status {
             200..=299 => Ok(None),
             429 => Ok(Some("the service takes no more sign-ups for now".into())),
@@ -159,9 +166,14 @@ impl Service<'_> {
     }
 
     /// Looks at the table until the mail has left, or cannot.
-    async fn follow(&self, store: &DynamoStore, id: UserId) -> Outcome<SignUp> {
+    async fn follow(&self, store: &DynamoStore, id: UserId, first: bool) -> Outcome<SignUp> {
         let started = Instant::now();
-        let deadline = if self.aws.is_local() { LOCAL_MAIL } else { MAIL };
+        let deadline = match (self.aws.is_local(), first) {
+            (true, _) => LOCAL_MAIL,
+            (false, true) => FIRST_MAIL,
+            (false, false) => MAIL,
+        };
+        let may_send = self.may_send().await?;
         loop {
             let user = store.load(id).await.map_err(unreadable)?;
             let user = user.ok_or_else(|| failed("the sign-up was taken, and is not in the table"))?;
@@ -169,7 +181,7 @@ impl Service<'_> {
             match user.mail.and_then(|mail| mail.end) {
                 Some(End::Sent) => return Ok(SignUp::Mailed),
                 // The worker has done what it can.
-                _ if counted && !self.may_send().await? => return Ok(SignUp::Counted),
+                _ if counted && !may_send => return Ok(SignUp::Counted),
                 Some(End::Dead(reason)) => return Err(failed(format!("its mail was given up: {reason}"))),
                 None if started.elapsed() > deadline && !counted => {
                     return Err(failed("the sign-up is in the table, and the worker did not take it up"));
@@ -180,8 +192,11 @@ impl Service<'_> {
         }
     }
 
+    /// Whether SES sends now: the sender is verified, and neither the account paused nor its day used up.
     async fn may_send(&self) -> Outcome<bool> {
-        Ok(sender::state(self.aws, &self.spec.email.from).await? == Some(Sender::Verified))
+        let sender = sender::state(self.aws, &self.spec.email.from).await?;
+        let quota = mail::quota(self.aws).await?;
+        Ok(sender == Some(Sender::Verified) && quota.enabled && !quota.is_used_up())
     }
 }
 
@@ -228,5 +243,5 @@ fn unreadable(error: StoreError) -> Box<Failure> {
 fn failed(cause: impl Into<String>) -> Box<Failure> {
     Failure::new(FAILED, "the service was deployed but does not answer as it should")
         .cause(cause)
-        .hint("look at the functions' log groups, mend the cause and deploy again")
+        .hint("see `signupctl logs`, mend the cause and deploy again; `--no-proof` deploys without trying")
 }

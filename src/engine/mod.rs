@@ -1,7 +1,8 @@
 //! The engine: from a spec to stacks that run, and back to nothing.
 //!
-//! `desired` and `plan` are pure. Everything that talks to CloudFormation stands in `stack`,
-//! `change_set`, `events` and `delete`; `artifacts`, `keys` and `erasure` hold what CloudFormation cannot.
+//! `desired`, `plan`, `evaluate`, `compare`, `status`, `advice`, `estimate` and `cost` are pure. CloudFormation is
+//! spoken to in `stack`, `change_set`, `events`, `delete`, `settle` and `drift`, Lambda in `versions`; `artifacts`,
+//! `keys`, `lock` and `erasure` hold what CloudFormation cannot.
 
 pub mod advice;
 pub mod artifacts;

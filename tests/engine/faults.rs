@@ -1,11 +1,11 @@
-//! One call in three fails, in each way in which calls fail: every command gets there all the same, once.
+//! One call in three fails, in each way in which calls fail: deploy and destroy get there all the same, once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use crate::proxy::{self, Fate, Protocol, Request};
-use crate::support::account::Account;
-use crate::support::{Sandbox, http, text};
+use crate::support::deployed::rehearsed;
+use crate::support::{http, text};
 
 /// Cycles of deploy, update and destroy, each with a seed of its own.
 const CYCLES: u64 = 50;
@@ -146,13 +146,7 @@ impl Weather {
 
 #[test]
 fn fifty_cycles_converge_while_one_call_in_three_fails() {
-    let sandbox = Sandbox::new().with_example("waitlist.yaml");
-    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
-    // Builds the function, and shows what a whole service is.
-    sandbox.ok(&["deploy", "--local", "--yes"]);
-    let account = Account::new(sandbox.emulator());
-    let whole = account.census();
-    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
+    let (sandbox, spec, account, whole) = rehearsed("waitlist.yaml");
     let weather = Arc::new(Mutex::new(Weather {
         way: None,
         state: 0,

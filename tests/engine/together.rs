@@ -5,17 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use crate::proxy::{self, Fate};
 use crate::support::account::Account;
+use crate::support::deployed::{rehearsed, wait_for};
 use crate::support::{Sandbox, http, text};
 
 /// Deploys of one service from two folders at the same moment.
 #[test]
 fn two_deploys_at_once_both_get_there() {
-    let sandbox = Sandbox::new().with_example("waitlist.yaml");
-    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
-    sandbox.ok(&["deploy", "--local", "--yes"]);
-    let account = Account::new(sandbox.emulator());
-    let whole = account.census();
-    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
+    let (sandbox, spec, account, whole) = rehearsed("waitlist.yaml");
     for round in 0..6 {
         for number in 0..2 {
             let title = format!("List {round}-{number}");
@@ -67,7 +63,7 @@ fn a_second_deploy_leaves_when_asked_to() {
         let key = serde_json::json!({ "TableName": table, "Key": { "pk": { "S": "LOCK" }, "sk": { "S": "DEPLOY" } } });
         Account::new(sandbox.emulator()).json("dynamodb", "DynamoDB_20120810.GetItem", key)["Item"].is_object()
     };
-    crate::support::deployed::wait_for(20, "the lease", || held().then_some(()));
+    wait_for(20, "the lease", || held().then_some(()));
     sandbox.write("second.yaml", spec.replace("Join the waiting list", "Second"));
     for command in [&["deploy", "--local", "--yes", "--no-wait"][..], &["destroy", "--local", "--yes", "--no-wait"]] {
         let refusal = sandbox.refusal(&[command, &["-f", "second.yaml"]].concat());

@@ -1,5 +1,6 @@
 //! A service deployed on the sandbox's local AWS: its endpoint, its mail, its logs.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -30,6 +31,18 @@ pub fn wait_for<T>(seconds: u64, what: &str, mut look: impl FnMut() -> Option<T>
         assert!(started.elapsed() < Duration::from_secs(seconds), "{what} did not happen");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A sandbox in which an example was deployed and destroyed again, so that the function is built and nothing is there;
+/// with it the spec's text, the account, and how much of what a whole service holds.
+pub fn rehearsed(example: &str) -> (Sandbox, String, Account, BTreeMap<String, usize>) {
+    let sandbox = Sandbox::new().with_example(example);
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    sandbox.ok(&["deploy", "--local", "--yes"]);
+    let account = Account::new(sandbox.emulator());
+    let whole = account.census();
+    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
+    (sandbox, spec, account, whole)
 }
 
 /// A deployed service.

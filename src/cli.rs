@@ -95,6 +95,9 @@ pub struct Plan {
     /// Tell what a month costs at so many sign-ups
     #[arg(long, value_name = "N", default_value_t = crate::engine::cost::SIGN_UPS)]
     pub sign_ups: u32,
+    /// Take over what an earlier stack of the service left behind: the table with its sign-ups, its bucket, its access log
+    #[arg(long)]
+    pub adopt: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -111,6 +114,9 @@ pub struct Deploy {
     /// Go on even if the change takes the table, and so users' data, away
     #[arg(long)]
     pub allow_data_loss: bool,
+    /// Take over what an earlier stack of the service left behind: the table with its sign-ups, its bucket, its access log
+    #[arg(long)]
+    pub adopt: bool,
     /// Leave when another run is changing the service, instead of waiting for its end
     #[arg(long)]
     pub no_wait: bool,

@@ -10,17 +10,16 @@ use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::cli;
 use crate::engine::cost::SIGN_UPS;
-use crate::engine::desired::ArtifactRef;
 use crate::engine::lock::Lock;
-use crate::engine::plan::{Action, Plan};
+use crate::engine::plan::{Action, Plan, TABLE};
 use crate::engine::progress::Progress;
 use crate::engine::proof::{self, Proof, SignUp};
-use crate::engine::rollback::{self, Before};
+use crate::engine::rollback::Before;
 use crate::engine::sender::{self, Sender};
 use crate::engine::stack::{self, DeployedStacks};
-use crate::engine::stage::{self, Staged};
+use crate::engine::stage::{self, Staged, Wish};
 use crate::engine::template::Role;
-use crate::engine::{artifacts, code_only, collect, data, deploy, settle};
+use crate::engine::{artifacts, code_only, collect, data, deploy, existing, keys, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -97,7 +96,8 @@ impl Attempt<'_> {
             settle::ensure_idle(&stacks)?;
         }
         let stacks = settle::settle(aws, stacks, progress, &context.output).await?;
-        let staged = stage::stage(aws, spec, &stacks, bundle, SIGN_UPS).await?;
+        let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt };
+        let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !plan.changes_anything() {
@@ -166,6 +166,10 @@ impl Run<'_> {
         if arguments.code_only {
             code_only::ensure_nothing_else(staged, stacks)?;
         }
+        existing::ensure_decided(self.plan.existing.values().flatten(), arguments.adopt)?;
+        if staged.taken_over(Role::Data).iter().any(|found| found.resource_type == TABLE) {
+            keys::ensure_kept(self.aws, &self.spec.key_prefix()).await?;
+        }
         consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await
     }
 
@@ -178,8 +182,8 @@ impl Run<'_> {
         sender: Sender,
     ) -> Outcome<Exit> {
         let before = Before::read(self.aws, &stacks).await?;
-        if let (true, Some(artifact)) = (arguments.code_only, rollback::artifact_of(&stacks))
-            && let Err(failure) = self.update_code(&stacks, &artifact, arguments.no_proof).await
+        if let (true, Some(before)) = (arguments.code_only, &before)
+            && let Err(failure) = self.update_code(&stacks, before, arguments.no_proof).await
         {
             staged.discard(self.aws).await?;
             return Err(failure);
@@ -210,21 +214,20 @@ impl Run<'_> {
     }
 
     /// Has the functions answer by the new code before the stacks do.
-    async fn update_code(&self, stacks: &DeployedStacks, before: &ArtifactRef, no_proof: bool) -> Outcome<()> {
+    async fn update_code(&self, stacks: &DeployedStacks, before: &Before, no_proof: bool) -> Outcome<()> {
         let bucket = output_of(stacks, Role::Data, "ArtifactBucket")?;
         let step = self.progress.step("updating the functions");
         artifacts::upload(self.aws, bucket, self.bundle).await?;
         let started = Instant::now();
-        let versions = code_only::before(self.aws, stacks).await?;
         let updated = async {
-            code_only::update(self.aws, &versions, bucket, &self.bundle.artifact).await?;
+            code_only::update(self.aws, before, bucket, &self.bundle.artifact).await?;
             match no_proof {
                 true => Ok(()),
                 false => self.service(stacks)?.health(self.progress).await.map(drop),
             }
         };
         if let Err(failure) = updated.await {
-            code_only::undo(self.aws, &versions, bucket, before).await?;
+            code_only::undo(self.aws, before, bucket).await?;
             return Err(failure
                 .hint(format!("version {} is back in service; mend the cause and deploy again", before.release())));
         }
@@ -270,7 +273,7 @@ impl Run<'_> {
         if lock.is_some_and(Lock::is_lost) {
             return failure.hint("another run has taken over meanwhile, so nothing was put back: see what it did");
         }
-        let release = &before.release;
+        let release = before.release();
         self.progress.line(format!("  {}: going back to version {release}", failure.message));
         let back = async {
             before.put_back(self.aws, stacks, self.progress).await?;

@@ -146,7 +146,7 @@ async fn delete_data(
     receipt: &mut Receipt,
 ) -> Outcome<()> {
     let key_prefix = spec.key_prefix();
-    let retained = data::retained(aws, &key_prefix, stack).await?;
+    let retained = data::retained(aws, &spec.service, &key_prefix, stack).await?;
     if let Some(stack) = stack {
         data::unlock(aws, &key_prefix, stack, &retained).await?;
         delete_stacks(context, aws, [Some(stack), None], progress, receipt).await?;

@@ -8,7 +8,7 @@ use crate::bundle::{self, Bundle, Source};
 use crate::cli;
 use crate::engine::progress::Progress;
 use crate::engine::stack::{self, DeployedStacks};
-use crate::engine::stage;
+use crate::engine::stage::{self, Wish};
 use crate::engine::status::{self, State};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
@@ -56,13 +56,14 @@ pub async fn run(context: &Context, arguments: cli::Plan) -> Outcome<Exit> {
             .cause(format!("it is {}: what it will be like afterwards is not known yet", stack.status.as_str()))
             .hint(format!("`{}` follows it to its end, and goes on from there", context.command("deploy"))));
     }
-    let staged = stage::stage(&aws, &spec, &stacks, &bundle, arguments.sign_ups).await?;
+    let wish = Wish { sign_ups: arguments.sign_ups, adopts: arguments.adopt };
+    let staged = stage::stage(&aws, &spec, &stacks, &bundle, wish).await?;
     staged.discard(&aws).await?;
     let changed = staged.plan.changes_anything();
     context.output.text(format!("{}\n{}", staged.plan.render(&context.output), staged.plan.summary()));
     context.output.object(&json!({
         "service": spec.service, "region": aws.region, "changes": changed, "stacks": staged.plan.stacks,
-        "release": staged.plan.release, "cost": staged.plan.cost,
+        "release": staged.plan.release, "cost": staged.plan.cost, "existing": staged.plan.existing,
         "api_calls": aws.calls(), "duration_ms": context.output.started.elapsed().as_millis(),
     }));
     Ok(if changed && arguments.detailed_exitcode { Exit::Pending } else { Exit::Done })

@@ -22,7 +22,8 @@ use crate::spec::Spec;
 struct Report {
     service: String,
     region: String,
-    from: Told,
+    /// Absent when it was never published, as after an update of the code alone that was broken off.
+    from: Option<Told>,
     to: Told,
     /// Until the earlier version answered.
     live_after_ms: u128,
@@ -65,9 +66,10 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
             .hint("deploy the spec of that time instead"));
     }
     let question = format!(
-        "Go back from version {} ({}) to {} ({}, of {})?",
-        from.number,
-        from.artifact.release(),
+        "Go back from {} to version {} ({}, of {})?",
+        from.map_or("code that was never published".to_owned(), |from| {
+            format!("version {} ({})", from.number, from.artifact.release())
+        }),
         to.number,
         to.artifact.release(),
         to.published
@@ -81,14 +83,14 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
         return Err(Failure::new("stack_busy", "another run has changed the service meanwhile")
             .hint("look at what is live now with `signupctl status`, and run it again"));
     }
-    let outcome = go_back(context, &spec, &aws, &mut stacks, from, to, &progress).await;
+    let outcome = go_back(context, &spec, &aws, &mut stacks, to, &progress).await;
     lock.release().await;
     drop(progress);
     let live_after_ms = outcome?;
     let report = Report {
         service: spec.service.clone(),
         region: aws.region.clone(),
-        from: Told::of(from),
+        from: from.map(Told::of),
         to: Told::of(to),
         live_after_ms,
         api_calls: aws.calls(),
@@ -112,12 +114,12 @@ async fn go_back(
     spec: &Spec,
     aws: &Aws,
     stacks: &mut DeployedStacks,
-    from: &Version,
     to: &Version,
     progress: &Progress,
 ) -> Outcome<u128> {
     let output = &context.output;
     let started = Instant::now();
+    let before = versions::all_live(aws, stacks).await?;
     rollback::switch(aws, stacks, &to.artifact).await?;
     let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(aws, &stack.outputs)).unwrap_or_default();
     let service = Service {
@@ -128,8 +130,8 @@ async fn go_back(
         release: to.artifact.release(),
     };
     if let Err(failure) = service.health(progress).await {
-        rollback::switch(aws, stacks, &from.artifact).await?;
-        return Err(failure.hint(format!("version {} is in service again; `--to` names another", from.number)));
+        versions::point_all(aws, &before).await?;
+        return Err(failure.hint("what answered before is in service again; `--to` names another version"));
     }
     let live_after_ms = started.elapsed().as_millis();
     progress.line(format!(
@@ -142,32 +144,25 @@ async fn go_back(
     Ok(live_after_ms)
 }
 
-/// The version that is live, and that to go back to: the one named, or the newest before with other code.
-fn choose<'a>(versions: &'a [Version], live: &str, to: Option<u64>) -> Outcome<(&'a Version, &'a Version)> {
-    let kept = || {
+/// The version that is live, if it was published, and that to go back to: the one named, or the newest before with other
+/// code.
+fn choose<'a>(versions: &'a [Version], live: &str, to: Option<u64>) -> Outcome<(Option<&'a Version>, &'a Version)> {
+    let refuse = |failure: Box<Failure>| {
         let kept = versions.iter().map(|version| format!("{} ({})", version.number, version.artifact.release()));
-        kept.collect::<Vec<_>>().join(", ")
+        Err(failure.cause(format!("kept: {}", kept.collect::<Vec<_>>().join(", "))))
     };
-    let from = versions.iter().find(|version| version.number.to_string() == live).or(versions.first());
-    let from = from.ok_or_else(|| Failure::new("no_version", "there is no published version"))?;
+    let from = versions.iter().find(|version| version.number.to_string() == live);
+    let is_other = |version: &&Version| from.is_none_or(|from| version.artifact != from.artifact);
+    let is_before = |version: &&Version| from.is_none_or(|from| version.number < from.number);
     let found = match to {
         Some(number) => versions.iter().find(|version| version.number == number),
-        None => versions.iter().find(|version| version.number < from.number && version.artifact != from.artifact),
+        None => versions.iter().filter(is_before).find(is_other),
     };
     match (found, to) {
-        (Some(found), _) if found.artifact == from.artifact => {
-            Err(Failure::usage("no_version", format!("version {} is what runs", found.number))
-                .cause(format!("kept: {}", kept())))
-        }
-        (Some(found), _) => Ok((from, found)),
-        (None, Some(number)) => {
-            Err(Failure::usage("no_version", format!("there is no version {number}"))
-                .cause(format!("kept: {}", kept())))
-        }
-        (None, None) => {
-            Err(Failure::new("no_version", "there is no earlier version to go back to")
-                .cause(format!("kept: {}", kept())))
-        }
+        (Some(found), _) if is_other(&found) => Ok((from, found)),
+        (Some(found), _) => refuse(Failure::usage("no_version", format!("version {} is what runs", found.number))),
+        (None, Some(number)) => refuse(Failure::usage("no_version", format!("there is no version {number}"))),
+        (None, None) => refuse(Failure::new("no_version", "there is no earlier version to go back to")),
     }
 }
 
@@ -185,11 +180,14 @@ mod tests {
     fn the_one_before_is_the_newest_with_other_code() {
         // Versions 4 and 3 differ in their configuration alone.
         let versions = [version(5, "ee"), version(4, "dd"), version(3, "dd"), version(1, "aa")];
-        let chosen = |live: &str, to| choose(&versions, live, to).map(|(from, to)| (from.number, to.number));
-        assert_eq!(chosen("5", None).expect("one"), (5, 4));
-        assert_eq!(chosen("4", None).expect("one"), (4, 1));
-        assert_eq!(chosen("4", Some(5)).expect("forward too"), (4, 5));
-        assert_eq!(chosen("$LATEST", None).expect("one"), (5, 4));
+        let number = |version: &Version| version.number;
+        let chosen = |live: &str, to| choose(&versions, live, to).map(|(from, to)| (from.map(number), to.number));
+        assert_eq!(chosen("5", None).expect("one"), (Some(5), 4));
+        assert_eq!(chosen("4", None).expect("one"), (Some(4), 1));
+        assert_eq!(chosen("4", Some(5)).expect("forward too"), (Some(4), 5));
+        // Newer than whatever was published.
+        assert_eq!(chosen("$LATEST", None).expect("one"), (None, 5));
+        assert_eq!(chosen("4", Some(3)).expect_err("the same code").code, "no_version");
         assert_eq!(chosen("1", None).expect_err("none").code, "no_version");
         let failure = chosen("5", Some(2)).expect_err("gone");
         assert_eq!(

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, ChangeSource, DeploymentMode, EventFilter,
-    ExecutionStatus, OnStackFailure, OperationEvent, Parameter, Replacement, ResourceChange, ResourceChangeDetail, Tag,
+    ExecutionStatus, OnStackFailure, OperationEvent, Parameter, Replacement, ResourceChange, ResourceChangeDetail,
+    ResourceToImport, Tag,
 };
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -37,20 +38,38 @@ pub struct ChangeSet {
 /// Each has a name of its own, so that two runs never take each other's away. Those that an interrupted run
 /// left behind cost nothing, and CloudFormation deletes them when another one is executed.
 pub async fn create(client: &Client, desired: &Desired, kind: ChangeSetType, pace: Pace) -> Outcome<Option<ChangeSet>> {
-    make(client, desired, kind, None, pace).await
+    make(client, desired, kind, Details::default(), pace).await
 }
 
 /// Makes the change set that sets what was changed behind the stack's back to `desired`; `None` when nothing would
 /// change.
 pub async fn create_reverting(client: &Client, desired: &Desired, pace: Pace) -> Outcome<Option<ChangeSet>> {
-    make(client, desired, ChangeSetType::Update, Some(DeploymentMode::RevertDrift), pace).await
+    let details = Details { mode: Some(DeploymentMode::RevertDrift), ..Details::default() };
+    make(client, desired, ChangeSetType::Update, details, pace).await
+}
+
+/// Makes the change set that makes the stack of what is there already.
+pub async fn import(
+    client: &Client,
+    desired: &Desired,
+    imports: Vec<ResourceToImport>,
+    pace: Pace,
+) -> Outcome<Option<ChangeSet>> {
+    make(client, desired, ChangeSetType::Import, Details { imports: Some(imports), ..Details::default() }, pace).await
+}
+
+/// What only some change sets have.
+#[derive(Default)]
+struct Details {
+    mode: Option<DeploymentMode>,
+    imports: Option<Vec<ResourceToImport>>,
 }
 
 async fn make(
     client: &Client,
     desired: &Desired,
     kind: ChangeSetType,
-    mode: Option<DeploymentMode>,
+    details: Details,
     pace: Pace,
 ) -> Outcome<Option<ChangeSet>> {
     let parameter = |(key, value): (&Cow<'static, str>, &String)| {
@@ -66,10 +85,11 @@ async fn make(
         .change_set_type(kind)
         .template_body(desired.template.as_ref())
         .set_parameters(Some(desired.parameters.iter().map(parameter).collect()))
-        .set_tags(Some(desired.tags.iter().map(tag).collect()))
+        .set_tags(Some(desired.tags.iter().map(tag).collect()).filter(|tags: &Vec<Tag>| !tags.is_empty()))
+        .set_resources_to_import(details.imports)
         .capabilities(Capability::CapabilityIam)
         .on_stack_failure(OnStackFailure::Rollback)
-        .set_deployment_mode(mode)
+        .set_deployment_mode(details.mode)
         .send()
         .await;
     match created {

@@ -4,11 +4,10 @@
 //! Lambda publishes no version of the same code twice, and the stacks are to publish it. So the aliases stand for the
 //! unpublished code until the stacks set them to its version.
 
-use std::collections::BTreeMap;
-
 use tokio::task::JoinSet;
 
 use super::desired::ArtifactRef;
+use super::rollback::Before;
 use super::stack::DeployedStacks;
 use super::stage::Staged;
 use super::versions;
@@ -41,45 +40,28 @@ pub fn ensure_nothing_else(staged: &Staged, stacks: &DeployedStacks) -> Outcome<
         .hint("deploy without `--code-only`; `signupctl plan` shows it all"))
 }
 
-/// What each function answered by before.
-#[derive(Debug)]
-pub struct Before {
-    versions: BTreeMap<String, String>,
-}
-
-/// Reads what each function answers by.
-pub async fn before(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Before> {
-    let mut before = Before { versions: BTreeMap::new() };
-    for function in versions::functions(stacks) {
-        let live = versions::live(aws, &function).await?;
-        before.versions.insert(function, live);
-    }
-    Ok(before)
-}
-
 /// Updates every function, and has the aliases stand for the new code.
 pub async fn update(aws: &Aws, before: &Before, bucket: &str, artifact: &ArtifactRef) -> Outcome<()> {
     // None answers by the new code before all have it.
-    put_all(aws, before.versions.keys().cloned().collect(), bucket, artifact).await?;
-    for function in before.versions.keys() {
+    put_all(aws, before, bucket, artifact).await?;
+    for (function, _) in &before.versions {
         versions::point(aws, function, versions::LATEST).await?;
     }
     Ok(())
 }
 
 /// Undoes [`update`]: the aliases at once, and then the code.
-pub async fn undo(aws: &Aws, before: &Before, bucket: &str, artifact: &ArtifactRef) -> Outcome<()> {
-    for (function, version) in &before.versions {
-        versions::point(aws, function, version).await?;
-    }
-    put_all(aws, before.versions.keys().cloned().collect(), bucket, artifact).await
+pub async fn undo(aws: &Aws, before: &Before, bucket: &str) -> Outcome<()> {
+    before.point(aws).await?;
+    put_all(aws, before, bucket, &before.artifact).await
 }
 
 /// Puts a bundle into every function, side by side.
-async fn put_all(aws: &Aws, functions: Vec<String>, bucket: &str, artifact: &ArtifactRef) -> Outcome<()> {
+async fn put_all(aws: &Aws, before: &Before, bucket: &str, artifact: &ArtifactRef) -> Outcome<()> {
     let mut puts = JoinSet::new();
-    for function in functions {
-        let (aws, bucket, artifact) = (aws.clone(), bucket.to_owned(), artifact.clone());
+    for (function, _) in &before.versions {
+        let (aws, function) = (aws.clone(), function.clone());
+        let (bucket, artifact) = (bucket.to_owned(), artifact.clone());
         puts.spawn(async move { versions::put_code(&aws, &function, &bucket, &artifact).await });
     }
     while let Some(put) = puts.join_next().await {

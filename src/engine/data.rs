@@ -14,10 +14,12 @@ use signup_service::store::{DynamoStore, ListUsers, Store};
 
 use super::artifacts;
 use super::events::Pace;
+use super::existing;
 use super::notes::Note;
 use super::plan::TABLE;
 use super::progress::Progress;
 use super::stack::Deployed;
+use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 
@@ -98,13 +100,22 @@ impl std::fmt::Display for Retained {
     }
 }
 
-/// What is to be deleted: of the stack, and of an earlier deletion that was interrupted.
-pub async fn retained(aws: &Aws, key_prefix: &str, stack: Option<&Deployed>) -> Outcome<Vec<Retained>> {
+/// What is to be deleted: of the stack, of an earlier deletion that was interrupted, and of earlier stacks of the
+/// service that were deleted without it.
+pub async fn retained(aws: &Aws, service: &str, key_prefix: &str, stack: Option<&Deployed>) -> Outcome<Vec<Retained>> {
     let noted = Note::deletion(key_prefix).read(aws).await?;
     let mut retained: Vec<Retained> = noted.iter().filter_map(|item| Retained::parse(item)).collect();
     let output = |key: &str| stack.and_then(|stack| stack.outputs.get(key)).cloned();
-    for found in [output("TableName").map(Retained::Table), output("ArtifactBucket").map(Retained::Bucket)] {
-        retained.extend(found.filter(|found| !retained.contains(found)));
+    let of_stack = [output("TableName").map(Retained::Table), output("ArtifactBucket").map(Retained::Bucket)];
+    let name = Role::Data.stack_name(service);
+    let (tables, buckets) =
+        tokio::try_join!(existing::tables(aws, service, &name), existing::buckets(aws, service, &name))?;
+    let left = tables.into_iter().map(|table| Retained::Table(table.name));
+    let left = left.chain(buckets.into_iter().map(|bucket| Retained::Bucket(bucket.name)));
+    for found in of_stack.into_iter().flatten().chain(left) {
+        if !retained.contains(&found) {
+            retained.push(found);
+        }
     }
     Ok(retained)
 }

@@ -5,6 +5,7 @@ use aws_sdk_cloudformation::types::ChangeSetType;
 use super::change_set::{self, ChangeSet};
 use super::desired::{self, Desired, Outputs};
 use super::events::{self, Pace};
+use super::existing::Existing;
 use super::lock::Lock;
 use super::plan::{Action, Change};
 use super::progress::Progress;
@@ -12,7 +13,7 @@ use super::stack::{self, Deployed, DeployedStacks};
 use super::stage::{self, Staged};
 use super::status::State;
 use super::template::Role;
-use super::{artifacts, data, keys};
+use super::{adopt, artifacts, data, keys};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::error::{Failure, Outcome};
@@ -37,7 +38,7 @@ pub async fn execute(
     }
     if let Some(desired) = staged.desired.get(&Role::Data) {
         let set = staged.sets.remove(&Role::Data);
-        match apply(aws, desired, staged.action(Role::Data), set, progress).await {
+        match make(aws, desired, staged.action(Role::Data), set, staged.taken_over(Role::Data), progress).await {
             Ok(changed) => stacks.extend(changed.map(|stack| (Role::Data, stack))),
             Err(failure) => {
                 staged.discard(aws).await?;
@@ -71,8 +72,8 @@ pub async fn execute(
     }
     // Both are followed to their end, whatever becomes of the other.
     let (workers, web) = tokio::join!(
-        apply(aws, &workers.desired, workers.action, workers.set, progress),
-        apply(aws, &web.desired, web.action, web.set, progress)
+        make(aws, &workers.desired, workers.action, workers.set, staged.taken_over(Role::Workers), progress),
+        make(aws, &web.desired, web.action, web.set, staged.taken_over(Role::Web), progress)
     );
     for stack in [workers?, web?].into_iter().flatten() {
         stacks.insert(stack.role, stack);
@@ -113,6 +114,22 @@ async fn ready(
         _ => Action::Create,
     };
     Ok(Ready { desired, action, set: None })
+}
+
+/// The same as [`apply`]; a stack that takes something over begins with that.
+async fn make(
+    aws: &Aws,
+    desired: &Desired,
+    action: Action,
+    set: Option<ChangeSet>,
+    taken_over: &[Existing],
+    progress: &Progress,
+) -> Outcome<Option<Deployed>> {
+    if action != Action::Create || taken_over.is_empty() {
+        return apply(aws, desired, action, set, progress).await;
+    }
+    adopt::adopt(aws, desired, taken_over, progress).await?;
+    apply(aws, desired, Action::Update, None, progress).await
 }
 
 /// Brings one stack to what is desired; returns it when it changed.

@@ -95,8 +95,14 @@ impl Event {
     /// Starts an operation on the whole stack.
     fn starts(&self) -> bool {
         self.of_stack
-            && ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"]
-                .contains(&self.status.as_str())
+            && [
+                "CREATE_IN_PROGRESS",
+                "UPDATE_IN_PROGRESS",
+                "IMPORT_IN_PROGRESS",
+                "DELETE_IN_PROGRESS",
+                "REVIEW_IN_PROGRESS",
+            ]
+            .contains(&self.status.as_str())
     }
 
     /// Ends an operation on the whole stack.
@@ -137,7 +143,7 @@ pub struct Ending {
 impl Ending {
     /// Whether the stack got to where a deploy was to bring it.
     pub fn is_deployed(&self) -> bool {
-        matches!(self.status, StackStatus::CreateComplete | StackStatus::UpdateComplete)
+        matches!(self.status, StackStatus::CreateComplete | StackStatus::UpdateComplete | StackStatus::ImportComplete)
     }
 
     /// Whether the stack is gone.

@@ -46,6 +46,20 @@ pub async fn ensure(aws: &Aws, spec: &Spec) -> Outcome<()> {
     Ok(())
 }
 
+/// Refuses a table of an earlier stack whose key is gone: by another key nobody in it would be found again.
+pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
+    let name = format!("{key_prefix}/{}", NAMES[0]);
+    match aws.ssm().get_parameter().name(&name).send().await {
+        Ok(_) => Ok(()),
+        Err(error) if service_code(&error) == Some("ParameterNotFound") => {
+            Err(Failure::new("no_key", format!("the key `{name}` of the table is gone"))
+                .cause("addresses are found by it alone: everybody in the table could sign up a second time")
+                .hint("nothing was changed; put the key back, or choose another `service:`"))
+        }
+        Err(error) => Err(explain(format!("the key `{name}` cannot be read"), error)),
+    }
+}
+
 /// The key by which an address is found, as the functions read it.
 pub async fn address_key(aws: &Aws, key_prefix: &str) -> Outcome<AddressKey> {
     let name = format!("{key_prefix}/{}", NAMES[0]);

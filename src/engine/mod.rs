@@ -1,9 +1,11 @@
 //! The engine: from a spec to stacks that run, and back to nothing.
 //!
 //! `desired`, `plan`, `evaluate`, `compare`, `status`, `advice`, `estimate` and `cost` are pure. CloudFormation is
-//! spoken to in `stack`, `change_set`, `events`, `delete`, `settle` and `drift`, Lambda in `versions`; `artifacts`,
-//! `keys`, `lock` and `erasure` hold what CloudFormation cannot.
+//! spoken to in `stack`, `change_set`, `events`, `adopt`, `delete`, `settle` and `drift`, Lambda in `versions`; `existing`
+//! looks for what is in the way of a first deploy; `artifacts`, `keys`, `lock` and `erasure` hold what CloudFormation
+//! cannot.
 
+pub mod adopt;
 pub mod advice;
 pub mod artifacts;
 pub mod change_set;
@@ -20,6 +22,7 @@ pub mod erasure;
 pub mod estimate;
 pub mod evaluate;
 pub mod events;
+pub mod existing;
 pub mod keys;
 pub mod lock;
 pub mod logs;

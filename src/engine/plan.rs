@@ -1,6 +1,7 @@
 //! What a deploy would do, stack by stack and resource by resource. Pure: `plan` prints the very
 //! value that `deploy` executes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::compare::Difference;
 use super::cost::Cost;
 use super::desired::Desired;
 use super::evaluate::{Evaluated, Resource};
+use super::existing::Existing;
 use super::release::Release;
 use super::stack::Deployed;
 use super::status::State;
@@ -74,6 +76,12 @@ pub struct Plan {
     pub release: Option<Release>,
     /// What a month costs, when anything changes.
     pub cost: Option<Cost>,
+    /// What is there already of stacks that are to be made.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub existing: BTreeMap<Role, Vec<Existing>>,
+    /// Whether what an earlier stack of the service left behind is taken over.
+    #[serde(skip)]
+    pub adopts: bool,
 }
 
 /// How a stack gets from what is there to `desired`.
@@ -186,6 +194,12 @@ impl Plan {
                 for property in &change.properties {
                     _ = writeln!(text, "      {}", output.dim(&property.text()));
                 }
+            }
+        }
+        if !self.existing.is_empty() {
+            _ = writeln!(text, "{}", output.bold("there already"));
+            for found in self.existing.values().flatten() {
+                _ = writeln!(text, "{}", found.line(self.adopts, output));
             }
         }
         text += &self.release.as_ref().map(|release| release.render(output)).unwrap_or_default();
@@ -346,6 +360,7 @@ mod tests {
                 region: "us-east-1".into(),
                 prices_as_of: "2026-06".into(),
             }),
+            ..Plan::default()
         };
         let output = Output::new(false, crate::output::ColorChoice::Never, false);
         insta::assert_snapshot!(plan.render(&output), @r"

@@ -18,10 +18,10 @@ pub fn artifact_of(stacks: &DeployedStacks) -> Option<ArtifactRef> {
 /// What served before a deploy, to be put back if it fails.
 #[derive(Debug)]
 pub struct Before {
-    /// What `/healthz` answered.
-    pub release: String,
-    /// The version of each function.
-    versions: Vec<(String, String)>,
+    /// The bundle that the stacks were brought to.
+    pub artifact: ArtifactRef,
+    /// What each function answered by.
+    pub versions: Vec<(String, String)>,
     /// Both stacks of functions, with all that they were made of.
     stacks: Vec<Desired>,
 }
@@ -32,19 +32,24 @@ impl Before {
         let Some(artifact) = artifact_of(stacks) else { return Ok(None) };
         let made = [Role::Workers, Role::Web].map(|role| stacks.get(&role).and_then(desired::as_deployed));
         let [Some(workers), Some(web)] = made else { return Ok(None) };
-        let mut versions = Vec::new();
-        for function in versions::functions(stacks) {
-            let live = versions::live(aws, &function).await?;
-            versions.push((function, live));
-        }
-        Ok(Some(Self { release: artifact.release().to_owned(), versions, stacks: vec![workers, web] }))
+        let versions = versions::all_live(aws, stacks).await?;
+        Ok(Some(Self { artifact, versions, stacks: vec![workers, web] }))
+    }
+
+    /// What `/healthz` answered.
+    pub fn release(&self) -> &str {
+        self.artifact.release()
+    }
+
+    /// Has every function answer as before.
+    pub async fn point(&self, aws: &Aws) -> Outcome<()> {
+        versions::point_all(aws, &self.versions).await
     }
 
     /// Puts it back: the aliases first, which takes effect at once, and then the stacks, whatever of them was changed.
     pub async fn put_back(&self, aws: &Aws, stacks: &DeployedStacks, progress: &Progress) -> Outcome<()> {
-        for (function, version) in self.versions.iter().filter(|(_, version)| version != versions::LATEST) {
-            versions::point(aws, function, version).await?;
-        }
+        let published = self.versions.iter().filter(|(_, version)| version != versions::LATEST);
+        versions::point_all(aws, published).await?;
         let back = async |desired: &Desired| {
             let is_there = stacks.get(&desired.role).is_some_and(|stack| desired.differences(stack).is_empty());
             let action = if is_there { Action::Keep } else { Action::Update };

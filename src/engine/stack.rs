@@ -8,6 +8,7 @@ use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_smithy_runtime_api::client::result::SdkError;
 use jiff::Timestamp;
 
+use super::adopt;
 use super::desired::{Outputs, SERVICE_TAG};
 use super::evaluate::{Evaluated, evaluate};
 use super::events::Pace;
@@ -183,6 +184,8 @@ fn is_absent<R>(error: &SdkError<DescribeStacksError, R>) -> bool {
 async fn ensure_ours(client: &aws_sdk_cloudformation::Client, stack: &Deployed, service: &str) -> Outcome<()> {
     match stack.tags.get(SERVICE_TAG) {
         Some(owner) if owner == service => Ok(()),
+        // An import may give no tags; the update that follows it does.
+        None if is_begun(stack, service) => Ok(()),
         // A stack that holds nothing may not show its tags; then its change sets tell who made it.
         None if stack.state == State::Empty && has_only_our_change_sets(client, stack).await? => Ok(()),
         owner => {
@@ -195,6 +198,13 @@ async fn ensure_ours(client: &aws_sdk_cloudformation::Client, stack: &Deployed, 
                 .hint("nothing was touched; choose another name for `service:`"))
         }
     }
+}
+
+/// Whether a run of ours that took things over was broken off before the stack was brought to the whole template.
+fn is_begun(stack: &Deployed, service: &str) -> bool {
+    stack.status == StackStatus::ImportComplete
+        && stack.parameters.get("Service").is_some_and(|name| name == service)
+        && stack.template.as_deref().is_some_and(|template| adopt::is_begun(template, stack.role))
 }
 
 #[cfg(test)]

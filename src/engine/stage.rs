@@ -9,6 +9,7 @@ use super::cost::Cost;
 use super::desired::{self, ArtifactRef, Desired, Outputs};
 use super::evaluate::Evaluated;
 use super::events::Pace;
+use super::existing::{self, Existing};
 use super::plan::{self, Action, Change, Plan, StackPlan, Verb};
 use super::release;
 use super::stack::{Deployed, DeployedStacks};
@@ -32,6 +33,11 @@ impl Staged {
         self.plan.stacks.iter().find(|stack| stack.role == role).map_or(Action::Keep, |stack| stack.action)
     }
 
+    /// What the stack of this role takes over.
+    pub fn taken_over(&self, role: Role) -> &[Existing] {
+        self.plan.existing.get(&role).filter(|_| self.plan.adopts).map_or(&[], Vec::as_slice)
+    }
+
     /// Throws the change sets away unexecuted.
     pub async fn discard(&self, aws: &Aws) -> Outcome<()> {
         for (role, set) in &self.sets {
@@ -50,22 +56,33 @@ pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &Artif
     }
 }
 
+/// How to plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// What a month's cost is told for.
+    pub sign_ups: u32,
+    /// What an earlier stack of the service left behind is taken over.
+    pub adopts: bool,
+}
+
 /// Plans every stack, side by side. The stacks must be settled.
-pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle, sign_ups: u32) -> Outcome<Staged> {
+pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle, wish: Wish) -> Outcome<Staged> {
     let artifact = &bundle.artifact;
     let told = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
     let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, artifact));
     let (data, workers, web, release) =
         tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web), release::compare(aws, spec, stacks, bundle));
     let (mut staged, mut failure) = (Staged::default(), None);
+    staged.plan.adopts = wish.adopts;
     match release {
         Ok(release) => staged.plan.release = release,
         Err(error) => failure = Some(error),
     }
     for outcome in [data, workers, web] {
         match outcome {
-            Ok((plan, desired, set)) => {
+            Ok(StagedOne { plan, desired, set, existing }) => {
                 let role = plan.role;
+                staged.plan.existing.extend((!existing.is_empty()).then_some((role, existing)));
                 staged.plan.stacks.push(plan);
                 staged.desired.extend(desired.map(|desired| (role, desired)));
                 staged.sets.extend(set.map(|set| (role, set)));
@@ -76,7 +93,7 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
     if staged.plan.changes_anything() {
         let before: Vec<Evaluated> = stacks.values().filter_map(Deployed::evaluated).collect();
         let after: Vec<Evaluated> = Role::ALL.iter().filter_map(|role| wanted(*role, spec, told, artifact)).collect();
-        staged.plan.cost = Some(Cost::of(&before, &after, sign_ups));
+        staged.plan.cost = Some(Cost::of(&before, &after, wish.sign_ups));
     }
     match failure {
         None => Ok(staged),
@@ -93,7 +110,13 @@ fn wanted(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRe
     desired(role, spec, Some(data.unwrap_or(&told)), artifact).map(|desired| desired.evaluated())
 }
 
-type StagedOne = (StackPlan, Option<Desired>, Option<ChangeSet>);
+/// One stack's part of the plan.
+struct StagedOne {
+    plan: StackPlan,
+    desired: Option<Desired>,
+    set: Option<ChangeSet>,
+    existing: Vec<Existing>,
+}
 
 async fn stage_one(
     aws: &Aws,
@@ -104,32 +127,38 @@ async fn stage_one(
     desired: Option<Desired>,
 ) -> Outcome<StagedOne> {
     let stack = role.stack_name(&spec.service);
-    let planned = |action, changes| StackPlan { role, stack: stack.clone(), action, changes };
-    let action = desired.as_ref().map_or(Action::Create, |desired| plan::action(desired, stacks.get(&role)));
-    match (action, &desired) {
-        (Action::Keep, _) => Ok((planned(Action::Keep, Vec::new()), desired, None)),
+    let mut one = StagedOne {
+        plan: StackPlan { role, stack: stack.clone(), action: Action::Keep, changes: Vec::new() },
+        desired,
+        set: None,
+        existing: Vec::new(),
+    };
+    let action = one.desired.as_ref().map_or(Action::Create, |desired| plan::action(desired, stacks.get(&role)));
+    match (action, &one.desired) {
+        (Action::Keep, _) => {}
         (Action::Update, Some(wanted)) => {
-            let set =
-                change_set::create(&aws.cloudformation(), wanted, ChangeSetType::Update, Pace::of(aws.is_local()))
-                    .await?;
-            match set {
-                Some(mut set) => {
-                    let after = wanted.evaluated();
-                    // The emulator lists resources too whose condition does not hold.
-                    let goes = |change: &Change| matches!(change.verb, Verb::Remove | Verb::Replace);
-                    set.changes.retain(|it| goes(it) || after.resources.contains_key(&it.logical_id));
-                    if let Some(before) = stacks.get(&role).and_then(Deployed::evaluated) {
-                        plan::explain(&mut set.changes, &before, &after);
-                    }
-                    Ok((planned(Action::Update, set.changes.clone()), desired, Some(set)))
+            let client = aws.cloudformation();
+            let set = change_set::create(&client, wanted, ChangeSetType::Update, Pace::of(aws.is_local())).await?;
+            if let Some(mut set) = set {
+                let after = wanted.evaluated();
+                // The emulator lists resources too whose condition does not hold.
+                let goes = |change: &Change| matches!(change.verb, Verb::Remove | Verb::Replace);
+                set.changes.retain(|it| goes(it) || after.resources.contains_key(&it.logical_id));
+                if let Some(before) = stacks.get(&role).and_then(Deployed::evaluated) {
+                    plan::explain(&mut set.changes, &before, &after);
                 }
-                None => Ok((planned(Action::Keep, Vec::new()), desired, None)),
+                (one.plan.action, one.plan.changes) = (Action::Update, set.changes.clone());
+                one.set = Some(set);
             }
         }
-        (_, Some(wanted)) => Ok((plan::creation(role, &stack, &wanted.evaluated()), desired, None)),
-        (_, None) => {
-            let evaluated = wanted(role, spec, None, artifact).unwrap_or_default();
-            Ok((plan::creation(role, &stack, &evaluated), desired, None))
+        (_, known) => {
+            let made = match known {
+                Some(known) => known.evaluated(),
+                None => wanted(role, spec, None, artifact).unwrap_or_default(),
+            };
+            one.existing = existing::look(aws, &spec.service, role, &made).await?;
+            one.plan = plan::creation(role, &stack, &made);
         }
     }
+    Ok(one)
 }

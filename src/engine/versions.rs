@@ -86,6 +86,24 @@ pub async fn point(aws: &Aws, function: &str, version: &str) -> Outcome<()> {
     pointed.map(drop).map_err(|error| explain(format!("`{function}` cannot be set to version {version}"), error))
 }
 
+/// What each function answers by. One request for each.
+pub async fn all_live(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<(String, String)>> {
+    let mut all = Vec::new();
+    for function in functions(stacks) {
+        let version = live(aws, &function).await?;
+        all.push((function, version));
+    }
+    Ok(all)
+}
+
+/// Has functions answer by these versions.
+pub async fn point_all(aws: &Aws, versions: impl IntoIterator<Item = &(String, String)>) -> Outcome<()> {
+    for (function, version) in versions {
+        point(aws, function, version).await?;
+    }
+    Ok(())
+}
+
 /// Puts a bundle of the artifact bucket into a function, unpublished, and waits until Lambda has it.
 pub async fn put_code(aws: &Aws, function: &str, bucket: &str, artifact: &ArtifactRef) -> Outcome<()> {
     let client = aws.lambda();

@@ -178,14 +178,26 @@ fn fifty_cycles_converge_while_one_call_in_three_fails() {
             }
             panic!("seed {seed}, {way:?}, {arguments:?}: it never gets there");
         };
-        for number in 0..2 {
-            let title = format!("Waiting list {seed}-{number}");
-            sandbox.write("signup.yaml", spec.replace("Join the waiting list", &title));
-            let report = run(number, &["deploy", "--local", "--yes", "--json"]);
-            let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
-            let endpoint = report["endpoint"].as_str().expect("an address");
-            assert!(http::get(&format!("{endpoint}/")).body.contains(&title), "seed {seed}, {way:?}");
+        let title = |number: u64| format!("Waiting list {seed}-{number}");
+        let shows = |endpoint: &str, number| {
+            let page = http::get(&format!("{endpoint}/")).body;
+            assert!(page.contains(&title(number)), "seed {seed}, {way:?}: {page}");
             assert_eq!(account.census(), whole, "seed {seed}, {way:?}: nothing twice, nothing left over");
+        };
+        // Every other update is one of the code alone, and is taken back.
+        let direct = seed % 2 == 1;
+        let mut endpoint = String::new();
+        for number in 0..2 {
+            sandbox.write("signup.yaml", spec.replace("Join the waiting list", &title(number)));
+            let deploy = ["deploy", "--local", "--yes", "--json", "--code-only"];
+            let report = run(number, &deploy[..if direct && number == 1 { 5 } else { 4 }]);
+            let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+            endpoint = report["endpoint"].as_str().expect("an address").to_owned();
+            shows(&endpoint, number);
+        }
+        if direct {
+            run(3, &["rollback", "--local", "--yes"]);
+            shows(&endpoint, 0);
         }
         run(2, &["destroy", "--delete-data", "--local", "--yes"]);
         assert_eq!(account.resources(), Vec::<String>::new(), "seed {seed}, {way:?}");

@@ -131,7 +131,9 @@ impl Weather {
                      <RequestId>0</RequestId></ErrorResponse>"
                 ),
             ),
-            Protocol::Json => Fate::Answer(status, format!("{{\"__type\": \"{json}\", \"message\": \"not now\"}}")),
+            Protocol::Json | Protocol::Cbor => {
+                Fate::Answer(status, format!("{{\"__type\": \"{json}\", \"message\": \"not now\"}}"))
+            }
             Protocol::RestXml => {
                 let (status, query) = if query == "Throttling" { (503, "SlowDown") } else { (status, query) };
                 Fate::Answer(status, format!("<Error><Code>{query}</Code><Message>not now</Message></Error>"))

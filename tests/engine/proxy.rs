@@ -1,5 +1,6 @@
 //! Stands between signupctl and the emulator: passes requests on, or does to them what a test says.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Request {
 pub enum Protocol {
     Query,
     Json,
+    /// Of CloudWatch. What is answered here is written as JSON, and sent as CBOR.
+    Cbor,
     /// Of S3, which names its operations by method and path and answers in XML.
     RestXml,
 }
@@ -30,6 +33,7 @@ impl Request {
     pub fn protocol(&self) -> Protocol {
         match () {
             () if self.head.contains("/s3/aws4_request") => Protocol::RestXml,
+            () if self.head.contains("rpc-v2-cbor") => Protocol::Cbor,
             () if self.body.starts_with(b"Action=") => Protocol::Query,
             () => Protocol::Json,
         }
@@ -100,10 +104,10 @@ fn serve(mut client: TcpStream, upstream: &str, decide: &dyn Fn(&Request) -> Fat
         Fate::Pass => pass(&request, &request.body, upstream)?,
         Fate::PassAs(body) => pass(&request, &body, upstream)?,
         Fate::Change(change) => changed(&pass(&request, &request.body, upstream)?, change),
-        Fate::Answer(status, body) => answer(status, &body),
+        Fate::Answer(status, body) => in_words_of(&request, status, &body),
         Fate::Replace(status, body) => {
             pass(&request, &request.body, upstream)?;
-            answer(status, &body)
+            in_words_of(&request, status, &body)
         }
         Fate::Lose => return Ok(()),
         Fate::Forget => return pass(&request, &request.body, upstream).map(drop),
@@ -169,8 +173,38 @@ fn changed(original: &[u8], change: Change) -> Vec<u8> {
     answer(original.status, &change(original.body))
 }
 
+/// An answer in the request's own protocol; a gateway's page stays what it is.
+fn in_words_of(request: &Request, status: u16, body: &str) -> Vec<u8> {
+    let fields: Option<BTreeMap<String, String>> =
+        (request.protocol() == Protocol::Cbor).then(|| serde_json::from_str(body).ok()).flatten();
+    match fields {
+        Some(fields) => typed(status, "application/cbor\r\nsmithy-protocol: rpc-v2-cbor", &cbor(&fields)),
+        None => answer(status, body),
+    }
+}
+
+/// A map of a few short texts (RFC 8949).
+fn cbor(fields: &BTreeMap<String, String>) -> Vec<u8> {
+    let short = |length: usize| u8::try_from(length).expect("short");
+    let mut bytes = vec![0xa0 | short(fields.len())];
+    for text in fields.iter().flat_map(|(name, value)| [name, value]) {
+        match short(text.len()) {
+            length @ 0..24 => bytes.push(0x60 | length),
+            length => bytes.extend([0x78, length]),
+        }
+        bytes.extend(text.as_bytes());
+    }
+    bytes
+}
+
 fn answer(status: u16, body: &str) -> Vec<u8> {
+    typed(status, "text/xml", body.as_bytes())
+}
+
+fn typed(status: u16, kind: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    format!("HTTP/1.1 {status} Made\r\nconnection: close\r\ncontent-type: text/xml\r\ncontent-length: {length}\r\n\r\n{body}")
-        .into_bytes()
+    let head = format!(
+        "HTTP/1.1 {status} Made\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
 }

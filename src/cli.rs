@@ -69,6 +69,8 @@ pub enum Command {
     Logs(Logs),
     /// Tell what was changed behind the stacks' back; exits with 3 when something was
     Drift(Drift),
+    /// Make the sender ready: the identity in SES, its DNS records, the sandbox; exits with 3 while SES waits
+    VerifyEmail(VerifyEmail),
     /// List, show, export and erase the people who signed up
     #[command(subcommand)]
     Users(Users),
@@ -140,6 +142,30 @@ pub struct Logs {
     /// Begin so long ago: a number and `s`, `m`, `h` or `d`
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = crate::cmd::logs::seconds)]
     pub since: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct VerifyEmail {
+    /// A mail address or a domain; the spec's sender, when none is named
+    pub identity: Option<String>,
+    /// Wait so long for it: a number and `s`, `m`, `h` or `d`. Broken off, it goes on with the next run
+    #[arg(long, value_name = "TIME", value_parser = crate::cmd::logs::seconds)]
+    pub wait: Option<u32>,
+    /// Ask this resolver for the DNS records instead of the system's: `IP` or `IP:PORT`
+    #[arg(long, value_name = "IP", value_parser = crate::cmd::verify_email::resolver)]
+    pub resolver: Option<std::net::SocketAddr>,
+    /// Begin anew what SES has given up on
+    #[arg(long)]
+    pub again: bool,
+    /// Ask AWS to let the account out of the sandbox
+    #[arg(long, conflicts_with_all = ["identity", "wait", "resolver", "again"])]
+    pub request_production: bool,
+    /// What the service is for and how much it mails, in a sentence or two; asked for, when not given
+    #[arg(long, value_name = "TEXT", requires = "request_production")]
+    pub use_case: Option<String>,
+    /// Where AWS sees what the service is about; asked for, when not given
+    #[arg(long, value_name = "URL", requires = "request_production")]
+    pub website: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -10,12 +10,12 @@ use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::cli;
 use crate::engine::cost::SIGN_UPS;
+use crate::engine::identity::{Standing, sender};
 use crate::engine::lock::Lock;
 use crate::engine::plan::{Action, Plan, TABLE};
 use crate::engine::progress::Progress;
 use crate::engine::proof::{self, Proof, SignUp};
 use crate::engine::rollback::Before;
-use crate::engine::sender::{self, Sender};
 use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged, Wish};
 use crate::engine::template::Role;
@@ -34,7 +34,7 @@ struct Report {
     /// What `/healthz` answers.
     version: String,
     stacks: Vec<StackReport>,
-    sender: Option<Sender>,
+    sender: Option<Standing>,
     proof: Option<Proof>,
     api_calls: u64,
     duration_ms: u128,
@@ -115,7 +115,7 @@ impl Attempt<'_> {
                     return Err(Failure::new("stack_busy", "another run has changed the service"));
                 }
             }
-            sender::ensure(aws, &spec.service, &spec.key_prefix(), &spec.email.from).await
+            sender::ensure_sender(aws, &spec.service, &spec.key_prefix(), &spec.email.from).await
         };
         match ready.await {
             Ok(sender) => run.execute(arguments, staged, stacks, lock, sender).await,
@@ -179,7 +179,7 @@ impl Run<'_> {
         staged: Staged,
         stacks: DeployedStacks,
         lock: &mut Option<Lock>,
-        sender: Sender,
+        sender: Standing,
     ) -> Outcome<Exit> {
         let before = Before::read(self.aws, &stacks).await?;
         if let (true, Some(before)) = (arguments.code_only, &before)
@@ -311,7 +311,7 @@ impl Run<'_> {
         })
     }
 
-    fn finish(&self, stacks: &DeployedStacks, sender: Option<Sender>, proof: Option<Proof>) -> Outcome<Exit> {
+    fn finish(&self, stacks: &DeployedStacks, sender: Option<Standing>, proof: Option<Proof>) -> Outcome<Exit> {
         let Run { context, spec, aws, plan, .. } = *self;
         let release = self.bundle.artifact.release();
         let changed = plan.changes_anything();
@@ -378,10 +378,12 @@ fn render(context: &Context, spec: &Spec, report: &Report, endpoint: Option<&str
     let users = context.command("users list");
     match (context.global.local, report.sender) {
         (true, _) => lines.push(format!("  mail   {} local inbox\n  users  {users}", program())),
-        (false, Some(Sender::Pending)) => lines.push(format!(
-            "\n{} no mail goes out yet: SES waits until `{}` is verified.\n  Open the link in the mail that AWS has sent there.",
+        (false, Some(standing)) if standing != Standing::Verified => lines.push(format!(
+            "\n{} no mail goes out yet: SES {} `{}`.\n  `{}` tells what it waits for.",
             output.yellow("!"),
-            spec.email.from
+            if standing == Standing::Failed { "has given up on" } else { "has not verified" },
+            spec.email.from,
+            context.command("verify-email")
         )),
         _ => lines.push(format!("  users  {users}")),
     }

@@ -5,11 +5,12 @@ use serde::Serialize;
 use super::Context;
 use crate::aws::Aws;
 use crate::cli;
+use crate::engine::identity::sender;
 use crate::engine::lock::{self, Lock};
 use crate::engine::progress::Progress;
 use crate::engine::stack::{self, Deployed, DeployedStacks};
 use crate::engine::template::Role;
-use crate::engine::{data, delete, keys, sender, settle};
+use crate::engine::{data, delete, keys, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 

@@ -12,6 +12,7 @@ pub mod status;
 pub mod template;
 pub mod users;
 pub mod validate;
+pub mod verify_email;
 
 use crate::aws::{Aws, Target};
 use crate::cli::Global;

@@ -8,7 +8,8 @@ use signup_service::store::{DynamoStore, Store};
 use super::users::store_failure;
 use super::{Context, data_outputs, endpoint};
 use crate::aws::Fetcher;
-use crate::engine::mail::{self, Quota, Waiting};
+use crate::engine::account::{self, Quota};
+use crate::engine::mail::{self, Waiting};
 use crate::engine::stack;
 use crate::engine::status::{State, meaning};
 use crate::engine::template::Role;
@@ -40,12 +41,12 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         let function = stacks.get(&Role::Web)?.outputs.get("WebFunction")?;
         versions::live(&aws, function).await.ok()
     };
-    let (version, live, census, waiting, quota, alarms, queues) = tokio::join!(
+    let (version, live, census, waiting, account, alarms, queues) = tokio::join!(
         health,
         live,
         census,
         waiting,
-        mail::quota(&aws),
+        account::read(&aws),
         watch::alarms(&aws, &spec.service, &stacks),
         watch::queues(&aws, &stacks)
     );
@@ -84,8 +85,8 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         Some(Err(error)) => lines.push(output.red(&format!("  {}", store_failure(error).message))),
         None => {}
     }
-    match &quota {
-        Ok(quota) => lines.push(format!("  {}", quota_line(quota, output))),
+    match &account {
+        Ok(account) => lines.push(format!("  {}", quota_line(&account.quota, output))),
         Err(failure) => output.note(format!("note: {}", failure.message)),
     }
     match &alarms {
@@ -114,7 +115,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         }),
         "mail": {
             "waiting": waiting.map(|it| json!({"mails": it.mails, "more": it.more, "oldest": it.oldest.map(rfc3339)})),
-            "quota": quota.ok(),
+            "quota": account.ok().map(|account| account.quota),
         },
     }));
     Ok(Exit::Done)

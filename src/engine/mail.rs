@@ -1,14 +1,10 @@
-//! The mail of a service as an operator asks about it: what waits, and what SES lets the account send.
+//! The mail of a service as an operator asks about it: what waits.
 //!
 //! Sends nothing.
 
 use jiff::Timestamp;
-use serde::Serialize;
 use signup_service::clock::after;
 use signup_service::store::{SHARDS, Store, StoreError};
-
-use crate::aws::{Aws, explain};
-use crate::error::Outcome;
 
 /// Users of each shard that are looked at, at a read for each: some are due for another reason than a mail, and stand
 /// in front of those who wait for one.
@@ -61,45 +57,6 @@ async fn of_shard(store: &dyn Store, shard: u8, now: Timestamp) -> Result<Waitin
     Ok(waiting)
 }
 
-/// What SES lets the account send in this Region, all its services together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Quota {
-    /// Mails of the last 24 hours.
-    pub sent: u64,
-    /// Mails in any 24 hours; absent where there is no limit.
-    pub limit: Option<u64>,
-    /// Whether the account is out of the sandbox, in which mail goes to verified addresses alone.
-    pub production_access: bool,
-    /// Whether SES takes mail from this account at all.
-    pub enabled: bool,
-}
-
-impl Quota {
-    pub fn is_used_up(&self) -> bool {
-        self.limit.is_some_and(|limit| self.sent >= limit)
-    }
-}
-
-/// The account's quota as SES tells it. One request.
-pub async fn quota(aws: &Aws) -> Outcome<Quota> {
-    let account = aws.sesv2().get_account().send().await;
-    let account = account.map_err(|error| explain("SES does not tell the account's sending quota", error))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a number of mails, never negative here"
-    )]
-    let whole = |number: f64| number.max(0.0) as u64;
-    let quota = account.send_quota();
-    Ok(Quota {
-        sent: quota.map_or(0, |quota| whole(quota.sent_last24_hours)),
-        // SES says -1 where there is no limit.
-        limit: quota.map(|quota| quota.max24_hour_send).filter(|limit| *limit >= 0.0).map(whole),
-        production_access: account.production_access_enabled,
-        enabled: account.sending_enabled,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use signup_service::store::MemoryStore;
@@ -136,12 +93,5 @@ mod tests {
         assert_eq!(found, Waiting { mails: 1, more: false, oldest: Some(sample::at(0)) });
         let heap = waiting(&store, sample::at(600)).await.expect("the store works");
         assert_eq!(heap, Waiting { mails: COUNTED, more: true, oldest: Some(sample::at(4)) });
-    }
-
-    #[test]
-    fn a_quota_without_limit_is_never_used_up() {
-        let quota = |sent, limit| Quota { sent, limit, production_access: true, enabled: true };
-        assert!(quota(200, Some(200)).is_used_up());
-        assert!(!quota(199, Some(200)).is_used_up() && !quota(1_000_000, None).is_used_up());
     }
 }

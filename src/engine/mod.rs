@@ -5,6 +5,7 @@
 //! looks for what is in the way of a first deploy; `artifacts`, `keys`, `lock` and `erasure` hold what CloudFormation
 //! cannot.
 
+pub mod account;
 pub mod adopt;
 pub mod advice;
 pub mod artifacts;
@@ -23,6 +24,7 @@ pub mod estimate;
 pub mod evaluate;
 pub mod events;
 pub mod existing;
+pub mod identity;
 pub mod keys;
 pub mod lock;
 pub mod logs;
@@ -36,7 +38,6 @@ pub mod release;
 pub mod rollback;
 #[cfg(test)]
 pub mod sample;
-pub mod sender;
 pub mod settle;
 pub mod stack;
 pub mod stage;

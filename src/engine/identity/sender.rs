@@ -1,65 +1,48 @@
-//! The sender's identity in SES. It is shared by whatever else sends from the account: one that exists
-//! is adopted as it is, and only one that signupctl began is ever deleted, by the service that sends from it last.
+//! Whom a service sends from: the identities that it uses, and those that go with it.
+//!
+//! Only an identity that signupctl began is ever deleted, by the service that sends from it last.
 
-use aws_sdk_sesv2::types::Tag;
-use serde::Serialize;
-
-use super::desired::SERVICE_TAG;
-use super::notes::Note;
+use super::{Identity, Standing, ensure, find};
 use crate::aws::{Aws, explain, service_code};
-use crate::error::{Failure, Outcome};
+use crate::engine::desired::SERVICE_TAG;
+use crate::engine::notes::Note;
+use crate::error::Outcome;
 
-/// Whether SES sends for the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sender {
-    Verified,
-    /// SES waits for the owner to answer its mail, or for DNS records.
-    Pending,
-}
-
-#[derive(Debug)]
-struct Identity {
-    verified: bool,
-    /// The service that began it, when signupctl did.
-    owner: Option<String>,
-}
-
-/// Finds the identity of the address or of its domain, or begins one for the address. Never waits.
-pub async fn ensure(aws: &Aws, service: &str, key_prefix: &str, address: &str) -> Outcome<Sender> {
+/// The names that an address may be sent from by: its domain, those above it, and itself.
+fn names(address: &str) -> impl Iterator<Item = &str> {
     let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
-    let (of_address, of_domain) = tokio::try_join!(find(aws, address), find(aws, domain))?;
+    let above = std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, above)| above));
+    // Nobody has a top-level domain in SES.
+    above.filter(|domain| domain.contains('.')).chain([address])
+}
+
+/// The identities that mail from an address can go out by, the one that counts first: one that is verified, or that of
+/// the domain. One request for each.
+pub async fn identities(aws: &Aws, address: &str) -> Outcome<Vec<Identity>> {
+    let mut found = Vec::new();
+    for name in names(address) {
+        found.extend(find(aws, name).await?);
+    }
+    found.sort_by_key(|identity| identity.standing != Standing::Verified);
+    Ok(found)
+}
+
+/// Finds the identity that mail from the address goes out by, or begins one for the address. Never waits.
+pub async fn ensure_sender(aws: &Aws, service: &str, key_prefix: &str, address: &str) -> Outcome<Standing> {
+    let found = identities(aws, address).await?;
     // Begun by signupctl, for this service or another: whichever goes last deletes it.
-    if of_address.as_ref().is_some_and(|identity| identity.owner.is_some()) {
-        note_user(aws, key_prefix, address).await?;
+    for identity in found.iter().filter(|identity| identity.owner.is_some()) {
+        note(aws, key_prefix, &identity.name).await?;
     }
-    let found: Vec<Identity> = [of_address, of_domain].into_iter().flatten().collect();
-    if found.iter().any(|identity| identity.verified) {
-        return Ok(Sender::Verified);
-    }
-    if !found.is_empty() {
-        return Ok(Sender::Pending);
-    }
-    let tag = Tag::builder().key(SERVICE_TAG).value(service).build();
-    let tag = tag
-        .map_err(|error| Failure::new("unexpected_answer", "the identity cannot be tagged").cause(error.to_string()))?;
-    // Noted first: an identity that is begun and not noted would never be deleted.
-    note_user(aws, key_prefix, address).await?;
-    match aws.sesv2().create_email_identity().email_identity(address).tags(tag).send().await {
-        Ok(answer) if answer.verified_for_sending_status => Ok(Sender::Verified),
-        Ok(_) => Ok(Sender::Pending),
-        Err(error) if service_code(&error) == Some("AlreadyExistsException") => Ok(Sender::Pending),
-        Err(error) => Err(explain("the sender's identity cannot be begun in SES", error)),
+    match found.first() {
+        Some(identity) => Ok(identity.standing),
+        None => Ok(ensure(aws, service, key_prefix, address).await?.0.standing),
     }
 }
 
 /// How the identity of the address or of its domain stands; `None` when there is none.
-pub async fn state(aws: &Aws, address: &str) -> Outcome<Option<Sender>> {
-    let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
-    let (of_address, of_domain) = tokio::try_join!(find(aws, address), find(aws, domain))?;
-    let found: Vec<Identity> = [of_address, of_domain].into_iter().flatten().collect();
-    let verified = found.iter().any(|identity| identity.verified);
-    Ok((!found.is_empty()).then_some(if verified { Sender::Verified } else { Sender::Pending }))
+pub async fn state(aws: &Aws, address: &str) -> Outcome<Option<Standing>> {
+    Ok(identities(aws, address).await?.first().map(|identity| identity.standing))
 }
 
 /// The identities that signupctl began, for this service or for another that sends from the same address.
@@ -68,61 +51,63 @@ pub async fn begun(aws: &Aws, key_prefix: &str) -> Outcome<Vec<String>> {
 }
 
 /// Deletes the identities that signupctl began and that this service was the last to send from. Returns their
-/// addresses, and those that stay because another service sends from them.
+/// names, and those that stay because another service sends from them.
 pub async fn release(aws: &Aws, service: &str, key_prefix: &str) -> Outcome<(Vec<String>, Vec<String>)> {
     let note = Note::identities(key_prefix);
     let (mut released, mut shared) = (Vec::new(), Vec::new());
-    for address in note.read(aws).await? {
-        if find(aws, &address).await?.is_none_or(|identity| identity.owner.is_none()) {
+    for name in note.read(aws).await? {
+        if find(aws, &name).await?.is_none_or(|identity| identity.owner.is_none()) {
             continue;
         }
-        if is_used_elsewhere(aws, service, &address).await? {
-            shared.push(address);
+        if is_used_elsewhere(aws, service, &name).await? {
+            shared.push(name);
             continue;
         }
-        match aws.sesv2().delete_email_identity().email_identity(&address).send().await {
-            Ok(_) => released.push(address),
+        match aws.sesv2().delete_email_identity().email_identity(&name).send().await {
+            Ok(_) => released.push(name),
             Err(error) if service_code(&error) == Some("NotFoundException") => {}
-            Err(error) => return Err(explain("the sender's identity cannot be deleted", error)),
+            Err(error) => return Err(explain(format!("the identity `{name}` cannot be deleted"), error)),
         }
     }
     note.delete(aws).await?;
     Ok((released, shared))
 }
 
-async fn note_user(aws: &Aws, key_prefix: &str, address: &str) -> Outcome<()> {
+/// Remembers that the service uses an identity.
+pub(super) async fn note(aws: &Aws, key_prefix: &str, name: &str) -> Outcome<()> {
     let note = Note::identities(key_prefix);
     let mut begun = note.read(aws).await?;
-    if begun.iter().any(|noted| noted == address) {
+    if begun.iter().any(|noted| noted == name) {
         return Ok(());
     }
-    begun.push(address.to_owned());
+    begun.push(name.to_owned());
     note.write(aws, &begun).await
 }
 
-async fn find(aws: &Aws, identity: &str) -> Outcome<Option<Identity>> {
-    match aws.sesv2().get_email_identity().email_identity(identity).send().await {
-        Ok(answer) => Ok(Some(Identity {
-            verified: answer.verified_for_sending_status,
-            owner: answer.tags.unwrap_or_default().into_iter().find(|tag| tag.key == SERVICE_TAG).map(|tag| tag.value),
-        })),
-        Err(error) if service_code(&error) == Some("NotFoundException") => Ok(None),
-        Err(error) => Err(explain("the sender's identity cannot be read in SES", error)),
-    }
-}
-
-/// Looks through the account's stacks for another service with the same sender.
-async fn is_used_elsewhere(aws: &Aws, service: &str, address: &str) -> Outcome<bool> {
+/// Looks through the account's stacks for another service that sends from the address, or from the domain.
+async fn is_used_elsewhere(aws: &Aws, service: &str, name: &str) -> Outcome<bool> {
     let mut pages = aws.cloudformation().describe_stacks().into_paginator().items().send();
     while let Some(stack) = pages.next().await {
         let stack = stack.map_err(|error| explain("the account's stacks cannot be listed", error))?;
         let other = stack.tags().iter().any(|tag| tag.key() == Some(SERVICE_TAG) && tag.value() != Some(service));
         let sends = stack.parameters().iter().any(|parameter| {
-            parameter.parameter_key() == Some("SenderAddress") && parameter.parameter_value() == Some(address)
+            let from = parameter.parameter_value().unwrap_or_default();
+            parameter.parameter_key() == Some("SenderAddress") && names(from).any(|one| one == name)
         });
         if other && sends {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_sent_from_by_its_domain_those_above_and_itself() {
+        let found: Vec<&str> = names("hello@news.example.com").collect();
+        assert_eq!(found, ["news.example.com", "example.com", "hello@news.example.com"]);
+    }
 }

@@ -14,10 +14,10 @@ use signup_service::address::Address;
 use signup_service::store::{DynamoStore, Saved, Store, StoreError};
 use signup_service::user::{End, User, UserId};
 
+use super::identity::{Standing, sender};
 use super::progress::Progress;
-use super::sender::Sender;
 use super::token;
-use super::{keys, mail, sender};
+use super::{account, keys};
 use crate::aws::{Answer, Aws, Fetcher};
 use crate::error::{Failure, Outcome};
 use crate::spec::Spec;
@@ -195,8 +195,8 @@ impl Service<'_> {
     /// Whether SES sends now: the sender is verified, and neither the account paused nor its day used up.
     async fn may_send(&self) -> Outcome<bool> {
         let sender = sender::state(self.aws, &self.spec.email.from).await?;
-        let quota = mail::quota(self.aws).await?;
-        Ok(sender == Some(Sender::Verified) && quota.enabled && !quota.is_used_up())
+        let quota = account::read(self.aws).await?.quota;
+        Ok(sender == Some(Standing::Verified) && quota.enabled && !quota.is_used_up())
     }
 }
 

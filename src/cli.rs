@@ -69,6 +69,8 @@ pub enum Command {
     Logs(Logs),
     /// Tell what was changed behind the stacks' back; exits with 3 when something was
     Drift(Drift),
+    /// Tell what could stop a deploy or its mail, and what to do about it
+    Doctor,
     /// Make the sender ready: the identity in SES, its DNS records, the sandbox; exits with 3 while SES waits
     VerifyEmail(VerifyEmail),
     /// List, show, export and erase the people who signed up

@@ -76,6 +76,7 @@ async fn run(cli: Cli, output: Output) -> Outcome<Exit> {
         Command::Outputs => cmd::outputs::run(&context).await,
         Command::Logs(arguments) => cmd::logs::run(&context, arguments).await,
         Command::Drift(arguments) => cmd::drift::run(&context, arguments).await,
+        Command::Doctor => cmd::doctor::run(&context).await,
         Command::VerifyEmail(arguments) => cmd::verify_email::run(&context, arguments).await,
         Command::Users(arguments) => cmd::users::run(&context, arguments).await,
         Command::Destroy(arguments) => cmd::destroy::run(&context, arguments).await,

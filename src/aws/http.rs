@@ -1,17 +1,19 @@
 //! HTTP: the SDK's client, counted, and plain requests to the service's own endpoint.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::date_time::{DateTime, Format};
 
 use crate::error::{Failure, Outcome};
 
@@ -26,11 +28,28 @@ pub struct Traffic {
     answered: AtomicBool,
     /// Requests that reached nobody.
     lost: AtomicU32,
+    /// Seconds by which AWS's clock was ahead of ours at the last answer, if it told.
+    ahead: Mutex<Option<i64>>,
 }
 
 impl Traffic {
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// How far this machine's clock is off AWS's, to the second and the time that an answer takes.
+    pub fn skew(&self) -> Option<Duration> {
+        let ahead = self.ahead.lock().ok()?;
+        ahead.map(|seconds| Duration::from_secs(seconds.unsigned_abs()))
+    }
+
+    fn note_time(&self, answer: &HttpResponse) {
+        let told = answer.headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let ours =
+            SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|time| i64::try_from(time.as_secs()).ok());
+        if let (Some(told), Some(ours), Ok(mut ahead)) = (told, ours, self.ahead.lock()) {
+            *ahead = Some(told.secs() - ours);
+        }
     }
 
     /// A network that fails is waited for; one that never led anywhere is a matter for the operator, at once.
@@ -75,6 +94,7 @@ impl HttpConnector for CountingConnector {
             match answer.await {
                 Ok(answer) => {
                     traffic.answered.store(true, Ordering::Relaxed);
+                    traffic.note_time(&answer);
                     Ok(answer)
                 }
                 // Of another kind, it is not tried again.
@@ -140,7 +160,7 @@ impl Fetcher {
             let body = body.map_err(|error| failed(error.to_string()))?.to_vec();
             Ok(Answer { status, body })
         };
-        tokio::time::timeout(std::time::Duration::from_secs(10), exchange)
+        tokio::time::timeout(Duration::from_secs(10), exchange)
             .await
             .unwrap_or_else(|_| Err(failed("no answer within 10 seconds".into())))
     }

@@ -131,6 +131,23 @@ impl Aws {
         self.emulator.is_some()
     }
 
+    /// How far this machine's clock is off AWS's, by the last answer; `None` before the first.
+    pub fn clock_skew(&self) -> Option<Duration> {
+        self.traffic.skew()
+    }
+
+    pub fn acm(&self) -> aws_sdk_acm::Client {
+        client!(self, aws_sdk_acm)
+    }
+
+    pub fn apigatewayv2(&self) -> aws_sdk_apigatewayv2::Client {
+        client!(self, aws_sdk_apigatewayv2)
+    }
+
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        client!(self, aws_sdk_iam)
+    }
+
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         client!(self, aws_sdk_cloudformation)
     }
@@ -168,7 +185,7 @@ impl Aws {
         client!(self, aws_sdk_ssm)
     }
 
-    fn sts(&self) -> aws_sdk_sts::Client {
+    pub fn sts(&self) -> aws_sdk_sts::Client {
         client!(self, aws_sdk_sts)
     }
 

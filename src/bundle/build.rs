@@ -24,30 +24,29 @@ pub async fn local(progress: &Progress) -> Outcome<PathBuf> {
     cargo(&["build"], progress).await
 }
 
-/// The binary for Lambda in the size-optimised profile.
-///
-/// zigbuild builds for either architecture and pins glibc. Without it, plain cargo serves when this
-/// machine is of the wanted kind; the ELF check that follows tells whether its glibc is too new.
-pub async fn for_lambda(architecture: Architecture, progress: &Progress) -> Outcome<PathBuf> {
-    let triple = match architecture {
+/// How a binary for Lambda is built on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// For either architecture, with glibc pinned.
+    Zig,
+    /// By plain cargo, since this machine is of the wanted kind. The ELF check tells whether its glibc is too new.
+    Plain,
+}
+
+fn triple(architecture: Architecture) -> &'static str {
+    match architecture {
         Architecture::Arm64 => "aarch64-unknown-linux-gnu",
         Architecture::X86_64 => "x86_64-unknown-linux-gnu",
-    };
-    if has_zigbuild().await {
-        let target = format!("{triple}.{ZIG_GLIBC}");
-        let arguments = [&["zigbuild", "--target", &target], &SMALL[..]].concat();
-        return cargo(&arguments, progress).await.map_err(|failure| {
-            match failure.cause.as_deref() {
-                // rustc's wording when the standard library of the target is not installed.
-                Some(cause) if cause.contains("can't find crate for") => {
-                    failure.hint(format!("run `rustup target add {triple}` and deploy again"))
-                }
-                _ => failure,
-            }
-        });
+    }
+}
+
+/// Fails when this machine cannot build for the architecture, and says what would help.
+async fn way(architecture: Architecture) -> Outcome<Way> {
+    if answers("cargo-zigbuild", &["--version"]).await.is_some() {
+        return Ok(Way::Zig);
     }
     if cfg!(target_os = "linux") && host_architecture() == architecture {
-        return cargo(&[&["build"], &SMALL[..]].concat(), progress).await;
+        return Ok(Way::Plain);
     }
     let other = match host_architecture() {
         Architecture::X86_64 if cfg!(target_os = "linux") => " or set `capacity.architecture: x86_64`",
@@ -57,13 +56,58 @@ pub async fn for_lambda(architecture: Architecture, progress: &Progress) -> Outc
     Err(Failure::new("cannot_build", format!("this machine cannot build the function for {}", architecture.name()))
         .cause("cargo-zigbuild is not installed")
         .hint(format!(
-            "run `pip install ziglang cargo-zigbuild && rustup target add {triple}`,{other} or pass `--handler ZIP`"
+            "run `pip install ziglang cargo-zigbuild && rustup target add {}`,{other} or pass `--handler ZIP`",
+            triple(architecture)
         )))
 }
 
-async fn has_zigbuild() -> bool {
-    let asked = Command::new("cargo-zigbuild").arg("--version").stdin(Stdio::null()).output().await;
-    asked.is_ok_and(|answer| answer.status.success())
+/// The binary for Lambda in the size-optimised profile.
+pub async fn for_lambda(architecture: Architecture, progress: &Progress) -> Outcome<PathBuf> {
+    match way(architecture).await? {
+        Way::Plain => cargo(&[&["build"], &SMALL[..]].concat(), progress).await,
+        Way::Zig => {
+            let target = format!("{}.{ZIG_GLIBC}", triple(architecture));
+            let arguments = [&["zigbuild", "--target", &target], &SMALL[..]].concat();
+            cargo(&arguments, progress).await.map_err(|failure| match failure.cause.as_deref() {
+                // rustc's wording when the standard library of the target is not installed.
+                Some(cause) if cause.contains("can't find crate for") => no_target(failure, architecture),
+                _ => failure,
+            })
+        }
+    }
+}
+
+fn no_target(failure: Box<Failure>, architecture: Architecture) -> Box<Failure> {
+    failure.hint(format!("run `rustup target add {}` and deploy again", triple(architecture)))
+}
+
+/// Tells how the function would be built, or why it cannot be. Builds nothing.
+pub async fn readiness(architecture: Architecture, is_local: bool) -> Outcome<String> {
+    workspace()?;
+    if answers("cargo", &["--version"]).await.is_none() {
+        return Err(Failure::new("cannot_build", "cargo does not start").hint("install Rust, or pass `--handler ZIP`"));
+    }
+    if is_local {
+        return Ok("is built by cargo, for this machine".into());
+    }
+    let name = architecture.name();
+    if way(architecture).await? == Way::Plain {
+        return Ok(format!("is built by cargo for {name}; its glibc is checked then"));
+    }
+    let library = answers("rustc", &["--print", "target-libdir", "--target", triple(architecture)]).await;
+    match library.is_some_and(|folder| Path::new(folder.trim()).is_dir()) {
+        true => Ok(format!("is built by cargo-zigbuild for {name}")),
+        false => Err(no_target(
+            Failure::new("cannot_build", format!("Rust's standard library for {name} is not installed")),
+            architecture,
+        )),
+    }
+}
+
+/// What a program writes; `None` when it does not start or fails.
+async fn answers(program: &str, arguments: &[&str]) -> Option<String> {
+    let answer = Command::new(program).args(arguments).stdin(Stdio::null()).output().await.ok()?;
+    answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).into_owned())
 }
 
 /// The service's sources: those this program was built from.

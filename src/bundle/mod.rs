@@ -155,6 +155,14 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
     Ok(Bundle { artifact, path })
 }
 
+/// Tells where the function would come from, or why it cannot be had. Builds nothing.
+pub async fn readiness(architecture: Architecture, is_local: bool) -> Outcome<String> {
+    match beside_this_program(architecture).filter(|_| !is_local) {
+        Some(zip) => Ok(format!("comes with this program: `{}`", zip.display())),
+        None => build::readiness(architecture, is_local).await,
+    }
+}
+
 /// Bundles kept in the cache: a few services, and the way back of each.
 const KEPT_BUNDLES: usize = 16;
 

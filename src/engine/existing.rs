@@ -49,7 +49,8 @@ impl Existing {
         Self { logical_id: logical_id.into(), resource_type: resource_type.into(), name: name.into(), way }
     }
 
-    fn text(&self) -> String {
+    /// What it is, and its name.
+    pub fn text(&self) -> String {
         format!("{} `{}`", kind(&self.resource_type), self.name)
     }
 

@@ -18,6 +18,7 @@ pub mod data;
 pub mod delete;
 pub mod deploy;
 pub mod desired;
+pub mod doctor;
 pub mod drift;
 pub mod erasure;
 pub mod estimate;

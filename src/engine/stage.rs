@@ -104,6 +104,12 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
     }
 }
 
+/// What the stack of this role makes, whatever the bundle.
+pub fn made_of(role: Role, spec: &Spec) -> Evaluated {
+    let artifact = ArtifactRef { sha256: "0".repeat(64), code_sha256: String::new() };
+    wanted(role, spec, None, &artifact).unwrap_or_default()
+}
+
 /// What will be in the stack of this role. What the data stack is still to tell does not decide what is made.
 fn wanted(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRef) -> Option<Evaluated> {
     let told = template::outputs(Role::Data);

@@ -1,7 +1,8 @@
-//! `verify-email` against SES in every state, and against DNS that is right, wrong, doubled or silent. What the emulator's
+//! `verify-email` and `doctor` against SES in every state, and against DNS that is right, wrong, doubled or silent. What the emulator's
 //! SES cannot be, a proxy before it answers; what the emulator can do is done by it.
 
 mod dns;
+mod doctor;
 mod lifecycle;
 mod production;
 #[path = "../engine/proxy.rs"]

@@ -81,7 +81,6 @@ impl Dns {
     }
 
     /// Whether a name leads to any address.
-    #[expect(dead_code)]
     pub async fn leads_somewhere(&self, name: &str) -> Result<bool, String> {
         match self.resolver.lookup_ip(format!("{name}.")).await {
             Ok(found) => Ok(found.iter().next().is_some()),

@@ -57,6 +57,8 @@ pub enum Command {
     Validate,
     /// Show what a deploy would change
     Plan(Plan),
+    /// Tell what a month costs, item by item, beside what others take
+    Cost(Cost),
     /// Create or update the service
     Deploy(Deploy),
     /// Go back to an earlier version, within seconds
@@ -102,6 +104,13 @@ pub struct Plan {
     /// Take over what an earlier stack of the service left behind: the table with its sign-ups, its bucket, its access log
     #[arg(long)]
     pub adopt: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Cost {
+    /// People who sign up in the month
+    #[arg(long, value_name = "N", default_value_t = crate::engine::cost::SIGN_UPS)]
+    pub sign_ups: u32,
 }
 
 #[derive(Clone, Debug, Args)]

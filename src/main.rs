@@ -70,6 +70,7 @@ async fn run(cli: Cli, output: Output) -> Outcome<Exit> {
         Command::Validate => cmd::validate::run(&context),
         Command::Template { role } => cmd::template::run(&context, role),
         Command::Plan(arguments) => cmd::plan::run(&context, arguments).await,
+        Command::Cost(arguments) => cmd::cost::run(&context, arguments),
         Command::Deploy(arguments) => cmd::deploy::run(&context, arguments).await,
         Command::Rollback(arguments) => cmd::rollback::run(&context, arguments).await,
         Command::Status => cmd::status::run(&context).await,

@@ -253,7 +253,15 @@ fn a_failure_is_one_object_under_json() {
 
 #[test]
 fn wrong_usage_exits_with_2() {
-    for arguments in [&["deplyo"][..], &["deploy", "--fast"], &["users"], &["users", "list", "--limit", "0"]] {
+    let all = [
+        &["deplyo"][..],
+        &["deploy", "--fast"],
+        &["users"],
+        &["users", "list", "--limit", "0"],
+        &["cost", "--sign-ups", "-1"],
+        &["cost", "--sign-ups", "many"],
+    ];
+    for arguments in all {
         assert_eq!(Sandbox::new().run(arguments).status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::evaluate::{Evaluated, evaluate};
 use super::stack::Deployed;
-use super::template::Role;
+use super::template::{self, Role};
 use crate::spec::Spec;
 
 /// Tag that says which service a stack belongs to; a stack without it is somebody else's.
@@ -134,6 +134,15 @@ pub fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desire
     Some(Desired::new(Role::Web, spec, parameters))
 }
 
+/// What the stacks will hold, as the spec alone tells it. The data stack's outputs and the bundle are made up: they do
+/// not decide what is made.
+pub fn foreseen(spec: &Spec) -> Vec<Evaluated> {
+    let outputs = template::outputs(Role::Data);
+    let artifact = ArtifactRef { sha256: "0".repeat(64), code_sha256: "0".repeat(43) + "=" };
+    let stacks = [Some(data(spec)), workers(spec, &outputs, &artifact), web(spec, &outputs, &artifact)];
+    stacks.into_iter().flatten().map(|desired| desired.evaluated()).collect()
+}
+
 /// A stack as it is; `None` when it cannot be told what it was made of.
 pub fn as_deployed(stack: &Deployed) -> Option<Desired> {
     Some(Desired {
@@ -182,7 +191,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::engine::template;
 
     fn spec(name: &str) -> Spec {
         crate::spec::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name), None, false)

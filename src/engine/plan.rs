@@ -380,7 +380,7 @@ mod tests {
           ~ form.fields.age.max: 120 -> 99
           + form.fields.phone: phone
           - form.intro
-        cost about $7.50 -> $8.25 a month at 1000 sign-ups (us-east-1 prices of 2026-06)
+        cost about $7.50 -> $8.25 a month at 1,000 sign-ups (us-east-1 prices of 2026-06)
         ");
     }
 }

@@ -12,6 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 use signup_service::address::{Address, MAX_LENGTH};
 use signup_service::config::{Form, ServiceConfig};
+use signup_service::feedback;
 use signup_service::form::{CONSENT, Checker, FieldError, Submission};
 use signup_service::gateway::{self, Event};
 use signup_service::guard::proof::{FormVersion, Scope, verify};
@@ -34,7 +35,7 @@ const MOST_ERRORS: usize = 40;
 type Reader = fn(&[u8]);
 
 /// The readers, each under the letter that the seeds begin with.
-const READERS: [(u8, Reader); 7] = [
+const READERS: [(u8, Reader); 8] = [
     (b'f', form),
     (b'v', value),
     (b'j', object),
@@ -42,6 +43,7 @@ const READERS: [(u8, Reader); 7] = [
     (b't', token),
     (b'e', event_json),
     (b'p', event_parts),
+    (b'r', report),
 ];
 
 /// What every form must hold.
@@ -154,6 +156,12 @@ fn event_parts(parts: &[u8]) {
         "body": body, "isBase64Encoded": text.len().is_multiple_of(2),
     });
     event_json(event.to_string().as_bytes());
+}
+
+/// What SES publishes of a mail, whose answer by the receiving server it quotes.
+fn report(message: &[u8]) {
+    let message = String::from_utf8_lossy(message);
+    assert!(feedback::reports(&json!({ "Records": [{ "Sns": { "Message": message } }] })).len() <= 1);
 }
 
 /// A request can be made of it, whatever it holds.

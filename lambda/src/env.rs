@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::ServiceConfig;
 
-/// Which of the three functions this process is.
+/// Which of the four functions this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handler {
     /// Answers requests.
@@ -15,6 +15,8 @@ pub enum Handler {
     Worker,
     /// Sends what the stream lost.
     Sweeper,
+    /// Hears what SES reports of the mail.
+    Feedback,
 }
 
 /// The environment, read once.
@@ -42,7 +44,7 @@ pub struct Environment {
 pub enum EnvError {
     #[error("the environment variable `{0}` is not set")]
     Missing(&'static str),
-    #[error("there is no handler `{0}`; there are `web`, `worker` and `sweeper`")]
+    #[error("there is no handler `{0}`; there are `web`, `worker`, `sweeper` and `feedback`")]
     Handler(String),
     #[error("`{path}` could not be read")]
     Unreadable { path: PathBuf, source: std::io::Error },
@@ -62,11 +64,13 @@ impl Environment {
             "web" => Handler::Web,
             "worker" => Handler::Worker,
             "sweeper" => Handler::Sweeper,
+            "feedback" => Handler::Feedback,
             other => return Err(EnvError::Handler(other.to_owned())),
         };
         let endpoint = get("AWS_ENDPOINT_URL").map(|url| url.trim_end_matches('/').to_owned());
         let only = |of: bool, name| if of { need(name).map(Some) } else { Ok(None) };
         let web = handler == Handler::Web;
+        let sends = matches!(handler, Handler::Worker | Handler::Sweeper);
         let public_url = only(web, "PUBLIC_URL")?;
         Ok(Self {
             handler,
@@ -75,7 +79,7 @@ impl Environment {
             key_prefix: need("KEY_PREFIX")?,
             base_url: public_url.map(|url| base_url(&url, endpoint.as_deref())),
             release: only(web, "RELEASE")?,
-            configuration_set: only(!web, "CONFIGURATION_SET")?,
+            configuration_set: only(sends, "CONFIGURATION_SET")?,
             endpoint,
             root: get("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".into()).into(),
         })
@@ -151,5 +155,6 @@ mod tests {
         assert_eq!(message(&[("TABLE_NAME", "")]), "the environment variable `TABLE_NAME` is not set");
         assert_eq!(message(&[("_HANDLER", "worker")]), "the environment variable `CONFIGURATION_SET` is not set");
         assert!(message(&[("_HANDLER", "index")]).contains("no handler `index`"));
+        assert!(web(&[("_HANDLER", "feedback"), ("PUBLIC_URL", ""), ("RELEASE", "")]).is_ok());
     }
 }

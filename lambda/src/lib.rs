@@ -14,9 +14,10 @@
 //!
 //! What a user is, and every change of one, is pure ([`user`]): values in, values out, the time and the random bits
 //! passed in. A store keeps the value and decides nothing.
-//! One binary, `bootstrap`, holds three handlers: `web` answers requests, `worker` follows the stream,
-//! `sweeper` sends what the stream lost. [`openapi`] tells programs what [`form`] checks. `signupctl` uses
-//! [`config`] for its spec, [`form`] and [`address`] for its checks, and [`store`] for what it does with users.
+//! One binary, `bootstrap`, holds four handlers: `web` answers requests, `worker` follows the stream,
+//! `sweeper` sends what the stream lost, `feedback` hears what SES reports of the mail. [`openapi`] tells programs what
+//! [`form`] checks. `signupctl` uses [`config`] for its spec, [`form`] and [`address`] for its checks, and [`store`]
+//! for what it does with users.
 
 pub mod address;
 pub mod aws;
@@ -24,6 +25,7 @@ pub mod census;
 pub mod clock;
 pub mod config;
 pub mod env;
+pub mod feedback;
 pub mod form;
 pub mod gateway;
 pub mod guard;

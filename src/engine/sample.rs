@@ -5,7 +5,8 @@ use signup_service::clock::after;
 use signup_service::config::ConfirmationMode;
 use signup_service::store::{Saved, Store};
 use signup_service::user::{
-    Answers, ConsentGiven, Draws, FieldValue, Fields, MailEnd, MailId, Nonce, Proof, Request, Rules, User, UserId,
+    Answers, ConsentGiven, Draws, EndedBy, FieldValue, Fields, MailEnd, MailId, Nonce, Proof, Request, Rules,
+    Undeliverable, User, UserId,
 };
 
 /// So many seconds after ten, when the samples begin.
@@ -29,6 +30,12 @@ pub fn mailed(user: User) -> User {
 /// Followed the link within a minute, and was not counted as confirmed yet.
 pub fn confirmed() -> User {
     mailed(received(2, "bob@example.com")).confirm(&Proof::Link(Nonce([0x82; 16])), at(60)).0.expect("a change")
+}
+
+/// Reported a mail as spam four minutes after that.
+pub fn complained() -> User {
+    let complaint = Undeliverable { by: EndedBy::Complaint, at: at(300), since: at(300) };
+    confirmed().undeliverable(&complaint, at(301)).expect("a change")
 }
 
 /// Somebody with this number, who signed up so many seconds after ten.

@@ -141,6 +141,12 @@ pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, Aws
     key(&parameters(config, &[&token]).await?, token).map(TokenKey)
 }
 
+/// The key for addresses alone, which is all the feedback function may read.
+pub async fn address_key(config: &SdkConfig, prefix: &str) -> Result<AddressKey, AwsError> {
+    let address = format!("{prefix}/address-key");
+    key(&parameters(config, &[&address]).await?, address).map(AddressKey)
+}
+
 /// By one call, since each takes its share of what Parameter Store answers in a second. It is refused whole when one of
 /// them is not allowed.
 async fn parameters(config: &SdkConfig, names: &[&str]) -> Result<Vec<Parameter>, AwsError> {

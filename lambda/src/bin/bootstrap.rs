@@ -1,6 +1,6 @@
 //! The function: reads its environment, puts the parts together and hands them to Lambda's runtime.
 //!
-//! Nothing is decided here but which of the three handlers runs.
+//! Nothing is decided here but which of the four handlers runs.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use signup_service::aws;
 use signup_service::clock::{Clock, System, before};
 use signup_service::config::ServiceConfig;
 use signup_service::env::{Environment, Handler};
+use signup_service::feedback::{self, Listener};
 use signup_service::gateway;
 use signup_service::journal::{self, Stdout};
 use signup_service::ledger::Ledger;
@@ -48,7 +49,7 @@ async fn run() -> Result<(), Failure> {
     let sdk = aws::sdk_config(&environment)?;
     let client = match environment.handler {
         Handler::Web => aws::web_table_client(&sdk),
-        Handler::Worker | Handler::Sweeper => aws_sdk_dynamodb::Client::new(&sdk),
+        Handler::Worker | Handler::Sweeper | Handler::Feedback => aws_sdk_dynamodb::Client::new(&sdk),
     };
     let store = DynamoStore::new(client, &environment.table);
     match environment.handler {
@@ -69,6 +70,17 @@ async fn run() -> Result<(), Failure> {
                     tracing::info!(due, "swept");
                 }
                 Ok::<_, Failure>(serde_json::json!({ "due": due }))
+            }))
+            .await
+        }
+        Handler::Feedback => {
+            let listener = Listener {
+                ledger: ledger(store),
+                journal: Arc::new(Stdout { service: config.service }),
+                address_key: aws::address_key(&sdk, &environment.key_prefix).await?,
+            };
+            lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
+                Ok::<_, Failure>(listener.hear(&feedback::reports(&event.payload)).await?)
             }))
             .await
         }
@@ -121,9 +133,13 @@ async fn worker(
     Ok(Worker {
         journal: Arc::new(Stdout { service: config.service.clone() }),
         config: Arc::new(config),
-        ledger: Ledger { store: Arc::new(store), clock: Arc::new(System), entropy: Arc::new(System) },
+        ledger: ledger(store),
         mailer: Arc::new(SesMailer::new(aws::mail_client(sdk), configuration_set)),
         sending: Arc::new(Mutex::new(Sending::new(System.now()))),
         token_key: aws::token_key(sdk, &environment.key_prefix).await?,
     })
+}
+
+fn ledger(store: DynamoStore) -> Ledger {
+    Ledger { store: Arc::new(store), clock: Arc::new(System), entropy: Arc::new(System) }
 }

@@ -107,7 +107,7 @@ impl User {
     pub fn unsubscribe(found: Option<Self>, id: UserId, now: Timestamp) -> Option<Self> {
         let Some(mut user) = found else { return Some(Self::refused(id, now)) };
         let mailed = user.waiting.is_some() || user.mail.as_ref().is_some_and(super::Mail::is_open);
-        user.state = match user.state {
+        let state = match user.state {
             State::Suppressed => return None,
             State::Unsubscribed if !mailed => return None,
             State::Confirmed => State::Unsubscribed,
@@ -116,13 +116,7 @@ impl User {
                 State::Suppressed
             }
         };
-        user.ended_at = Some(now);
-        user.link = None;
-        user.keep_until = None;
-        (user.waiting, user.later) = (None, None);
-        // One that is being sent right now is past recall.
-        user.mail = user.mail.filter(|mail| !mail.is_open());
-        Some(user.waking())
+        Some(user.silenced(state, now))
     }
 
     /// A refusal of an address of which nothing else is known.
@@ -135,6 +129,7 @@ impl User {
             created_at: now,
             confirmed_at: None,
             ended_at: Some(now),
+            ended_by: None,
             link: None,
             keep_until: None,
             waiting: None,

@@ -2,13 +2,14 @@
 //!
 //! Pure. One value holds the whole of it: the answers, what waits for confirmation, the mail to be sent and
 //! what the counters include. Every change is a function from a user and the time to the user after it
-//! (`receive`, `confirm`, `outbox`), so that a store has only one thing to do: keep the value unless
+//! (`receive`, `confirm`, `outbox`, `undeliverable`), so that a store has only one thing to do: keep the value unless
 //! somebody else was faster.
 
 mod confirm;
 mod id;
 mod outbox;
 mod receive;
+mod undeliverable;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ pub use id::{MailId, Nonce, UserId};
 pub use outbox::{Attempt, End, LEASE, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
 pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules, SECOND_PAUSE};
 pub(crate) use receive::{hour, until_next_day, until_next_hour};
+pub use undeliverable::{EndedBy, Undeliverable};
 
 use crate::census::Tally;
 use crate::clock::{millis, optional_millis};
@@ -34,7 +36,8 @@ pub enum State {
     Confirmed,
     /// Was confirmed, and asked for no more mail. May confirm anew.
     Unsubscribed,
-    /// Gets no mail any more, whatever happens: the address refused before it was ever confirmed.
+    /// Gets no mail any more, whatever happens: the address refused before it was ever confirmed, bounced for good, or
+    /// reported a mail as spam.
     Suppressed,
 }
 
@@ -103,7 +106,7 @@ pub struct ConsentGiven {
 /// What a person said, once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answers {
-    /// As typed; empty of an address that is suppressed.
+    /// As typed; empty of an address that is suppressed and never was confirmed.
     pub email: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: Fields,
@@ -168,9 +171,12 @@ pub struct User {
     /// Of the newest confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
-    /// When the person asked for no more mail.
+    /// When the mail ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// What ended it, unless the person asked for no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<EndedBy>,
     /// While pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,

@@ -125,6 +125,7 @@ impl User {
             created_at: now,
             confirmed_at: confirmed.then_some(now),
             ended_at: None,
+            ended_by: None,
             link: (!confirmed).then(|| Link::new(request.draws.nonce, now, rules)),
             keep_until: (!confirmed).then(|| after(now, rules.retention)),
             waiting: None,

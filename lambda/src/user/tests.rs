@@ -1,3 +1,5 @@
+mod undeliverable;
+
 use super::*;
 use crate::clock::after;
 use crate::config::ConfirmationMode;

@@ -14,8 +14,26 @@ use signup_service::user::State;
 
 const ADA: &str = "ada@example.com";
 
-const STATES: [Option<State>; 5] =
-    [None, Some(State::Pending), Some(State::Confirmed), Some(State::Unsubscribed), Some(State::Suppressed)];
+/// How an address is known, and whether its owner complained of a mail since.
+type Known = (Option<State>, bool);
+
+const KNOWN: [Known; 8] = [
+    (None, false),
+    (Some(State::Pending), false),
+    (Some(State::Pending), true),
+    (Some(State::Confirmed), false),
+    (Some(State::Confirmed), true),
+    (Some(State::Unsubscribed), false),
+    (Some(State::Unsubscribed), true),
+    (Some(State::Suppressed), false),
+];
+
+async fn bring(service: &Service, (state, complained): Known) {
+    service.bring(ADA, state).await;
+    if complained {
+        service.complain(ADA).await;
+    }
+}
 
 /// What somebody sees who asks: the answer, and the calls that it took.
 type Seen = (StatusCode, String, String, Vec<String>);
@@ -44,9 +62,9 @@ async fn ask(service: &Service, path: &str, body: Value) -> (StatusCode, String,
     (status, format!("{headers:?}"), body)
 }
 
-async fn seen_over_memory(state: Option<State>, path: &str, body: Value) -> Seen {
+async fn seen_over_memory(known: Known, path: &str, body: Value) -> Seen {
     let service = Service::new(small_config());
-    service.bring(ADA, state).await;
+    bring(&service, known).await;
     // In another hour, so that the budgets are the same.
     service.clock.forward(7_200);
     let failing = Failing::of(&service, StoreError::new("x", "y"), []);
@@ -57,10 +75,10 @@ async fn seen_over_memory(state: Option<State>, path: &str, body: Value) -> Seen
     (status, headers, body, calls)
 }
 
-async fn seen_over_dynamodb(client: &Client, state: Option<State>, path: &str, body: Value) -> Seen {
+async fn seen_over_dynamodb(client: &Client, known: Known, path: &str, body: Value) -> Seen {
     let name = table::create(client).await;
     let service = Service::over(small_config(), Arc::new(DynamoStore::new(client.clone(), &name)));
-    service.bring(ADA, state).await;
+    bring(&service, known).await;
     service.clock.forward(7_200);
     // Another process, which has noted no day yet.
     let meter = Meter::new();
@@ -73,11 +91,11 @@ async fn seen_over_dynamodb(client: &Client, state: Option<State>, path: &str, b
 #[tokio::test]
 async fn an_answer_and_its_calls_tell_nothing_of_the_address() {
     for (path, body, status) in questions() {
-        let new = seen_over_memory(None, path, body.clone()).await;
+        let new = seen_over_memory((None, false), path, body.clone()).await;
         assert_eq!(new.0, status, "{path}");
         assert!(new.3.ends_with(&["load".into(), "save".into()]), "{path}: {:?}", new.3);
-        for state in STATES {
-            assert_eq!(seen_over_memory(state, path, body.clone()).await, new, "{path} of {state:?}");
+        for known in KNOWN {
+            assert_eq!(seen_over_memory(known, path, body.clone()).await, new, "{path} of {known:?}");
         }
     }
 }
@@ -86,11 +104,11 @@ async fn an_answer_and_its_calls_tell_nothing_of_the_address() {
 async fn an_answer_and_its_calls_of_dynamodb_tell_nothing_of_the_address() {
     let client = table::client();
     for (path, body, status) in questions() {
-        let new = seen_over_dynamodb(&client, None, path, body.clone()).await;
+        let new = seen_over_dynamodb(&client, (None, false), path, body.clone()).await;
         assert_eq!(new.0, status, "{path}");
         assert!(new.3.ends_with(&["GetItem".into(), "PutItem".into()]), "{path}: {:?}", new.3);
-        for state in STATES {
-            assert_eq!(seen_over_dynamodb(&client, state, path, body.clone()).await, new, "{path} of {state:?}");
+        for known in KNOWN {
+            assert_eq!(seen_over_dynamodb(&client, known, path, body.clone()).await, new, "{path} of {known:?}");
         }
     }
 }

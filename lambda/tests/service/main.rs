@@ -4,6 +4,7 @@ mod alike;
 mod bots;
 mod capacity;
 mod conformance;
+mod feedback;
 mod known;
 mod replay;
 mod store;

@@ -37,6 +37,8 @@ impl Witness {
             (Who::Unsubscribe, Some(State::Pending | State::Unsubscribed), State::Suppressed) => {
                 (new.answers == Answers::default(), None)
             }
+            (Who::Feedback(_), Some(State::Pending), State::Suppressed) => (new.answers == Answers::default(), None),
+            (Who::Feedback(_), Some(State::Confirmed | State::Unsubscribed), State::Suppressed) => (!changed, None),
             _ => (false, None),
         };
         self.check(fine, || format!("d: {who:?} changed answers or state: {} -> {}", brief(old), brief(Some(new))));

@@ -1,7 +1,7 @@
 //! What may be mailed, how often, and how each mail ends: a part of the witness.
 
 use jiff::Timestamp;
-use signup_service::clock::after;
+use signup_service::clock::{Clock, after};
 use signup_service::mail::Mail;
 use signup_service::user::{End, Link, MailId, MailKind, NOTICE_PAUSE, RESEND_PAUSE, State, User, UserId};
 
@@ -39,6 +39,8 @@ pub(super) struct Item {
 #[derive(Clone, Debug)]
 pub struct Letter {
     pub user: UserId,
+    /// When SES took it.
+    pub sent: Timestamp,
     pub text: String,
     pub(super) carries: Option<Link>,
     pub(super) first: bool,
@@ -61,7 +63,7 @@ impl Witness {
                 self.dies();
             }
             let fine = match who {
-                Who::Unsubscribe => true,
+                Who::Unsubscribe | Who::Feedback(_) => true,
                 Who::Link(_) | Who::Code(_) => new.link.is_none() && new.waiting.is_none(),
                 Who::SignUp(_) => {
                     new.state == State::Confirmed || old.is_some_and(|old| old.created_at != new.created_at)
@@ -188,6 +190,7 @@ impl Witness {
         }
         let letter = Letter {
             user: id,
+            sent: self.world.now(),
             text: mail.text.clone(),
             carries: attempt.carries.clone(),
             first: attempt.first,

@@ -2,18 +2,21 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use signup_service::address::Address;
 use signup_service::clock::{Clock, Entropy};
 use signup_service::config::ConfirmationMode;
+use signup_service::feedback::{Listener, Report, What};
+use signup_service::journal::Kept;
 use signup_service::keys::{AddressKey, Key};
 use signup_service::ledger::Ledger;
 use signup_service::store::{Saved, Store};
 use signup_service::token::TokenKey;
 use signup_service::user::{
-    Answers, ConfirmOutcome, Draws, FieldValue, MailId, Nonce, Proof, Receipt, Request, Rules, User, UserId,
+    Answers, ConfirmOutcome, Draws, EndedBy, FieldValue, MailId, Nonce, Proof, Receipt, Request, Rules, Undeliverable,
+    User, UserId,
 };
 
 use crate::BASE_URL;
@@ -23,6 +26,10 @@ use crate::world::World;
 
 pub fn token_key() -> TokenKey {
     TokenKey(Key::new([2; 32]))
+}
+
+pub fn address_key() -> AddressKey {
+    AddressKey(Key::new([1; 32]))
 }
 
 /// A few addresses, so that whoever does something often meets another.
@@ -53,13 +60,15 @@ pub enum Act {
     Unsubscribe(UserId),
     Resend(UserId),
     Erase(UserId),
+    /// SES reports something of an earlier mail.
+    Report(Report, Timestamp),
 }
 
 const ADDRESSES: [&str; 4] = ["ada@example.com", "bob@example.org", "cy@example.net", "dee@example.com"];
 
 impl Crowd {
     pub fn new(world: &World, rules: Rules) -> Self {
-        let key = AddressKey(Key::new([1; 32]));
+        let key = address_key();
         let id = |text| key.user(&Address::parse(text).expect("an address"));
         let (count, again) = (1 + world.below(4), 300 + world.below(500));
         let addresses = ADDRESSES[..count].iter().map(|text| (*text, id(text))).collect();
@@ -138,6 +147,18 @@ impl Crowd {
         Some(Act::Resend(self.anybody(&to.world).1))
     }
 
+    /// A mail of any age bounces, or its reader complains of it just now.
+    pub fn report(&self, to: &Faulty) -> Option<Act> {
+        let letter = to.with(|witness| to.world.chance(|chance| chance.pick(&witness.mailbox).cloned()))?;
+        let (address, _) = self.addresses.iter().find(|(_, id)| *id == letter.user)?;
+        let (by, at) = match to.world.in_thousand(500) {
+            true => (EndedBy::Bounce, letter.sent),
+            false => (EndedBy::Complaint, to.world.now()),
+        };
+        let what = What::Undeliverable(Undeliverable { by, at, since: at });
+        Some(Act::Report(Report { to: Address::parse(address).expect("an address"), what }, at))
+    }
+
     pub fn erase(&self, to: &Faulty) -> Option<Act> {
         Some(Act::Erase(self.anybody(&to.world).1))
     }
@@ -161,6 +182,7 @@ impl Act {
             Self::Unsubscribe(_) => Who::Unsubscribe,
             Self::Resend(_) => Who::Resend,
             Self::Erase(_) => Who::Operator,
+            Self::Report(_, since) => Who::Feedback(*since),
         }
     }
 
@@ -192,6 +214,11 @@ impl Act {
                     let _ = ledger.change("resend", id, resend).await;
                 }
                 Self::Erase(id) => erase(&to, id).await,
+                Self::Report(report, _) => {
+                    let listener = Listener { ledger, journal: Arc::new(Kept::default()), address_key: address_key() };
+                    // What fails is reported again.
+                    while listener.hear(std::slice::from_ref(&report)).await.is_err() {}
+                }
             }
         })
     }

@@ -28,6 +28,8 @@ pub enum Who {
     /// The right six digits of a submission, or wrong ones.
     Code(Option<Nonce>),
     Unsubscribe,
+    /// Of what was then.
+    Feedback(Timestamp),
     Resend,
     Operator,
     /// By the name of the invocation.
@@ -179,6 +181,7 @@ impl Witness {
             Some(old) => {
                 self.check(new.version > old.version, || format!("g: {} -> {}", old.version, new.version));
                 self.judge_generation(who, old, new, now);
+                self.judge_report(who, old);
                 self.judge_link(who, old, new, now);
             }
         }
@@ -198,6 +201,13 @@ impl Witness {
     /// What was mailed to somebody need not work any more.
     fn void(&mut self, id: UserId) {
         self.mailbox.iter_mut().filter(|letter| letter.user == id).for_each(|letter| letter.void = true);
+    }
+
+    /// Nothing that SES reports undoes what a person did since.
+    fn judge_report(&self, who: &Who, old: &User) {
+        let Who::Feedback(since) = who else { return };
+        let later = old.created_at > *since || old.confirmed_at.is_some_and(|at| at > *since);
+        self.check(!later, || format!("h: {who:?} undoes what was done later: {}", brief(Some(old))));
     }
 
     fn judge_generation(&mut self, who: &Who, old: &User, new: &User, now: Timestamp) {

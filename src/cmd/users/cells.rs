@@ -7,11 +7,12 @@
 
 use signup_service::clock::rfc3339;
 use signup_service::config::{FieldType, Form};
-use signup_service::user::{FieldValue, User};
+use signup_service::user::{EndedBy, FieldValue, User};
 
 /// The columns around those of the form's fields.
 const BEFORE: [&str; 3] = ["id", "state", "email"];
-const AFTER: [&str; 6] = ["consent_version", "language", "created_at", "confirmed_at", "ended_at", "other_fields"];
+const AFTER: [&str; 7] =
+    ["consent_version", "language", "created_at", "confirmed_at", "ended_at", "ended_by", "other_fields"];
 
 /// What a formula begins with; spreadsheets of East Asia read the wide forms alike.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
@@ -50,6 +51,7 @@ impl Columns {
         row.push(harmless(answers.consent.as_ref().map_or("", |consent| &consent.version)));
         row.push(harmless(answers.language.as_deref().unwrap_or_default()));
         row.extend([rfc3339(user.created_at), time(user.confirmed_at), time(user.ended_at)]);
+        row.push(user.ended_by.map_or("", EndedBy::name).to_owned());
         let is_declared = |name: &String| self.fields.iter().any(|(declared, _)| declared == name);
         let others = answers.fields.iter().filter(|(name, _)| !is_declared(name));
         let others: serde_json::Map<_, _> =
@@ -162,10 +164,10 @@ mod tests {
         ] });
         let columns = Columns::of(&serde_json::from_value(form).expect("a form"));
         let heading = columns.heading();
-        insta::assert_snapshot!(heading.join(","), @"id,state,email,tags,form.language,age,consent_version,language,created_at,confirmed_at,ended_at,other_fields");
-        for user in [sample::pending(), sample::confirmed()] {
+        insta::assert_snapshot!(heading.join(","), @"id,state,email,tags,form.language,age,consent_version,language,created_at,confirmed_at,ended_at,ended_by,other_fields");
+        for user in [sample::pending(), sample::confirmed(), sample::complained()] {
             assert_eq!(columns.row(&user).len(), heading.len());
         }
-        insta::assert_snapshot!(columns.row(&sample::confirmed()).join(","), @r#"02020202020202020202020202020202,confirmed,bob@example.com,web; data,,36,2026-06,en,2026-11-22T10:00:02.000Z,2026-11-22T10:01:00.000Z,,{"nationality":"GB"}"#);
+        insta::assert_snapshot!(columns.row(&sample::confirmed()).join(","), @r#"02020202020202020202020202020202,confirmed,bob@example.com,web; data,,36,2026-06,en,2026-11-22T10:00:02.000Z,2026-11-22T10:01:00.000Z,,,{"nationality":"GB"}"#);
     }
 }

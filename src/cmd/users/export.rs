@@ -188,15 +188,15 @@ mod tests {
         let csv = export(ExportFormat::Csv, None).await;
         let text = csv.strip_prefix('\u{FEFF}').expect("it says that it is UTF-8");
         insta::assert_snapshot!(text.replace("\r\n", "<CRLF>\n"), @r#"
-        id,state,email,age,note,tags,consent_version,language,created_at,confirmed_at,ended_at,other_fields<CRLF>
+        id,state,email,age,note,tags,consent_version,language,created_at,confirmed_at,ended_at,ended_by,other_fields<CRLF>
         03030303030303030303030303030303,pending,'=cmd@example.com,36,"a ""b"", c
-        d",web; data,2026-06,en,2026-11-22T10:00:03.000Z,,,"{""nationality"":""GB""}"<CRLF>
-        02020202020202020202020202020202,confirmed,bob@example.com,36,,web; data,2026-06,en,2026-11-22T10:00:02.000Z,2026-11-22T10:01:00.000Z,,"{""nationality"":""GB""}"<CRLF>
-        01010101010101010101010101010101,pending,ada@example.com,36,,web; data,2026-06,en,2026-11-22T10:00:01.000Z,,,"{""nationality"":""GB""}"<CRLF>
+        d",web; data,2026-06,en,2026-11-22T10:00:03.000Z,,,,"{""nationality"":""GB""}"<CRLF>
+        02020202020202020202020202020202,confirmed,bob@example.com,36,,web; data,2026-06,en,2026-11-22T10:00:02.000Z,2026-11-22T10:01:00.000Z,,,"{""nationality"":""GB""}"<CRLF>
+        01010101010101010101010101010101,pending,ada@example.com,36,,web; data,2026-06,en,2026-11-22T10:00:01.000Z,,,,"{""nationality"":""GB""}"<CRLF>
         "#);
         let mut rows = csv::Reader::from_reader(csv.as_bytes());
         assert_eq!(rows.headers().expect("names").get(0), Some("id"), "the mark is no part of the first name");
-        assert_eq!(rows.records().map(|row| row.expect("a row").len()).collect::<Vec<_>>(), [12, 12, 12]);
+        assert_eq!(rows.records().map(|row| row.expect("a row").len()).collect::<Vec<_>>(), [13, 13, 13]);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use signup_service::clock::{Entropy, System, after, rfc3339};
 use signup_service::ledger::Ledger;
-use signup_service::user::{Mail, MailId, NOTICE_PAUSE, RESEND_PAUSE, State, User};
+use signup_service::user::{EndedBy, Mail, MailId, NOTICE_PAUSE, RESEND_PAUSE, State, User};
 
 use super::{Book, Context, Who, store_failure};
 use crate::error::{Exit, Failure, Outcome};
@@ -48,7 +48,7 @@ enum Answer {
 /// Why there is nothing to send again.
 #[derive(Debug, PartialEq, Eq)]
 enum Why {
-    Suppressed,
+    Suppressed(Option<EndedBy>),
     Unsubscribed,
     Confirmed,
     /// The newest link died then.
@@ -58,12 +58,20 @@ enum Why {
     NoMail,
 }
 
+/// What lets an address that SES suppressed be mailed again.
+const TAKE_BACK: &str = "take it off the account's suppression list in the SES console, and `users erase` it; the person can sign up again after it";
+
 impl Why {
     fn failure(&self) -> Box<Failure> {
         let refused = |cause: &str| Failure::new("no_mail_to_resend", "no mail is sent").cause(cause);
         match self {
-            Self::Suppressed => refused("the person refused mail before the address was ever confirmed")
+            Self::Suppressed(None) => refused("the person refused mail before the address was ever confirmed")
                 .hint("`users erase` forgets the refusal; the person can sign up again after it"),
+            Self::Suppressed(Some(EndedBy::Bounce)) => refused("an earlier mail to the address bounced for good")
+                .hint(format!("if it takes mail again, {TAKE_BACK}")),
+            Self::Suppressed(Some(EndedBy::Complaint)) => {
+                refused("the person reported a mail as spam").hint(format!("if the person asks for it, {TAKE_BACK}"))
+            }
             Self::Unsubscribed => refused("the person asked for no more mail").hint(
                 "a new sign-up by the person themselves brings a new mail, a day after the last one at the earliest",
             ),
@@ -96,7 +104,7 @@ fn why_not(user: &User, now: Timestamp) -> Why {
     let link = user.waiting.as_ref().map(|waiting| &waiting.link).or(user.link.as_ref());
     let pause = if user.state == State::Pending { RESEND_PAUSE } else { NOTICE_PAUSE };
     match (user.state, link, user.mailed_at.map(|at| after(at, pause))) {
-        (State::Suppressed, ..) => Why::Suppressed,
+        (State::Suppressed, ..) => Why::Suppressed(user.ended_by),
         (State::Unsubscribed, None, _) => Why::Unsubscribed,
         (State::Confirmed, None, _) => Why::Confirmed,
         (_, Some(link), _) if link.expires_at <= now => Why::Expired(link.expires_at),
@@ -136,12 +144,15 @@ mod tests {
         assert_eq!(answer(&user, user.keep_until.expect("while pending")), Answer::Nobody);
         assert_eq!(decide(None, MailId([8; 16]), at(0)), (None, Answer::Nobody));
         let refused = User::unsubscribe(Some(user.clone()), user.id, at(50)).expect("a change");
-        assert_eq!(answer(&refused, at(500)), Answer::No(Why::Suppressed));
+        assert_eq!(answer(&refused, at(500)), Answer::No(Why::Suppressed(None)));
+        let complained = Answer::No(Why::Suppressed(Some(EndedBy::Complaint)));
+        assert_eq!(answer(&sample::complained(), at(500_000)), complained);
         let confirmed = sample::confirmed();
         assert_eq!(answer(&confirmed, at(500)), Answer::No(Why::Confirmed));
         let gone = User::unsubscribe(Some(confirmed.clone()), confirmed.id, at(70)).expect("a change");
         assert_eq!(answer(&gone, at(500)), Answer::No(Why::Unsubscribed));
-        for why in [Why::Suppressed, Why::Unsubscribed, Why::Confirmed, Why::Expired(at(0)), Why::NoMail] {
+        let suppressed = [None, Some(EndedBy::Bounce), Some(EndedBy::Complaint)].map(Why::Suppressed);
+        for why in suppressed.into_iter().chain([Why::Unsubscribed, Why::Confirmed, Why::Expired(at(0)), Why::NoMail]) {
             let failure = why.failure();
             assert!(failure.cause.is_some() && failure.exit == Exit::Failed, "{failure}");
         }

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use signup_service::clock::rfc3339;
-use signup_service::user::{ConsentGiven, Fields, State, User, UserId};
+use signup_service::user::{ConsentGiven, EndedBy, Fields, State, User, UserId};
 
 /// The JSON of a user. Times are RFC 3339 in UTC.
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
     id: UserId,
     state: State,
-    /// As typed; empty of an address that is suppressed.
+    /// As typed; empty of an address that is suppressed and never was confirmed.
     email: &'a str,
     fields: &'a Fields,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,6 +21,9 @@ pub struct Row<'a> {
     confirmed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<String>,
+    /// What ended the mail, unless the person asked for no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_by: Option<EndedBy>,
 }
 
 impl<'a> Row<'a> {
@@ -35,6 +38,7 @@ impl<'a> Row<'a> {
             created_at: rfc3339(user.created_at),
             confirmed_at: user.confirmed_at.map(rfc3339),
             ended_at: user.ended_at.map(rfc3339),
+            ended_by: user.ended_by,
         }
     }
 }
@@ -55,7 +59,9 @@ mod tests {
         insta::assert_snapshot!(json, @r#"{"id":"02020202020202020202020202020202","state":"confirmed","email":"bob@example.com","fields":{"age":36,"nationality":"GB","tags":["web","data"]},"consent":{"text":"I agree.","version":"2026-06"},"language":"en","created_at":"2026-11-22T10:00:02.000Z","confirmed_at":"2026-11-22T10:01:00.000Z"}"#);
         let json = serde_json::to_value(Row::of(&sample::pending())).expect("JSON");
         assert_eq!(json["confirmed_at"], serde_json::Value::Null);
-        assert_eq!(json.get("ended_at"), None);
+        assert_eq!((json.get("ended_at"), json.get("ended_by")), (None, None));
+        let json = serde_json::to_value(Row::of(&sample::complained())).expect("JSON");
+        assert_eq!((&json["state"], &json["ended_by"]), (&"suppressed".into(), &"complaint".into()));
     }
 
     #[test]

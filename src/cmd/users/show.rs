@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use signup_service::clock::{Clock, System, rfc3339};
 use signup_service::config::Form;
-use signup_service::user::{Answers, CODE_TRIES, End, FieldValue, Link, Mail, State, User};
+use signup_service::user::{Answers, CODE_TRIES, End, EndedBy, FieldValue, Link, Mail, State, User};
 
 use super::row::Row;
 use super::{Book, Context, Who, count};
@@ -62,10 +62,13 @@ type Lines = Vec<(String, String)>;
 fn text(user: &User, form: &Form, now: Timestamp) -> String {
     let line = |name: &str, value: String| (name.to_owned(), value);
     let at = |name: &str, at: Option<Timestamp>| at.map(|at| line(name, readable(at)));
-    let mut about = vec![line("id", user.id.to_string()), line("state", state(user.state))];
+    let mut about = vec![line("id", user.id.to_string()), line("state", user.state.name().to_owned())];
     about.extend(at("signed up", Some(user.created_at)));
     about.extend(at("confirmed", user.confirmed_at));
     about.extend(at("ended", user.ended_at));
+    if user.state == State::Suppressed {
+        about.push(line("mail", format!("{}, gets no mail any more", why(user))));
+    }
     if let Some(until) = user.keep_until {
         let gone = if user.is_forgotten(now) { ": counts as gone, and the table deletes it within days" } else { "" };
         about.push(line("kept until", format!("{}{gone}", readable(until))));
@@ -147,9 +150,15 @@ fn section(title: &str, lines: Lines) -> String {
     [title.to_owned()].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
 
-fn state(state: State) -> String {
-    let meaning = if state == State::Suppressed { ": gets no mail any more, whatever happens" } else { "" };
-    format!("{}{meaning}", state.name())
+/// Why somebody is suppressed.
+fn why(user: &User) -> String {
+    let on = user.ended_at.map(|at| format!(" on {}", readable(at))).unwrap_or_default();
+    let what = match user.ended_by {
+        Some(EndedBy::Bounce) => "bounced for good",
+        Some(EndedBy::Complaint) => "was reported as spam",
+        None => "was refused",
+    };
+    format!("{what}{on}")
 }
 
 fn readable(at: Timestamp) -> String {
@@ -171,6 +180,8 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use signup_service::user::Undeliverable;
+
     use super::*;
     use crate::engine::sample;
 
@@ -246,6 +257,32 @@ mod tests {
         let shown = serde_json::to_string(&object(&user, sample::at(100))).expect("JSON");
         let secret = user.link.expect("while pending").nonce.to_string();
         assert!(!shown.contains(&secret) && shown.contains("\"forgotten\":false"), "{shown}");
+    }
+
+    #[test]
+    fn whoever_gets_no_mail_any_more_is_shown_with_the_reason() {
+        let shown = |user: &User| text(user, &form(), sample::at(400));
+        let complained = shown(&sample::complained());
+        assert!(complained.starts_with("bob@example.com\n") && complained.contains("What you like"), "{complained}");
+        let (_, line) = complained.split_once("\n  mail ").expect("a line");
+        insta::assert_snapshot!(line.lines().next().unwrap_or_default().trim(), @"was reported as spam on 2026-11-22 10:05:00 UTC, gets no mail any more");
+        let report = Undeliverable { by: EndedBy::Bounce, at: sample::at(9), since: sample::at(2) };
+        let bounced = sample::mailed(sample::pending()).undeliverable(&report, sample::at(10)).expect("a change");
+        insta::assert_snapshot!(shown(&bounced), @r"
+        no address is kept
+          id         01010101010101010101010101010101
+          state      suppressed
+          signed up  2026-11-22 10:00:01 UTC
+          ended      2026-11-22 10:00:09 UTC
+          mail       bounced for good on 2026-11-22 10:00:09 UTC, gets no mail any more
+
+        mail
+          confirmation  sent, 1 attempt
+          first due     2026-11-22 10:00:01 UTC
+          last mailed   2026-11-22 10:00:02 UTC
+        ");
+        let refused = User::unsubscribe(None, bounced.id, sample::at(10)).expect("a refusal");
+        assert!(shown(&refused).contains("was refused on 2026-11-22 10:00:10 UTC, gets no mail any more"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use signup_service::address::Address;
 use signup_service::census::{Census, Delta, Sums, Tally};
 use signup_service::clock::{Clock, after, before};
 use signup_service::config::ServiceConfig;
+use signup_service::feedback::{Listener, reports};
 use signup_service::guard::stamp;
 use signup_service::journal::Kept;
 use signup_service::ledger::Ledger;
@@ -149,6 +150,27 @@ impl Service {
         let id = address_key().user(&Address::parse(address).expect("an address"));
         let user = self.worker.ledger.store.load(id).await.expect("the store works");
         assert_eq!(user.map(|user| user.state), state);
+    }
+
+    /// Hands the feedback function what SES publishes of a mail that left now to this address.
+    pub async fn hear(&self, address: &str, kind: &str, detail: Value) {
+        let mut published = serde_json::json!({
+            "eventType": kind, "mail": { "timestamp": self.clock.now(), "destination": [address] },
+        });
+        published.as_object_mut().expect("an object").extend(detail.as_object().expect("an object").clone());
+        let event = serde_json::json!({ "Records": [{ "Sns": { "Message": published.to_string() } }] });
+        self.listener().hear(&reports(&event)).await.expect("the store works");
+    }
+
+    pub fn listener(&self) -> Listener {
+        let (ledger, journal) = (self.worker.ledger.clone(), self.journal.clone());
+        Listener { ledger, journal, address_key: address_key() }
+    }
+
+    /// Has the person report the newest mail as spam.
+    pub async fn complain(&self, address: &str) {
+        let complaint = serde_json::json!({ "complaint": { "timestamp": self.clock.now() } });
+        self.hear(address, "Complaint", complaint).await;
     }
 
     pub async fn sweep(&self) -> usize {

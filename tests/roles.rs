@@ -33,6 +33,7 @@ struct Service {
     account: Account,
     endpoint: String,
     table: String,
+    feedback: String,
     people: std::cell::Cell<u32>,
 }
 
@@ -46,8 +47,11 @@ impl Service {
         let endpoint =
             sandbox.json(&["deploy", "--local", "--yes"])["endpoint"].as_str().expect("an address").to_owned();
         let account = Account::new(sandbox.emulator());
-        let table = sandbox.json(&["outputs", "--local"])["TableName"].as_str().expect("a table").to_owned();
-        Self { sandbox, account, endpoint, table, people: 0.into() }
+        let outputs = sandbox.json(&["outputs", "--local"]);
+        let output = |name: &str| outputs[name].as_str().expect("an output").to_owned();
+        let (table, feedback) = (output("TableName"), output("FeedbackTopicArn"));
+        account.let_in_without_tls(&feedback);
+        Self { sandbox, account, endpoint, table, feedback, people: 0.into() }
     }
 
     /// Signs a new person up by the API. Fails with the status.
@@ -118,6 +122,15 @@ impl Service {
         let sent = until(patience, || self.mail(&address)).ok_or(format!("no mail came: {invoked}"));
         self.quiet_worker(false);
         sent.map(drop)
+    }
+
+    /// Everything that the feedback function does: whoever bounces is suppressed.
+    fn feedback(&self, patience: Duration) -> Result<(), String> {
+        let address = self.sign_up()?;
+        let bounce = json!({ "bounceType": "Permanent", "timestamp": jiff::Timestamp::now() });
+        self.account.report(&self.feedback, &address, "Bounce", json!({ "bounce": bounce }));
+        let shown = || self.sandbox.json(&["users", "show", &address, "--local"]);
+        until(patience, || (shown()["state"] == "suppressed").then_some(())).ok_or("nobody was suppressed".to_owned())
     }
 
     /// Stops the stream from delivering, so that what is sent was the sweeper's doing.
@@ -192,10 +205,11 @@ fn every_permission_is_needed_and_together_they_are_enough() {
     // A flow that lacks a permission never gets better; what it is given is far more than it takes with one.
     let short = Duration::from_secs(3);
     type Flow = fn(&Service, Duration) -> Result<(), String>;
-    let flows: [(&str, &str, Flow); 3] = [
+    let flows: [(&str, &str, Flow); 4] = [
         ("web", "WebRole", Service::web),
         ("worker", "WorkerRole", Service::worker),
         ("sweeper", "SweeperRole", Service::sweeper),
+        ("feedback", "FeedbackRole", Service::feedback),
     ];
     for (name, _, flow) in flows {
         flow(&service, long).unwrap_or_else(|failure| panic!("with all its permissions the {name} fails: {failure}"));

@@ -55,7 +55,7 @@ fn object(line: &Line) -> Value {
 
 fn text(line: &Line, output: &Output) -> String {
     let at = Timestamp::from_millisecond(line.at).unwrap_or_default();
-    format!("{} {:7}  {}", output.dim(&rfc3339(at)), line.of, line.text())
+    format!("{} {:8}  {}", output.dim(&rfc3339(at)), line.of, line.text())
 }
 
 /// A time as `90s`, `10m`, `2h` or `1d`, in seconds.

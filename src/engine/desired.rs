@@ -112,7 +112,7 @@ pub fn data(spec: &Spec) -> Desired {
 pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
     let mut parameters = functions(spec, artifact);
     parameters.extend(take(data, &["TableName", "TableArn", "TableStreamArn", "ConfigurationSet"])?);
-    parameters.extend(take(data, &["AlarmTopicArn", "ArtifactBucket"])?);
+    parameters.extend(take(data, &["FeedbackTopicArn", "AlarmTopicArn", "ArtifactBucket"])?);
     parameters.push(("SenderAddress", spec.email.from.clone()));
     Some(Desired::new(Role::Workers, spec, parameters))
 }

@@ -27,7 +27,7 @@ pub struct Group {
 pub struct Line {
     /// Milliseconds since 1970.
     pub at: i64,
-    /// `web`, `worker`, `sweeper` or `access`.
+    /// `web`, `worker`, `sweeper`, `feedback` or `access`.
     pub of: &'static str,
     pub message: String,
     #[serde(skip)]
@@ -42,6 +42,7 @@ pub fn groups(stacks: &DeployedStacks) -> Vec<Group> {
         ("access", output(Role::Web, "AccessLogGroup")),
         ("worker", output(Role::Workers, "WorkerLogGroup")),
         ("sweeper", output(Role::Workers, "SweeperLogGroup")),
+        ("feedback", output(Role::Workers, "FeedbackLogGroup")),
     ];
     known.into_iter().filter_map(|(of, name)| Some(Group { of, name: name? })).collect()
 }

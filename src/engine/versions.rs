@@ -15,7 +15,7 @@ use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 
-/// What everything else calls: the API, the stream, the schedule.
+/// What everything else calls: the API, the stream, the schedule, the topic.
 const ALIAS: &str = "live";
 
 /// The code that was put last, published or not.
@@ -49,6 +49,7 @@ pub fn functions_by_stack(stacks: &DeployedStacks) -> Vec<(&Deployed, String)> {
         output(Role::Web, "WebFunction"),
         output(Role::Workers, "WorkerFunction"),
         output(Role::Workers, "SweeperFunction"),
+        output(Role::Workers, "FeedbackFunction"),
     ];
     found.into_iter().flatten().collect()
 }

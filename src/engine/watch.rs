@@ -50,7 +50,11 @@ pub struct Queue {
 
 /// Reads how much was given up. One request for each queue.
 pub async fn queues(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<Queue>> {
-    let known = [("stream records given up", "DeadLetterQueueUrl"), ("sweeps not started", "MissedSweepQueueUrl")];
+    let known = [
+        ("stream records given up", "DeadLetterQueueUrl"),
+        ("sweeps not started", "MissedSweepQueueUrl"),
+        ("bounces and complaints not acted upon", "LostFeedbackQueueUrl"),
+    ];
     let mut queues = Vec::new();
     // The queues' own policy lets nobody in without TLS, and the emulator has none.
     if aws.is_local() {

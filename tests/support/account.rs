@@ -80,6 +80,29 @@ impl Account {
         http::request("POST", &url, &[("authorization", &authorization)], &event.to_string()).body
     }
 
+    /// Lets a topic be published to without TLS, which its policy asks for and the emulator does not have.
+    pub fn let_in_without_tls(&self, topic: &str) {
+        let parameters = format!("Action=RemovePermission&Version=2010-03-31&TopicArn={topic}&Label=TlsOnly");
+        let answer = self.query("sns", &parameters);
+        assert!(answer.contains("RemovePermissionResponse"), "{answer}");
+    }
+
+    /// Publishes what SES would of a mail that left now to this address.
+    pub fn report(&self, topic: &str, address: &str, kind: &str, detail: Value) {
+        let mut report = serde_json::json!({
+            "eventType": kind, "mail": { "timestamp": jiff::Timestamp::now(), "destination": [address] },
+        });
+        report.as_object_mut().expect("an object").extend(detail.as_object().expect("an object").clone());
+        self.publish(topic, &report.to_string());
+    }
+
+    pub fn publish(&self, topic: &str, message: &str) {
+        let (topic, message) = (http::encode(topic), http::encode(message));
+        let parameters = format!("Action=Publish&Version=2010-03-31&TopicArn={topic}&Message={message}");
+        let answer = self.query("sns", &parameters);
+        assert!(answer.contains("PublishResponse"), "{answer}");
+    }
+
     /// The role that a stack made under this logical ID.
     pub fn role(&self, logical_id: &str) -> String {
         let roles = elements(&self.query("iam", "Action=ListRoles&Version=2010-05-08"), "RoleName");

@@ -48,7 +48,7 @@ fn the_table_has_the_keys_and_indexes_that_the_service_asks_for() {
 fn only_what_must_survive_its_stack_is_kept() {
     for (template, kept) in [
         (data(), BTreeSet::from(["ArtifactBucket", "ArtifactBucketPolicy", "Table"])),
-        (workers(), BTreeSet::from(["SweeperVersion", "WorkerVersion"])),
+        (workers(), BTreeSet::from(["FeedbackVersion", "SweeperVersion", "WorkerVersion"])),
         (serverless(), BTreeSet::from(["WebVersion"])),
     ] {
         for (id, resource) in template.section("Resources") {
@@ -104,7 +104,7 @@ fn mail_leaves_by_tls_alone_and_learns_from_bounces() {
     assert_eq!(set["SuppressionOptions"]["SuppressedReasons"], json!(["BOUNCE", "COMPLAINT"]));
     let destination = &data.properties("FeedbackDestination")["EventDestination"];
     assert_eq!(destination["Enabled"], true);
-    assert_eq!(destination["MatchingEventTypes"], json!(["bounce", "complaint", "reject"]));
+    assert_eq!(destination["MatchingEventTypes"], json!(["bounce", "complaint", "reject", "deliveryDelay"]));
     assert_eq!(destination["SnsDestination"]["TopicARN"], json!({ "Ref": "FeedbackTopic" }));
     assert_eq!(data.at("/Resources/FeedbackDestination/DependsOn"), "FeedbackTopicPolicy");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::template::{Template, placeholders, references, serverless, templates, text, workers};
+use crate::template::{Template, each, placeholders, references, serverless, templates, text, workers};
 
 /// Longest description of a Lambda version, in characters.
 const DESCRIPTION_LIMIT: usize = 256;
@@ -18,9 +18,10 @@ fn functions(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
 
 #[test]
 fn each_function_is_what_its_name_says() {
-    for (template, expected) in
-        [(workers(), vec![("Sweeper", "sweeper"), ("Worker", "worker")]), (serverless(), vec![("Web", "web")])]
-    {
+    for (template, expected) in [
+        (workers(), vec![("Feedback", "feedback"), ("Sweeper", "sweeper"), ("Worker", "worker")]),
+        (serverless(), vec![("Web", "web")]),
+    ] {
         let found: Vec<_> = functions(&template).map(|(id, function)| (id, text(&function["Handler"]))).collect();
         assert_eq!(found, expected);
         for (id, function) in functions(&template) {
@@ -109,7 +110,9 @@ fn longest(template: &Template, name: &str) -> usize {
 #[test]
 fn callers_meet_the_version_that_is_live() {
     let (workers, serverless) = (workers(), serverless());
-    for (template, function) in [(&workers, "Worker"), (&workers, "Sweeper"), (&serverless, "Web")] {
+    for (template, function) in
+        [(&workers, "Worker"), (&workers, "Sweeper"), (&workers, "Feedback"), (&serverless, "Web")]
+    {
         let alias = template.properties(&format!("{function}Alias"));
         assert_eq!(alias["Name"], "live");
         assert_eq!(alias["FunctionVersion"], json!({ "Fn::GetAtt": format!("{function}Version.Version") }));
@@ -118,6 +121,9 @@ fn callers_meet_the_version_that_is_live() {
         (json!({ "Ref": "WorkerAlias" }), json!({ "Ref": "SweeperAlias" }), json!({ "Ref": "WebAlias" }));
     assert_eq!(workers.properties("WorkerSource")["FunctionName"], worker);
     assert_eq!(workers.properties("SweeperSchedule")["Target"]["Arn"], sweeper);
+    let feedback = json!({ "Ref": "FeedbackAlias" });
+    assert_eq!(workers.properties("FeedbackSubscription")["Endpoint"], feedback);
+    assert_eq!(workers.properties("FeedbackPermission")["FunctionName"], feedback);
     assert_eq!(serverless.properties("Integration")["IntegrationUri"], web);
     assert_eq!(serverless.properties("InvokePermission")["FunctionName"], web);
 }
@@ -164,6 +170,28 @@ fn the_sweeper_runs_every_minute_and_never_piles_up() {
     let retries = template.properties("SweeperRetries");
     assert_eq!(retries["MaximumRetryAttempts"], 0);
     assert_eq!(retries["Qualifier"], template.properties("SweeperAlias")["Name"]);
+}
+
+#[test]
+fn feedback_of_this_services_mail_alone_is_heard_and_none_is_lost_unsaid() {
+    let template = workers();
+    let topic = json!({ "Ref": "FeedbackTopicArn" });
+    let (letters, subscription) =
+        (json!({ "Fn::GetAtt": "LostFeedback.Arn" }), template.properties("FeedbackSubscription"));
+    assert_eq!((&subscription["TopicArn"], &subscription["Protocol"]), (&topic, &json!("lambda")));
+    assert_eq!(subscription["RedrivePolicy"], json!({ "deadLetterTargetArn": letters }));
+    let permission = template.properties("FeedbackPermission");
+    assert_eq!((&permission["Principal"], &permission["SourceArn"]), (&json!("sns.amazonaws.com"), &topic));
+    let retries = template.properties("FeedbackRetries");
+    assert_eq!(retries["Qualifier"], template.properties("FeedbackAlias")["Name"]);
+    assert_eq!(retries["DestinationConfig"], json!({ "OnFailure": { "Destination": letters } }));
+    // SNS may leave its letters there, and those of this topic alone.
+    let policy = &template.properties("LostFeedbackPolicy")["PolicyDocument"]["Statement"];
+    let allowed: Vec<_> = each(policy).into_iter().filter(|statement| statement["Effect"] == "Allow").collect();
+    let [statement] = allowed[..] else { panic!("{} things are allowed", allowed.len()) };
+    assert_eq!(statement["Principal"], json!({ "Service": "sns.amazonaws.com" }));
+    assert_eq!((&statement["Action"], &statement["Resource"]), (&json!("sqs:SendMessage"), &letters));
+    assert_eq!(statement["Condition"], json!({ "ArnEquals": { "aws:SourceArn": topic } }));
 }
 
 #[test]

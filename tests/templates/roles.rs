@@ -72,6 +72,7 @@ fn each_function_reads_the_keys_it_uses_and_no_other() {
         (serverless(), "WebRole", vec!["address-key", "token-key"]),
         (workers(), "WorkerRole", vec!["token-key"]),
         (workers(), "SweeperRole", vec!["token-key"]),
+        (workers(), "FeedbackRole", vec!["address-key"]),
     ] {
         let mut read = Vec::new();
         for (_, statement) in template.role_statements().into_iter().filter(|(of, _)| *of == role) {

@@ -10,7 +10,7 @@ use crate::template::{each, references, serverless, templates, text, workers};
 fn each_queue_keeps_its_letters_two_weeks_encrypted_and_raises_an_alarm() {
     let template = workers();
     let queues: Vec<_> = template.of_type("AWS::SQS::Queue").collect();
-    assert_eq!(queues.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["DeadLetters", "MissedSweeps"]);
+    assert_eq!(queues.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["DeadLetters", "LostFeedback", "MissedSweeps"]);
     for (id, queue) in queues {
         assert_eq!(queue["Properties"]["MessageRetentionPeriod"], 14 * 86_400, "{id}");
         assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{id}");
@@ -57,8 +57,8 @@ fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
             assert_eq!(alarm["TreatMissingData"], silence, "{id}");
         }
     }
-    let expected = "bounces complaints dead-letters latency mail-given-up mail-quota missed-sweeps server-errors store-failures \
-                    sweeper-absent sweeper-errors web-errors web-throttles worker-delay worker-errors";
+    let expected = "bounces complaints dead-letters feedback-errors latency lost-feedback mail-given-up mail-quota missed-sweeps \
+                    server-errors store-failures sweeper-absent sweeper-errors web-errors web-throttles worker-delay worker-errors";
     assert_eq!(names, expected.split(' ').map(str::to_owned).collect());
 }
 
@@ -71,7 +71,7 @@ fn what_the_workers_logs_tell_of_losses_raises_an_alarm() {
     );
     let namespace = json!({ "Fn::Sub": "signupctl/${Service}" });
     for (metric, pattern) in [("StoreFailures", r#"{ $.message = "the store failed" }"#)] {
-        for group in ["WorkerLogs", "SweeperLogs"] {
+        for group in ["WorkerLogs", "SweeperLogs", "FeedbackLogs"] {
             let heard = template.of_type("AWS::Logs::MetricFilter").any(|(_, filter)| {
                 let filter = &filter["Properties"];
                 let metrics = &filter["MetricTransformations"];
@@ -124,6 +124,11 @@ fn the_dashboard_is_json_and_shows_what_exists() {
     }
     let dashboard: Value = serde_json::from_str(text(&body["Fn::Sub"])).expect("JSON");
     let widgets = each(&dashboard["widgets"]);
+    let feedback = include_str!("../../lambda/src/feedback/mod.rs");
+    for metric in ["MailsBounced", "MailsComplained", "MailsRejected", "MailsDelayedByReceiver"] {
+        let shown = text(&body["Fn::Sub"]).contains(&format!("\"{metric}\""));
+        assert!(shown && feedback.contains(&format!("\"{metric}\"")), "{metric}: the name is the code's");
+    }
     assert!(widgets.len() >= 6);
     for widget in widgets {
         assert_eq!(widget["properties"]["region"], "${AWS::Region}", "{}", widget["properties"]["title"]);

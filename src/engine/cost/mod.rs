@@ -217,9 +217,9 @@ mod tests {
     fn a_bill_reads_as_a_table() {
         insta::assert_snapshot!(Bill::of(&stacks(&[]), 1_000).text(), @r"
         a month at 1,000 sign-ups (us-east-1 prices of 2026-06)
-           $1.50  alarms            15 at $0.10
+           $1.70  alarms            17 at $0.10
            $3.00  dashboard         1 at $3.00
-           $2.70  metrics           9 at $0.30
+           $3.90  metrics           13 at $0.30
            $0.04  schedule          43,800 invocations at $1.00 a million
            $0.01  functions         58,800 invocations at $0.20 a million
            $0.01  their memory      712 GB-seconds at $13.3334 a million
@@ -230,7 +230,7 @@ mod tests {
            $0.00  table, backups    0.002 GB at $0.20
            $0.10  mail              1,000 mails at $0.10 a thousand
            $0.01  logs              0.018 GB at $0.50
-           $7.39  in all
+           $8.79  in all
         the same by other means
           $15.00  Cognito           Essentials, the default; on Lite $0.0055 a user
           $56.95  ALB, 2 instances  t4g.small, two zones; the same table and mail
@@ -238,9 +238,9 @@ mod tests {
         ");
         insta::assert_snapshot!(Bill::of(&stacks(&[("PointInTimeRecoveryDays", "0")]), 10_000_000).text(), @r"
         a month at 10,000,000 sign-ups (us-east-1 prices of 2026-06)
-                $1.50  alarms            15 at $0.10
+                $1.70  alarms            17 at $0.10
                 $3.00  dashboard         1 at $3.00
-                $2.70  metrics           9 at $0.30
+                $3.90  metrics           13 at $0.30
                 $0.04  schedule          43,800 invocations at $1.00 a million
                $30.01  functions         150,043,800 invocations at $0.20 a million
                $22.01  their memory      1,650,548 GB-seconds at $13.3334 a million
@@ -250,7 +250,7 @@ mod tests {
                 $5.00  table, storage    20 GB at $0.25
             $1,000.00  mail              10,000,000 mails at $0.10 a thousand
                $90.00  logs              180 GB at $0.50
-            $1,371.14  in all
+            $1,372.54  in all
         the same by other means
           $150,000.00  Cognito           Essentials, the default; on Lite $0.0055 a user
             $1,158.72  ALB, 2 instances  t4g.small, two zones; the same table and mail

@@ -21,9 +21,11 @@ fmt:
 clippy:
 	$(CARGO) clippy --workspace --all-targets --features signup-service/bench --locked -- --deny warnings
 
-# The templates, by AWS's own linter.
+# The templates, by AWS's own linter: those that are deployed, and that of the role for a pipeline.
 lint: $(LINT)/.complete
 	$(LINT)/bin/cfn-lint stacks/*.yaml
+	$(CARGO) run --quiet --locked -- policy -f examples/full.yaml --github example/sign-up >$(LINT)/role.yaml
+	$(LINT)/bin/cfn-lint $(LINT)/role.yaml
 
 $(LINT)/.complete: tests/lint-requirements.txt
 	$(PYTHON) -m venv $(LINT)

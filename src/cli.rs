@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use signup_service::user::State;
 
+use crate::engine::permissions::Repository;
 use crate::engine::template::Role;
 use crate::output::ColorChoice;
 
@@ -80,6 +81,8 @@ pub enum Command {
     Users(Users),
     /// Delete the service; the data stays unless told otherwise
     Destroy(Destroy),
+    /// Print the IAM policy that whoever deploys this spec needs
+    Policy(Policy),
     /// Print a CloudFormation template as it is deployed
     Template {
         /// Which of the stacks
@@ -194,6 +197,33 @@ pub struct Destroy {
     /// Leave when another run is changing the service, instead of waiting for its end
     #[arg(long)]
     pub no_wait: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Policy {
+    /// Narrow it to this account, by its twelve digits
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
+    /// Print one of the parts into which it is cut for managed policies
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub part: Option<u8>,
+    /// Print a CloudFormation template instead: a role that holds the policy, for the workflows of a repository
+    ///
+    /// A repository that was made, renamed or given away since July 2026 is named with its numbers: ORG@ID/REPO@ID.
+    #[arg(long, value_name = "ORG/REPO", conflicts_with_all = ["account", "part"])]
+    pub github: Option<Repository>,
+    /// Trust the workflows of this branch alone
+    #[arg(long, value_name = "NAME", default_value = "main", requires = "github")]
+    pub branch: String,
+    /// Trust the jobs of this environment of the repository alone, whatever their branch
+    #[arg(long, value_name = "NAME", requires = "github", conflicts_with = "branch")]
+    pub github_environment: Option<String>,
+}
+
+/// The number of an account.
+fn account(text: &str) -> Result<String, String> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { Ok(text.to_owned()) } else { Err("an account is twelve digits".to_owned()) }
 }
 
 #[derive(Clone, Debug, Subcommand)]

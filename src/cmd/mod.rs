@@ -9,6 +9,7 @@ pub mod local;
 pub mod logs;
 pub mod outputs;
 pub mod plan;
+pub mod policy;
 pub mod rollback;
 pub mod status;
 pub mod template;

@@ -134,13 +134,13 @@ pub fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desire
     Some(Desired::new(Role::Web, spec, parameters))
 }
 
-/// What the stacks will hold, as the spec alone tells it. The data stack's outputs and the bundle are made up: they do
+/// The stacks as the spec alone tells them. The data stack's outputs and the bundle are made up: they do
 /// not decide what is made.
-pub fn foreseen(spec: &Spec) -> Vec<Evaluated> {
+pub fn foreseen(spec: &Spec) -> Vec<Desired> {
     let outputs = template::outputs(Role::Data);
     let artifact = ArtifactRef { sha256: "0".repeat(64), code_sha256: "0".repeat(43) + "=" };
     let stacks = [Some(data(spec)), workers(spec, &outputs, &artifact), web(spec, &outputs, &artifact)];
-    stacks.into_iter().flatten().map(|desired| desired.evaluated()).collect()
+    stacks.into_iter().flatten().collect()
 }
 
 /// A stack as it is; `None` when it cannot be told what it was made of.

@@ -1,7 +1,7 @@
 //! The engine: from a spec to stacks that run, and back to nothing.
 //!
-//! `desired`, `plan`, `evaluate`, `compare`, `status`, `advice`, `estimate` and `cost` are pure. CloudFormation is
-//! spoken to in `stack`, `change_set`, `events`, `adopt`, `delete`, `settle` and `drift`, Lambda in `versions`; `existing`
+//! `desired`, `plan`, `evaluate`, `compare`, `status`, `advice`, `estimate`, `cost` and `permissions` are pure.
+//! CloudFormation is spoken to in `stack`, `change_set`, `events`, `adopt`, `delete`, `settle` and `drift`, Lambda in `versions`; `existing`
 //! looks for what is in the way of a first deploy; `artifacts`, `keys`, `lock` and `erasure` hold what CloudFormation
 //! cannot.
 
@@ -32,6 +32,7 @@ pub mod logs;
 pub mod long_form;
 pub mod mail;
 pub mod notes;
+pub mod permissions;
 pub mod plan;
 pub mod progress;
 pub mod proof;

@@ -4,9 +4,8 @@
 //! - its buckets share one host name: path-style requests (`aws`);
 //! - API endpoints end in a name that needs a resolver: the address is put together here
 //!   ([`public_endpoint`]) and, for links in mail, in the service's `env` module;
-//! - it has no TLS, without which a queue's policy lets nobody look: depths are not told (`engine::watch`);
 //! - it runs functions on this machine: they are built for it, lightly (`bundle`);
-//! - it is slow to answer and, enforcing roles, asks for too wide a right: `sitecustomize.py`.
+//! - it is slow to answer, has no TLS and, enforcing policies, asks for too wide a right: `sitecustomize.py`.
 
 mod emulator;
 pub mod inbox;

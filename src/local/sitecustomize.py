@@ -1,15 +1,19 @@
 # Loaded by Python before the emulator starts. What is mended here is the emulator, never a template.
 import json
+import re
 import socketserver
 
 # Python's servers leave Nagle's algorithm on, which costs every invocation of a function about 40 ms.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-# When it enforces roles, it asks for some rights on every resource (`*`) where AWS asks for each that is meant: to
-# send mail, the identity and the configuration set, and to read several parameters, every one of them.
+# When it enforces policies, it asks for some rights on every resource (`*`) where AWS asks for each that is meant: to
+# send mail, the identity and the configuration set; to read or delete several parameters, every one of them; for a
+# change set, its stack; for tags, the table. A log group without a name it calls by stack and logical ID as AWS does,
+# but in another way.
 try:
     import ministack.core.iam_actions as actions
     import ministack.core.iam_evaluator as evaluator
+    import ministack.services.cloudformation as cloudformation
 except ImportError:  # pip's own runs load this file too
     pass
 else:
@@ -23,16 +27,25 @@ else:
             named = (("identity", "Source"), ("configuration-set", "ConfigurationSetName"))
             named = [(kind, first(query_params.get(name, ""))) for kind, name in named]
             return "\n".join(f"arn:aws:ses:{region}:{account_id}:{kind}/{name}" for kind, name in named if name) or "*"
-        if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParameters"):
-            names = [name.lstrip("/") for name in names_of(body)]
+        if service == "cloudformation" and not first(query_params.get("StackName", "")):
+            change_set = cloudformation._change_sets.get(first(query_params.get("ChangeSetName", "")))
+            if change_set:
+                return change_set["StackId"]
+        if service == "ssm" and headers.get("x-amz-target", "").endswith((".GetParameters", ".DeleteParameters")):
+            names = [name.lstrip("/") for name in member(body, "Names") or [] if isinstance(name, str)]
             return "\n".join(f"arn:aws:ssm:{region}:{account_id}:parameter/{name}" for name in names) or "*"
-        return plain_arn(service, method, path, headers, body, query_params, region, account_id)
+        if service == "dynamodb" and headers.get("x-amz-target", "").endswith(".ListTagsOfResource"):
+            return member(body, "ResourceArn") or "*"
+        arn = plain_arn(service, method, path, headers, body, query_params, region, account_id)
+        if service == "logs":
+            return re.sub(r":log-group:/aws/cloudformation/([^/]+)/(\w+)", r":log-group:\1-\2-1", arn)
+        return arn
 
-    def names_of(body):
+    def member(body, name):
         try:
-            return [name for name in json.loads(body)["Names"] if isinstance(name, str)]
-        except (ValueError, TypeError, KeyError):  # then the call itself is refused
-            return []
+            return json.loads(body).get(name)
+        except (ValueError, TypeError, AttributeError):  # then the call itself is refused
+            return None
 
     def enforce(access_key_id, iam_action, service, region, resource_arn="*", *arguments, **options):
         for arn in resource_arn.split("\n"):
@@ -42,3 +55,16 @@ else:
         return None
 
     actions.extract_resource_arn, evaluator.enforce = resource_arn, enforce
+
+    # One alias it takes for the list of them.
+    plain_lambda_action = actions._lambda_action
+
+    def lambda_action(method, path):
+        of_alias = {"GET": "GetAlias", "PUT": "UpdateAlias", "DELETE": "DeleteAlias"}
+        return of_alias.get(method) if "/aliases/" in path else plain_lambda_action(method, path)
+
+    actions._lambda_action = lambda_action
+
+    # Policies of buckets and queues ask for TLS. What never leaves this machine is as safe without.
+    plain_origin = evaluator.pin_request_origin
+    evaluator.pin_request_origin = lambda source, secure: plain_origin(source, True)

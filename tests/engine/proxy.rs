@@ -14,8 +14,8 @@ pub struct Request {
     /// `CreateChangeSet`, `PutParameter`, and `GET /bucket/key` of the protocols that name no operation.
     pub operation: String,
     /// The request line and the headers but for those of the connection, which is closed after it.
-    head: String,
-    body: Vec<u8>,
+    pub head: String,
+    pub body: Vec<u8>,
 }
 
 /// How a service is spoken to, and answers.
@@ -116,7 +116,7 @@ fn serve(mut client: TcpStream, upstream: &str, decide: &dyn Fn(&Request) -> Fat
 }
 
 /// A whole request, which asks that the connection be closed after it; none when the client sent nothing.
-fn read(client: &mut TcpStream) -> std::io::Result<Option<Request>> {
+pub fn read(client: &mut TcpStream) -> std::io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 16 * 1024];
     let end = loop {
@@ -158,7 +158,8 @@ fn read(client: &mut TcpStream) -> std::io::Result<Option<Request>> {
     Ok(Some(Request { operation: target.or(action).unwrap_or(line), head, body }))
 }
 
-fn pass(request: &Request, body: &[u8], upstream: &str) -> std::io::Result<Vec<u8>> {
+/// Sends a request to the emulator with this body, and gives the bytes of the answer.
+pub fn pass(request: &Request, body: &[u8], upstream: &str) -> std::io::Result<Vec<u8>> {
     let mut server = TcpStream::connect(upstream)?;
     server.set_read_timeout(Some(Duration::from_secs(60)))?;
     let head = format!("{}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", request.head, body.len());

@@ -214,7 +214,7 @@ impl Account {
 }
 
 /// The texts of all elements of this name.
-fn elements(xml: &str, name: &str) -> Vec<String> {
+pub fn elements(xml: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     xml.split(&open).skip(1).filter_map(|rest| rest.split(&close).next()).map(str::to_owned).collect()
 }

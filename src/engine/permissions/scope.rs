@@ -1,0 +1,308 @@
+//! The resources of one service in one account, as ARNs that are known before any of them exists. Pure.
+//!
+//! CloudFormation makes most names itself: that of the stack, the logical ID, and something random behind them.
+
+use crate::engine::desired;
+use crate::engine::evaluate::Evaluated;
+use crate::engine::template::Role;
+use crate::spec::Spec;
+
+/// Where the service is. `*` stands for any, and what CloudFormation puts in may stand there too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub partition: String,
+    pub region: String,
+    pub account: String,
+}
+
+impl Place {
+    /// Of what is known; the rest is any.
+    pub fn new(region: Option<&str>, account: Option<&str>) -> Self {
+        let partition = match region {
+            Some(region) if region.starts_with("cn-") => "aws-cn",
+            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        let any = |known: Option<&str>| known.unwrap_or("*").to_owned();
+        Self { partition: partition.to_owned(), region: any(region), account: any(account) }
+    }
+
+    /// That of the stack that the ARNs are in.
+    pub fn of_stack(region: Option<&str>) -> Self {
+        Self {
+            partition: "${AWS::Partition}".into(),
+            region: region.unwrap_or("${AWS::Region}").to_owned(),
+            account: "${AWS::AccountId}".into(),
+        }
+    }
+}
+
+/// What an action is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Where AWS knows no resource, or asks for all of them.
+    Anything,
+    Stacks,
+    /// With its indexes.
+    Table,
+    /// With its objects.
+    Bucket,
+    Parameters,
+    Identities,
+    /// Any: CloudFormation need not begin their names with the stack's.
+    ConfigurationSets,
+    Functions,
+    /// Named by their function alone.
+    Mappings,
+    /// Any: their IDs are random.
+    TaggedMappings,
+    Roles,
+    /// The same, where they are given to a service.
+    PassedRoles,
+    LogGroups,
+    Queues,
+    Topics,
+    Alarms,
+    Dashboards,
+    Schedules,
+    /// Any: their IDs are random.
+    Apis,
+    Domains,
+    /// The role by which API Gateway reads a domain's certificate.
+    GatewayRole,
+}
+
+/// A condition of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub operator: &'static str,
+    pub key: &'static str,
+    pub values: Vec<String>,
+}
+
+/// One service at one place.
+#[derive(Debug)]
+pub struct Scope {
+    place: Place,
+    service: String,
+    key_prefix: String,
+    sender: String,
+    domain: Option<String>,
+    stacks: Vec<(String, Evaluated)>,
+}
+
+/// Letters and digits that CloudFormation adds to a name, at most, with the hyphens between the parts.
+const RANDOM: usize = 15;
+
+/// Letters of a stack's name that are left where a name would become too long, at least.
+const LEFT: usize = 20;
+
+impl Scope {
+    pub fn of(spec: &Spec, place: Place) -> Self {
+        Self {
+            place,
+            service: spec.service.clone(),
+            key_prefix: spec.key_prefix(),
+            sender: spec.email.from.clone(),
+            domain: spec.domain.as_ref().map(|domain| domain.name.clone()),
+            stacks: desired::foreseen(spec).iter().map(|it| (it.stack.clone(), it.evaluated())).collect(),
+        }
+    }
+
+    /// Whether a stack of the spec has a resource of this type.
+    pub fn makes(&self, resource_type: &str) -> bool {
+        self.stacks.iter().any(|(_, stack)| stack.resources.values().any(|it| it.resource_type == resource_type))
+    }
+
+    pub fn arns(&self, on: On) -> Vec<String> {
+        let whole = |arns: &[&str]| arns.iter().map(ToString::to_string).collect();
+        match on {
+            On::Anything | On::Mappings => whole(&["*"]),
+            On::Stacks => {
+                let stack = |role: Role| format!("stack/{}/*", role.stack_name(&self.service));
+                Role::ALL.map(|role| self.arn("cloudformation", &stack(role))).into()
+            }
+            On::Table => self.made("dynamodb", "table/", "AWS::DynamoDB::Table", "TableName", 255),
+            On::Bucket => {
+                let names = self.names("AWS::S3::Bucket", "BucketName", 63);
+                names.iter().map(|name| format!("arn:{}:s3:::{}", self.place.partition, name.to_lowercase())).collect()
+            }
+            On::Parameters => vec![self.arn("ssm", &format!("parameter{}/*", self.key_prefix))],
+            On::Identities => {
+                let domain = self.sender.rsplit_once('@').map_or(self.sender.as_str(), |(_, domain)| domain);
+                [&self.sender, domain].map(|identity| self.arn("ses", &format!("identity/{identity}"))).into()
+            }
+            On::ConfigurationSets => vec![self.arn("ses", "configuration-set/*")],
+            On::Functions => {
+                let all = self.made("lambda", "function:", "AWS::Lambda::Function", "FunctionName", 64);
+                all.into_iter().flat_map(|arn| [format!("{arn}:*"), arn]).collect()
+            }
+            On::TaggedMappings => vec![self.arn("lambda", "event-source-mapping:*")],
+            On::Roles | On::PassedRoles => {
+                let names = self.names("AWS::IAM::Role", "RoleName", 64);
+                names.iter().map(|name| self.global("iam", &format!("role/{name}"))).collect()
+            }
+            On::LogGroups => {
+                let all = self.made("logs", "log-group:", "AWS::Logs::LogGroup", "LogGroupName", 512);
+                // A group's own ARN, and that of its streams; what ends in `*` is both.
+                let streams = |arn: &String| (!arn.ends_with('*')).then(|| format!("{arn}:*"));
+                let streams: Vec<String> = all.iter().filter_map(streams).collect();
+                [all, streams].concat()
+            }
+            On::Queues => self.made("sqs", "", "AWS::SQS::Queue", "QueueName", 80),
+            On::Topics => self.made("sns", "", "AWS::SNS::Topic", "TopicName", 256),
+            On::Alarms => vec![self.arn("cloudwatch", &format!("alarm:{}-*", self.service))],
+            On::Dashboards => {
+                let names = self.names("AWS::CloudWatch::Dashboard", "DashboardName", 255);
+                let name = |name: &String| name.replace("${AWS::Region}", &self.place.region);
+                names.iter().map(|it| self.global("cloudwatch", &format!("dashboard/{}", name(it)))).collect()
+            }
+            On::Schedules => self.made("scheduler", "schedule/default/", "AWS::Scheduler::Schedule", "Name", 64),
+            On::Apis => ["/apis", "/apis/*", "/tags/*"].map(|path| self.gateway(path)).into(),
+            On::Domains => {
+                let name = self.domain.as_deref().unwrap_or("*");
+                let paths =
+                    ["/domainnames".to_owned(), format!("/domainnames/{name}"), format!("/domainnames/{name}/*")];
+                paths.map(|path| self.gateway(&path)).into()
+            }
+            On::GatewayRole => {
+                let path = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway";
+                vec![self.global("iam", path)]
+            }
+        }
+    }
+
+    pub fn condition(&self, on: On) -> Option<Condition> {
+        match on {
+            On::PassedRoles => Some(Condition {
+                operator: "StringEquals",
+                key: "iam:PassedToService",
+                values: vec!["lambda.amazonaws.com".into(), "scheduler.amazonaws.com".into()],
+            }),
+            On::Mappings => {
+                Some(Condition { operator: "ArnLike", key: "lambda:FunctionArn", values: self.arns(On::Functions) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The ARNs of a type's resources.
+    fn made(&self, api: &str, prefix: &str, resource_type: &str, property: &str, longest: usize) -> Vec<String> {
+        let names = self.names(resource_type, property, longest);
+        names.iter().map(|name| self.arn(api, &format!("{prefix}{name}"))).collect()
+    }
+
+    /// The names of a type's resources: those that the templates give, and how those begin that CloudFormation makes,
+    /// of at most so many letters.
+    fn names(&self, resource_type: &str, property: &str, longest: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        for (stack, evaluated) in &self.stacks {
+            let all = evaluated.resources.iter().filter(|(_, resource)| resource.resource_type == resource_type);
+            for (id, resource) in all {
+                let given = resource.properties.get(property).and_then(|name| name.as_str());
+                let name = given.map_or_else(|| generated(stack, id, longest), str::to_owned);
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+
+    fn arn(&self, api: &str, resource: &str) -> String {
+        let Place { partition, region, account } = &self.place;
+        format!("arn:{partition}:{api}:{region}:{account}:{resource}")
+    }
+
+    /// Of a service that has no Regions.
+    fn global(&self, api: &str, resource: &str) -> String {
+        let Place { partition, account, .. } = &self.place;
+        format!("arn:{partition}:{api}::{account}:{resource}")
+    }
+
+    /// API Gateway leaves the account out.
+    fn gateway(&self, path: &str) -> String {
+        let Place { partition, region, .. } = &self.place;
+        format!("arn:{partition}:apigateway:{region}::{path}")
+    }
+}
+
+/// How a name begins that CloudFormation makes. What would become too long is cut within the parts.
+fn generated(stack: &str, logical_id: &str, longest: usize) -> String {
+    if stack.len() + logical_id.len() + RANDOM <= longest {
+        return format!("{stack}-{logical_id}-*");
+    }
+    format!("{}*", stack.get(..LEFT).unwrap_or(stack))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::spec::Domain;
+
+    /// An example that asks for all that there is.
+    pub fn fullest() -> Spec {
+        let mut spec = spec("full.yaml");
+        spec.domain =
+            Some(Domain { name: "join.example.com".into(), certificate_arn: "arn:aws:acm::1:certificate/1".into() });
+        spec.monitoring.alarm_address = Some("ops@example.com".into());
+        spec
+    }
+
+    pub fn spec(example: &str) -> Spec {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example);
+        crate::spec::load(&file, None, false).expect("valid")
+    }
+
+    /// The smallest example.
+    pub fn smallest() -> Scope {
+        Scope::of(&spec("waitlist.yaml"), Place::new(Some("eu-central-1"), Some("123456789012")))
+    }
+
+    #[test]
+    fn resources_are_known_before_they_exist() {
+        let scope = smallest();
+        let all = [On::Stacks, On::Table, On::Bucket, On::Functions, On::Roles, On::LogGroups, On::Dashboards];
+        let arns: Vec<String> = all.into_iter().flat_map(|on| scope.arns(on)).collect();
+        insta::assert_snapshot!(arns.join("\n"), @r"
+        arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-data/*
+        arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-workers/*
+        arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-web/*
+        arn:aws:dynamodb:eu-central-1:123456789012:table/waitlist-data-Table-*
+        arn:aws:s3:::waitlist-data-artifactbucket-*
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-sweeper:*
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-sweeper
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-worker:*
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-worker
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-web:*
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-web
+        arn:aws:iam::123456789012:role/waitlist-workers-SweeperRole-*
+        arn:aws:iam::123456789012:role/waitlist-workers-SweeperScheduleRole-*
+        arn:aws:iam::123456789012:role/waitlist-workers-WorkerRole-*
+        arn:aws:iam::123456789012:role/waitlist-web-WebRole-*
+        arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-SweeperLogs-*
+        arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-WorkerLogs-*
+        arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web
+        arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-web-WebLogs-*
+        arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web:*
+        arn:aws:cloudwatch::123456789012:dashboard/waitlist-eu-central-1
+        ");
+    }
+
+    #[test]
+    fn what_is_not_known_may_be_anything() {
+        let of = |region, account| Place::new(region, account);
+        assert_eq!(of(None, None), Place { partition: "aws".into(), region: "*".into(), account: "*".into() });
+        assert_eq!(of(Some("cn-north-1"), None).partition, "aws-cn");
+        assert_eq!(of(Some("us-gov-west-1"), None).partition, "aws-us-gov");
+    }
+
+    #[test]
+    fn a_name_that_would_be_too_long_is_known_by_its_beginning() {
+        let longest = format!("{}-workers", "s".repeat(32));
+        assert_eq!(generated("demo-web", "WebRole", 64), "demo-web-WebRole-*");
+        assert_eq!(generated(&longest, "SweeperScheduleRole", 64), format!("{}*", "s".repeat(LEFT)));
+    }
+}

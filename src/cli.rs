@@ -168,7 +168,7 @@ pub struct VerifyEmail {
     /// Ask this resolver for the DNS records instead of the system's: `IP` or `IP:PORT`
     #[arg(long, value_name = "IP", value_parser = crate::cmd::verify_email::resolver)]
     pub resolver: Option<std::net::SocketAddr>,
-    /// Begin anew what SES has given up on
+    /// Begin anew what SES has given up on, or have the mail with the link sent once more
     #[arg(long)]
     pub again: bool,
     /// Ask AWS to let the account out of the sandbox

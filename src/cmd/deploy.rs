@@ -193,7 +193,7 @@ impl Run<'_> {
             Ok(stacks) => stacks,
             // CloudFormation takes back the stack that failed, and not the other one, nor what was updated directly.
             Err(failure) if failure.code == "stack_failed" => {
-                let stacks = stack::read_all(self.aws, &self.spec.service).await?;
+                let Ok(stacks) = stack::read_all(self.aws, &self.spec.service).await else { return Err(failure) };
                 return Err(self.put_back(failure, &stacks, before.as_ref(), lock.as_ref()).await);
             }
             Err(failure) => return Err(failure),
@@ -227,9 +227,16 @@ impl Run<'_> {
             }
         };
         if let Err(failure) = updated.await {
-            code_only::undo(self.aws, before, bucket).await?;
-            return Err(failure
-                .hint(format!("version {} is back in service; mend the cause and deploy again", before.release())));
+            return Err(match code_only::undo(self.aws, before, bucket).await {
+                Ok(()) => failure
+                    .hint(format!("version {} is back in service; mend the cause and deploy again", before.release())),
+                Err(other) => failure.hint(format!(
+                    "version {} could not be put back ({}): `{}`",
+                    before.release(),
+                    other.message,
+                    self.context.command("drift --revert")
+                )),
+            });
         }
         let seconds = started.elapsed().as_secs_f64();
         step.done(&format!("the new code is live ({seconds:.1} s); the stacks follow"));

@@ -103,12 +103,18 @@ async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedSta
         return Ok(());
     }
     let place = aws.describe().await?;
-    output.note(match delete_data {
-        true => {
-            format!("This deletes `{}` from {place}, {}.", spec.service, output.red("and all its sign-ups, for good"))
+    if delete_data {
+        output.note(format!(
+            "This deletes `{}` from {place}, {}:",
+            spec.service,
+            output.red("and all its sign-ups, for good")
+        ));
+        for retained in data::retained(aws, &spec.service, &spec.key_prefix(), stacks.get(&Role::Data)).await? {
+            output.note(format!("  {} {retained}", output.red("-")));
         }
-        false => format!("This deletes `{}` from {place}. Its sign-ups stay.", spec.service),
-    });
+    } else {
+        output.note(format!("This deletes `{}` from {place}. Its sign-ups stay.", spec.service));
+    }
     if output.ask("Type the service's name to go on: ").await? == spec.service {
         return Ok(());
     }
@@ -155,7 +161,7 @@ async fn delete_data(
     data::delete(aws, &key_prefix, &retained, progress).await?;
     receipt.deleted.extend(retained.iter().map(ToString::to_string));
     receipt.deleted.extend(keys::delete(aws, &key_prefix).await?.into_iter().map(|key| format!("key `{key}`")));
-    let (released, shared) = sender::release(aws, &spec.service, &key_prefix).await?;
+    let (released, shared) = sender::release(aws, &key_prefix).await?;
     receipt.kept.extend(
         shared.into_iter().map(|address| format!("identity `{address}` in SES, which another service sends from")),
     );

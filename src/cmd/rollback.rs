@@ -120,7 +120,6 @@ async fn go_back(
     let output = &context.output;
     let started = Instant::now();
     let before = versions::all_live(aws, stacks).await?;
-    rollback::switch(aws, stacks, &to.artifact).await?;
     let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(aws, &stack.outputs)).unwrap_or_default();
     let service = Service {
         aws,
@@ -129,9 +128,19 @@ async fn go_back(
         table: output_of(stacks, Role::Data, "TableName")?,
         release: to.artifact.release(),
     };
-    if let Err(failure) = service.health(progress).await {
-        versions::point_all(aws, &before).await?;
-        return Err(failure.hint("what answered before is in service again; `--to` names another version"));
+    let live = async {
+        rollback::switch(aws, stacks, &to.artifact).await?;
+        service.health(progress).await
+    };
+    if let Err(failure) = live.await {
+        return Err(match versions::point_all(aws, &before).await {
+            Ok(()) => failure.hint("what answered before is in service again; `--to` names another version"),
+            Err(other) => failure.hint(format!(
+                "what answered before could not be put back ({}): `{}`",
+                other.message,
+                context.command("drift --revert")
+            )),
+        });
     }
     let live_after_ms = started.elapsed().as_millis();
     progress.line(format!(

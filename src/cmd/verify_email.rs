@@ -75,7 +75,12 @@ pub async fn run(context: &Context, arguments: cli::VerifyEmail) -> Outcome<Exit
     let key_prefix = spec.key_prefix();
     let (found, account) = tokio::join!(identity::ensure(&aws, &spec.service, &key_prefix, &name), account::read(&aws));
     let ((mut identity, begun), account) = (found?, account?);
-    if arguments.again && identity.standing == Standing::Failed {
+    // A link that was lost comes by no other way; a domain's records stay good while SES looks for them.
+    let is_stuck = match identity.kind {
+        Kind::Address => identity.standing != Standing::Verified && !begun,
+        Kind::Domain => identity.standing == Standing::Failed,
+    };
+    if arguments.again && is_stuck {
         identity = identity::begin_again(&aws, &spec.service, &key_prefix, &identity).await?;
     }
     if let Some(wait) = arguments.wait {
@@ -206,7 +211,8 @@ fn next_step(context: &Context, identity: &Identity) -> Option<String> {
         (Standing::Verified, _) => None,
         (Standing::Failed, _) => Some(format!("mend what is wrong, then begin anew: `{} --again`", again())),
         (_, Kind::Address) => Some(format!(
-            "AWS has sent a mail there: open the link in it within 24 hours. `{} --wait 30m` waits for it",
+            "AWS has sent a mail there: open the link in it within 24 hours. `{0} --wait 30m` waits for it, and `{0} --again` \
+             has it sent once more",
             again()
         )),
         (_, Kind::Domain) => Some(format!(

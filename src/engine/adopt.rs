@@ -1,8 +1,8 @@
 //! Takes what an earlier stack of the service left behind into a new one, by CloudFormation's import.
 //!
 //! An import may make nothing else, and neither tags nor outputs: the stack begins with what it takes in alone, and an
-//! update then brings it to what is desired. Repeating after an interruption is safe: the stack stands, and the next
-//! deploy updates it.
+//! update then brings it to what is desired, and what differs of the things themselves, which neither looks at, is
+//! reverted. Repeating after an interruption is safe: the stack stands, and the next deploy updates it.
 
 use std::collections::HashMap;
 
@@ -23,14 +23,6 @@ use crate::error::{Failure, Outcome};
 
 /// Makes the stack of what is taken over.
 pub async fn adopt(aws: &Aws, desired: &Desired, found: &[Existing], progress: &Progress) -> Outcome<()> {
-    for bucket in found.iter().filter(|found| found.resource_type == BUCKET) {
-        // CloudFormation puts the policy anew, and does not put one where there is one.
-        match aws.s3().delete_bucket_policy().bucket(&bucket.name).send().await {
-            Ok(_) => {}
-            Err(error) if service_code(&error) == Some("NoSuchBucketPolicy") => {}
-            Err(error) => return Err(explain(format!("the policy of the bucket `{}` stays", bucket.name), error)),
-        }
-    }
     let ids: Vec<&str> = found.iter().map(|found| found.logical_id.as_str()).collect();
     let template = template(&desired.template, &ids).ok_or_else(|| {
         Failure::new("unexpected_answer", format!("`{}` has no template to take anything in by", desired.stack))
@@ -46,7 +38,16 @@ pub async fn adopt(aws: &Aws, desired: &Desired, found: &[Existing], progress: &
     if !ending.is_deployed() {
         return Err(ending.failure(&desired.stack, "created"));
     }
-    stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await.map(drop)
+    stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await?;
+    for bucket in found.iter().filter(|found| found.resource_type == BUCKET) {
+        // The update that follows puts the policy anew, and cannot put one where there is one.
+        match aws.s3().delete_bucket_policy().bucket(&bucket.name).send().await {
+            Ok(_) => {}
+            Err(error) if service_code(&error) == Some("NoSuchBucketPolicy") => {}
+            Err(error) => return Err(explain(format!("the policy of the bucket `{}` stays", bucket.name), error)),
+        }
+    }
+    Ok(())
 }
 
 fn import(found: &Existing) -> ResourceToImport {
@@ -75,7 +76,7 @@ fn template(text: &str, ids: &[&str]) -> Option<String> {
         let resource = resource.as_object_mut()?;
         // What it waits for is not made yet.
         resource.remove("DependsOn");
-        resource.entry("DeletionPolicy").or_insert_with(|| json!("Retain"));
+        resource.insert("DeletionPolicy".into(), json!("Retain"));
     }
     (resources.len() == ids.len()).then(|| template.to_string())
 }
@@ -91,29 +92,28 @@ pub fn is_begun(text: &str, role: Role) -> bool {
         && begun["Resources"].as_object().is_some_and(|resources| resources.keys().all(is_known))
 }
 
-/// The names that a template of an import refers to are all in it.
-#[cfg(test)]
-fn references(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-        Value::Object(object) => {
-            for (key, value) in object {
-                match (key.as_str(), value) {
-                    ("Ref", Value::String(name)) => found.push(name.clone()),
-                    ("Fn::GetAtt", Value::String(name)) => {
-                        found.extend(name.split('.').next().map(str::to_owned));
-                    }
-                    _ => references(value, found),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The names that a template of an import refers to are all in it.
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            Value::Object(object) => {
+                for (key, value) in object {
+                    match (key.as_str(), value) {
+                        ("Ref", Value::String(name)) => found.push(name.clone()),
+                        ("Fn::GetAtt", Value::String(name)) => {
+                            found.extend(name.split('.').next().map(str::to_owned));
+                        }
+                        _ => references(value, found),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 
     #[test]
     fn an_import_stands_for_itself_and_is_known_again() {
@@ -122,7 +122,7 @@ mod tests {
             let read: Value = serde_json::from_str(&text).expect("JSON");
             let resources = read["Resources"].as_object().expect("resources");
             assert_eq!(resources.len(), ids.len());
-            assert!(resources.values().all(|it| it.get("DependsOn").is_none() && it.get("DeletionPolicy").is_some()));
+            assert!(resources.values().all(|it| it.get("DependsOn").is_none() && it["DeletionPolicy"] == "Retain"));
             let mut names = Vec::new();
             references(&read["Resources"], &mut names);
             let known = |name: &String| name.starts_with("AWS::") || read["Parameters"].get(name).is_some();

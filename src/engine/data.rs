@@ -101,7 +101,7 @@ impl std::fmt::Display for Retained {
 }
 
 /// What is to be deleted: of the stack, of an earlier deletion that was interrupted, and of earlier stacks of the
-/// service that were deleted without it.
+/// service that were deleted without it, as far as these may be looked for.
 pub async fn retained(aws: &Aws, service: &str, key_prefix: &str, stack: Option<&Deployed>) -> Outcome<Vec<Retained>> {
     let noted = Note::deletion(key_prefix).read(aws).await?;
     let mut retained: Vec<Retained> = noted.iter().filter_map(|item| Retained::parse(item)).collect();
@@ -109,7 +109,8 @@ pub async fn retained(aws: &Aws, service: &str, key_prefix: &str, stack: Option<
     let of_stack = [output("TableName").map(Retained::Table), output("ArtifactBucket").map(Retained::Bucket)];
     let name = Role::Data.stack_name(service);
     let (tables, buckets) =
-        tokio::try_join!(existing::tables(aws, service, &name), existing::buckets(aws, service, &name))?;
+        tokio::try_join!(existing::tables(aws, service, &name), existing::buckets(aws, service, &name))
+            .or_else(|failure| if failure.code == "access_denied" { Ok(Default::default()) } else { Err(failure) })?;
     let left = tables.into_iter().map(|table| Retained::Table(table.name));
     let left = left.chain(buckets.into_iter().map(|bucket| Retained::Bucket(bucket.name)));
     for found in of_stack.into_iter().flatten().chain(left) {

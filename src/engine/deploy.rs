@@ -129,7 +129,12 @@ async fn make(
         return apply(aws, desired, action, set, progress).await;
     }
     adopt::adopt(aws, desired, taken_over, progress).await?;
-    apply(aws, desired, Action::Update, None, progress).await
+    let stack = apply(aws, desired, Action::Update, None, progress).await?;
+    // CloudFormation takes the things for what their template says, without a look at them.
+    if let Some(stack) = &stack {
+        revert(aws, stack, progress).await?;
+    }
+    Ok(stack)
 }
 
 /// Brings one stack to what is desired; returns it when it changed.

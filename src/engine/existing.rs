@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::TableStatus;
 use serde::Serialize;
 
 use super::desired::SERVICE_TAG;
@@ -107,8 +108,8 @@ pub fn ensure_decided<'a>(existing: impl IntoIterator<Item = &'a Existing>, adop
     ))
 }
 
-/// Looks for what is there of a stack that is to be made. A lookup that is not allowed finds nothing: CloudFormation
-/// then tells what stands in its way.
+/// Looks for what is there of a stack that is to be made. Fails when tables and buckets may not be looked for, since a
+/// new, empty table would be made beside the old one. Of names, CloudFormation itself tells what stands in its way.
 pub async fn look(aws: &Aws, service: &str, role: Role, evaluated: &Evaluated) -> Outcome<Vec<Existing>> {
     let named = |kind: &str, property: &str| -> BTreeMap<String, String> {
         let of = evaluated.resources.iter().filter(|(_, resource)| resource.resource_type == kind);
@@ -124,8 +125,8 @@ pub async fn look(aws: &Aws, service: &str, role: Role, evaluated: &Evaluated) -
         alarms(aws, named(ALARM, "AlarmName")),
         dashboards(aws, service, named(DASHBOARD, "DashboardName")),
     );
-    let mut all = Vec::new();
-    for found in [tables, buckets, functions, groups, alarms, dashboards] {
+    let mut all = [tables?, buckets?].concat();
+    for found in [functions, groups, alarms, dashboards] {
         match found {
             Ok(found) => all.extend(found),
             Err(failure) if failure.code == "access_denied" => {
@@ -149,13 +150,16 @@ pub async fn tables(aws: &Aws, service: &str, stack: &str) -> Outcome<Vec<Existi
         let failed = || format!("the table `{name}` cannot be read");
         let table = match client.describe_table().table_name(&name).send().await {
             Ok(answer) => answer.table,
-            // One that is being deleted.
+            // One that was deleted just now.
             Err(error) if service_code(&error) == Some("ResourceNotFoundException") => continue,
             Err(error) => return Err(explain(failed(), error)),
         };
-        let Some(arn) = table.and_then(|table| table.table_arn) else { continue };
-        let tags = client.list_tags_of_resource().resource_arn(arn).send().await;
-        let tags = tags.map_err(|error| explain(failed(), error))?.tags.unwrap_or_default();
+        let Some(table) = table.filter(|table| table.table_status != Some(TableStatus::Deleting)) else { continue };
+        let tags = match client.list_tags_of_resource().set_resource_arn(table.table_arn).send().await {
+            Ok(answer) => answer.tags.unwrap_or_default(),
+            Err(error) if service_code(&error) == Some("ResourceNotFoundException") => continue,
+            Err(error) => return Err(explain(failed(), error)),
+        };
         if tags.iter().any(|tag| tag.key == SERVICE_TAG && tag.value == service) {
             found.push(Existing::new("Table", TABLE, &name, Way::Adopt));
         }

@@ -46,18 +46,22 @@ pub async fn ensure(aws: &Aws, spec: &Spec) -> Outcome<()> {
     Ok(())
 }
 
-/// Refuses a table of an earlier stack whose key is gone: by another key nobody in it would be found again.
+/// Refuses a table of an earlier stack whose keys are gone: by others nobody in it would be found again, and no link that
+/// was mailed would work.
 pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
-    let name = format!("{key_prefix}/{}", NAMES[0]);
-    match aws.ssm().get_parameter().name(&name).send().await {
-        Ok(_) => Ok(()),
-        Err(error) if service_code(&error) == Some("ParameterNotFound") => {
-            Err(Failure::new("no_key", format!("the key `{name}` of the table is gone"))
-                .cause("addresses are found by it alone: everybody in the table could sign up a second time")
-                .hint("nothing was changed; put the key back, or choose another `service:`"))
+    for name in NAMES {
+        let name = format!("{key_prefix}/{name}");
+        match aws.ssm().get_parameter().name(&name).send().await {
+            Ok(_) => {}
+            Err(error) if service_code(&error) == Some("ParameterNotFound") => {
+                return Err(Failure::new("no_key", format!("the key `{name}` of the table is gone"))
+                    .cause("by another one nobody in the table is found, and no link that was mailed works")
+                    .hint("nothing was changed; put the key back, or choose another `service:`"));
+            }
+            Err(error) => return Err(explain(format!("the key `{name}` cannot be read"), error)),
         }
-        Err(error) => Err(explain(format!("the key `{name}` cannot be read"), error)),
     }
+    Ok(())
 }
 
 /// The key by which an address is found, as the functions read it.

@@ -1,10 +1,13 @@
 //! What signupctl must remember between runs and CloudFormation cannot hold: plain parameters in Parameter
 //! Store, beside the service's keys. No secret, no sign-up.
 
-use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::types::{Parameter, ParameterStringFilter, ParameterType};
 
 use crate::aws::{Aws, explain, service_code};
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome};
+
+/// The end of the name of the note of a service's identities.
+const IDENTITIES: &str = "/identities";
 
 /// A note of a service, such as what a deletion still has to delete.
 #[derive(Clone, Debug)]
@@ -20,7 +23,24 @@ impl Note {
 
     /// The senders whose identities this service began.
     pub fn identities(key_prefix: &str) -> Self {
-        Self { name: format!("{key_prefix}/identities") }
+        Self { name: format!("{key_prefix}{IDENTITIES}") }
+    }
+
+    /// The identities that the other services of the account began or send by, a list for each service.
+    pub async fn of_others(aws: &Aws, key_prefix: &str) -> Outcome<Vec<Vec<String>>> {
+        // The services' keys are of another type, and are not asked for.
+        let notes = ParameterStringFilter::builder().key("Type").option("Equals").values("StringList").build();
+        let notes = notes.map_err(|error| {
+            Failure::new("unexpected_answer", "the notes cannot be asked for").cause(error.to_string())
+        })?;
+        let (root, own) = (key_prefix.rsplit_once('/').map_or("/", |(root, _)| root), Self::identities(key_prefix));
+        let request = aws.ssm().get_parameters_by_path().path(root).recursive(true).parameter_filters(notes);
+        let pages: Result<Vec<_>, _> = request.into_paginator().send().collect().await;
+        let pages = pages.map_err(|error| explain("the notes of other services cannot be read", error))?;
+        let found = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
+        let is_others = |name: &str| name.ends_with(IDENTITIES) && name != own.name;
+        let others = found.filter(|note: &Parameter| note.name().is_some_and(is_others));
+        Ok(others.map(|note| list(&note.value.unwrap_or_default())).collect())
     }
 
     /// The list as last written; empty when there is none.
@@ -28,7 +48,7 @@ impl Note {
         match aws.ssm().get_parameter().name(&self.name).send().await {
             Ok(answer) => {
                 let text = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
-                Ok(text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
+                Ok(list(&text))
             }
             Err(error) if service_code(&error) == Some("ParameterNotFound") => Ok(Vec::new()),
             Err(error) => Err(explain(format!("the note `{}` cannot be read", self.name), error)),
@@ -51,4 +71,8 @@ impl Note {
             Err(error) => Err(explain(format!("the note `{}` cannot be removed", self.name), error)),
         }
     }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }

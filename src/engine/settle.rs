@@ -11,7 +11,7 @@ use super::stack::{self, Deployed, DeployedStacks};
 use super::status::{self, State};
 use super::template::Role;
 use super::token;
-use super::{data, delete};
+use super::{adopt, data, delete};
 use crate::aws::{Aws, explain, service_message};
 use crate::error::{Failure, Outcome};
 use crate::output::Output;
@@ -99,7 +99,10 @@ fn sentence(stack: &Deployed) -> String {
 
 async fn remove(aws: &Aws, stack: Deployed, progress: &Progress, output: &Output) -> Outcome<()> {
     if stack.role == Role::Data {
-        data::delete_unmade(aws, &stack, progress).await?;
+        // What a stack was begun with was there before it, and outlives it.
+        if !stack.template.as_deref().is_some_and(|template| adopt::is_begun(template, Role::Data)) {
+            data::delete_unmade(aws, &stack, progress).await?;
+        }
         data::protect(aws, &stack, false).await?;
     }
     for left in delete::finish(aws, &stack, progress, output).await? {

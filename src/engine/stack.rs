@@ -184,7 +184,7 @@ fn is_absent<R>(error: &SdkError<DescribeStacksError, R>) -> bool {
 async fn ensure_ours(client: &aws_sdk_cloudformation::Client, stack: &Deployed, service: &str) -> Outcome<()> {
     match stack.tags.get(SERVICE_TAG) {
         Some(owner) if owner == service => Ok(()),
-        // An import may give no tags; the update that follows it does.
+        // An import may give no tags; the update that follows it does, unless it is broken off or rolled back.
         None if is_begun(stack, service) => Ok(()),
         // A stack that holds nothing may not show its tags; then its change sets tell who made it.
         None if stack.state == State::Empty && has_only_our_change_sets(client, stack).await? => Ok(()),
@@ -200,10 +200,9 @@ async fn ensure_ours(client: &aws_sdk_cloudformation::Client, stack: &Deployed, 
     }
 }
 
-/// Whether a run of ours that took things over was broken off before the stack was brought to the whole template.
+/// Whether a run of ours began the stack with what it took over, and did not bring it to the whole template.
 fn is_begun(stack: &Deployed, service: &str) -> bool {
-    stack.status == StackStatus::ImportComplete
-        && stack.parameters.get("Service").is_some_and(|name| name == service)
+    stack.parameters.get("Service").is_some_and(|name| name == service)
         && stack.template.as_deref().is_some_and(|template| adopt::is_begun(template, stack.role))
 }
 

@@ -13,6 +13,7 @@ use super::existing::{self, Existing};
 use super::plan::{self, Action, Change, Plan, StackPlan, Verb};
 use super::release;
 use super::stack::{Deployed, DeployedStacks};
+use super::status::State;
 use super::template::{self, Role};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
@@ -69,7 +70,7 @@ pub struct Wish {
 pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle, wish: Wish) -> Outcome<Staged> {
     let artifact = &bundle.artifact;
     let told = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
-    let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, artifact));
+    let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, artifact), wish.adopts);
     let (data, workers, web, release) =
         tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web), release::compare(aws, spec, stacks, bundle));
     let (mut staged, mut failure) = (Staged::default(), None);
@@ -104,12 +105,6 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
     }
 }
 
-/// What the stack of this role makes, whatever the bundle.
-pub fn made_of(role: Role, spec: &Spec) -> Evaluated {
-    let artifact = ArtifactRef { sha256: "0".repeat(64), code_sha256: String::new() };
-    wanted(role, spec, None, &artifact).unwrap_or_default()
-}
-
 /// What will be in the stack of this role. What the data stack is still to tell does not decide what is made.
 fn wanted(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRef) -> Option<Evaluated> {
     let told = template::outputs(Role::Data);
@@ -131,6 +126,7 @@ async fn stage_one(
     role: Role,
     artifact: &ArtifactRef,
     desired: Option<Desired>,
+    adopts: bool,
 ) -> Outcome<StagedOne> {
     let stack = role.stack_name(&spec.service);
     let mut one = StagedOne {
@@ -162,8 +158,14 @@ async fn stage_one(
                 Some(known) => known.evaluated(),
                 None => wanted(role, spec, None, artifact).unwrap_or_default(),
             };
-            one.existing = existing::look(aws, &spec.service, role, &made).await?;
+            // What a stack in a bad state holds goes with it.
+            if stacks.get(&role).is_none_or(|stack| stack.state == State::Empty) {
+                one.existing = existing::look(aws, &spec.service, role, &made).await?;
+            }
             one.plan = plan::creation(role, &stack, &made);
+            if adopts {
+                one.plan.changes.retain(|change| one.existing.iter().all(|it| it.logical_id != change.logical_id));
+            }
         }
     }
     Ok(one)

@@ -1,5 +1,6 @@
 //! What is there already under the names of a service: found before anything changes, and taken over or left alone.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
@@ -75,28 +76,56 @@ fn a_table_that_lost_its_stack_waits_for_a_decision_and_is_taken_over() {
 
 #[test]
 fn taking_over_goes_on_where_it_was_broken_off() {
-    let service = lost();
-    let (sandbox, table_before) = (&service.sandbox, table(&service.account));
-    let once = AtomicBool::new(true);
-    proxy::before(sandbox, move |request| {
-        let is_update = request.operation == "CreateChangeSet"
-            && request.parameter("StackName").as_deref() == Some("waitlist-data")
-            && request.parameter("ChangeSetType").as_deref() == Some("UPDATE");
-        match is_update && once.swap(false, Ordering::Relaxed) {
-            true => {
-                let body =
-                    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
-                Fate::Answer(403, body.to_owned())
+    // As it was left; as a failed update leaves it, after which the stack has no tags either; as a failed import does.
+    for status in ["IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE"] {
+        let service = lost();
+        let (sandbox, table_before) = (&service.sandbox, table(&service.account));
+        let (once, told) = (AtomicBool::new(true), Arc::new(AtomicBool::new(false)));
+        let tells = Arc::clone(&told);
+        proxy::before(sandbox, move |request| {
+            let of_data = request.parameter("StackName").is_some_and(|name| name.contains("waitlist-data"));
+            match request.operation.as_str() {
+                "CreateChangeSet"
+                    if of_data
+                        && request.parameter("ChangeSetType").as_deref() == Some("UPDATE")
+                        && once.swap(false, Ordering::Relaxed) =>
+                {
+                    let body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+                    Fate::Answer(403, body.to_owned())
+                }
+                "DescribeStacks" if of_data && tells.load(Ordering::Relaxed) => {
+                    Fate::Change(Box::new(move |body| body.replace(">IMPORT_COMPLETE<", &format!(">{status}<"))))
+                }
+                _ => Fate::Pass,
             }
-            false => Fate::Pass,
-        }
+        });
+        let refused = sandbox.run(&ADOPT);
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
+        assert_eq!(service.account.stack_status("waitlist-data"), "IMPORT_COMPLETE");
+        told.store(true, Ordering::Relaxed);
+        let report = sandbox.json(&ADOPT);
+        assert_eq!(
+            (&report["proof"]["ok"], table(&service.account)),
+            (&json!(true), table_before),
+            "{status}: {report}"
+        );
+        assert!(service.user("ada@example.org").is_some(), "{status}");
+    }
+}
+
+#[test]
+fn a_new_table_is_not_made_where_an_old_one_may_not_be_looked_for() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.ok(&["local", "up"]);
+    let account = Account::new(sandbox.emulator());
+    proxy::before(&sandbox, |request| match request.operation.as_str() {
+        "ListTables" => Fate::Answer(400, r#"{"__type": "AccessDeniedException", "message": "no"}"#.into()),
+        _ => Fate::Pass,
     });
-    let refused = sandbox.run(&ADOPT);
-    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
-    assert_eq!(service.account.stack_status("waitlist-data"), "IMPORT_COMPLETE");
-    let report = sandbox.json(&["deploy", "--local", "--yes"]);
-    assert_eq!((&report["proof"]["ok"], table(&service.account)), (&json!(true), table_before), "{report}");
-    assert!(service.user("ada@example.org").is_some());
+    let refused = sandbox.run(&["deploy", "--local", "--yes"]);
+    let stderr = text(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && stderr.contains("the tables cannot be listed"), "{stderr}");
+    assert_eq!(account.resources(), Vec::<String>::new());
 }
 
 #[test]

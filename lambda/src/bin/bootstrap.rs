@@ -80,7 +80,12 @@ async fn run() -> Result<(), Failure> {
                 address_key: aws::address_key(&sdk, &environment.key_prefix).await?,
             };
             lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
-                Ok::<_, Failure>(listener.hear(&feedback::reports(&event.payload)).await?)
+                listener.hear(&feedback::reports(&event.payload)).await?;
+                match feedback::unread(&event.payload) {
+                    0 => Ok::<_, Failure>(()),
+                    // Lambda keeps it after two more tries, and that raises an alarm.
+                    count => Err(format!("{count} bounces or complaints cannot be read").into()),
+                }
             }))
             .await
         }

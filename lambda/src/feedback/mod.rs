@@ -8,7 +8,7 @@ mod report;
 
 use std::sync::Arc;
 
-pub use report::{Report, What, reports};
+pub use report::{Report, What, reports, unread};
 
 use crate::journal::{Journal, Line, Unit};
 use crate::keys::AddressKey;

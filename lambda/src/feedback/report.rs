@@ -1,6 +1,7 @@
 //! What SES publishes of a mail, as SNS hands it to the function, and what it means for the address.
 //!
-//! Pure. Whatever is no report of one of this service's mails is passed over, so that nothing comes again and again.
+//! Pure. Whatever is no report of one of this service's mails is passed over; a bounce or a complaint of an unknown shape
+//! is told apart, so that it raises an alarm.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -38,16 +39,41 @@ pub enum What {
 
 /// The reports of an event of SNS. Anything else is none.
 pub fn reports(event: &Value) -> Vec<Report> {
-    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
-    records.iter().filter_map(|record| report(&record["Sns"]["Message"])).collect()
+    messages(event)
+        .filter_map(|message| if let Read::Report(report) = read(message) { Some(report) } else { None })
+        .collect()
 }
 
-fn report(message: &Value) -> Option<Report> {
-    let Some(published) = message.as_str().and_then(|text| serde_json::from_str(text).ok()) else {
-        // Such as the message by which SES tries the topic. Its cause would quote it.
-        tracing::warn!("a message that is no known report of SES was passed over");
-        return None;
+/// How many bounces and complaints of an event cannot be read: of these somebody has to hear, since mail goes on.
+pub fn unread(event: &Value) -> usize {
+    messages(event).filter(|message| matches!(read(message), Read::Unread)).count()
+}
+
+fn messages(event: &Value) -> impl Iterator<Item = &Value> {
+    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
+    records.iter().map(|record| &record["Sns"]["Message"])
+}
+
+/// What a message is.
+enum Read {
+    Report(Report),
+    /// Nothing to act upon, such as the message by which SES tries the topic.
+    Nothing,
+    /// A bounce or a complaint of another shape than is known.
+    Unread,
+}
+
+fn read(message: &Value) -> Read {
+    let Some(message) = message.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
+        return Read::Nothing;
     };
+    let or_nothing = if matches!(message["eventType"].as_str(), Some("Bounce" | "Complaint")) {
+        Read::Unread
+    } else {
+        Read::Nothing
+    };
+    // A cause would quote the message.
+    let Ok(published) = serde_json::from_value(message) else { return or_nothing };
     let (mail, what) = match published {
         Published::Bounce { mail, bounce } if bounce.bounce_type == "Permanent" => {
             let what = Undeliverable { by: EndedBy::Bounce, at: bounce.timestamp, since: mail.timestamp };
@@ -55,7 +81,9 @@ fn report(message: &Value) -> Option<Report> {
         }
         Published::Bounce { mail, .. } => (mail, What::BouncedForNow),
         // The provider says that it is no spam, which changes nothing.
-        Published::Complaint { complaint, .. } if complaint.kind.as_deref() == Some("not-spam") => return None,
+        Published::Complaint { complaint, .. } if complaint.kind.as_deref() == Some("not-spam") => {
+            return Read::Nothing;
+        }
         Published::Complaint { mail, complaint } => {
             // An act of the person's own, which outweighs a confirmation that came before it.
             let at = complaint.timestamp;
@@ -66,8 +94,10 @@ fn report(message: &Value) -> Option<Report> {
     };
     // Each of the service's mails has one recipient. The report's own list of them is the receiving server's word, and
     // names another address where mail is forwarded.
-    let [to] = &mail.destination[..] else { return None };
-    Some(Report { to: Address::parse(to).ok()?, what })
+    match &mail.destination[..] {
+        [to] => Address::parse(to).map_or(or_nothing, |to| Read::Report(Report { to, what })),
+        _ => or_nothing,
+    }
 }
 
 /// What SES publishes, by the type of the event; those that are not subscribed to are unknown here.
@@ -131,7 +161,7 @@ mod tests {
         all
     }
 
-    fn read(published: &Value) -> Option<What> {
+    fn what(published: &Value) -> Option<What> {
         reports(&event(&published.to_string())).pop().map(|report| {
             assert_eq!(report.to.normalised(), "ada@example.com");
             report.what
@@ -147,7 +177,7 @@ mod tests {
             "bounceType": kind, "bounceSubType": subtype, "timestamp": REPORTED, "feedbackId": "0102",
             "bouncedRecipients": [{ "emailAddress": "forwarded@example.net", "action": "failed", "status": "5.1.1" }],
         });
-        read(&published("Bounce", json!({ "bounce": bounce })))
+        what(&published("Bounce", json!({ "bounce": bounce })))
     }
 
     fn complaint(detail: Value) -> Option<What> {
@@ -155,7 +185,7 @@ mod tests {
             "complainedRecipients": [{ "emailAddress": "ada@example.com" }], "timestamp": REPORTED, "feedbackId": "1",
         });
         complaint.as_object_mut().expect("an object").extend(detail.as_object().expect("an object").clone());
-        read(&published("Complaint", json!({ "complaint": complaint })))
+        what(&published("Complaint", json!({ "complaint": complaint })))
     }
 
     #[test]
@@ -187,12 +217,12 @@ mod tests {
 
     #[test]
     fn a_mail_that_was_rejected_or_put_off_says_nothing_of_the_address() {
-        assert_eq!(read(&published("Reject", json!({ "reject": { "reason": "Bad content" } }))), Some(What::Rejected));
+        assert_eq!(what(&published("Reject", json!({ "reject": { "reason": "Bad content" } }))), Some(What::Rejected));
         let delay = json!({
             "delayType": "TransientCommunicationFailure", "timestamp": REPORTED, "expirationTime": REPORTED,
             "delayedRecipients": [{ "emailAddress": "ada@example.com", "status": "4.4.1" }],
         });
-        assert_eq!(read(&published("DeliveryDelay", json!({ "deliveryDelay": delay }))), Some(What::Delayed));
+        assert_eq!(what(&published("DeliveryDelay", json!({ "deliveryDelay": delay }))), Some(What::Delayed));
     }
 
     #[test]
@@ -234,5 +264,17 @@ mod tests {
         for other in [json!(null), json!([]), json!({ "Records": 1 }), json!({ "Records": [1, {}, { "Sns": [] }] })] {
             assert_eq!(reports(&other), [], "{other}");
         }
+    }
+
+    #[test]
+    fn a_bounce_of_an_unknown_shape_is_not_passed_over_in_silence() {
+        let odd = |kind: &str| unread(&event(&published(kind, json!({})).to_string()));
+        assert_eq!(["Bounce", "Complaint", "Reject", "Open"].map(odd), [1, 1, 0, 0]);
+        assert_eq!(unread(&event("Successfully validated SNS topic for Amazon SES event publishing.")), 0);
+        let bounce = json!({ "bounce": { "bounceType": "Permanent", "timestamp": REPORTED } });
+        let mut two = published("Bounce", bounce.clone());
+        assert_eq!(unread(&event(&two.to_string())), 0);
+        two["mail"]["destination"] = json!(["ada@example.com", "bob@example.com"]);
+        assert_eq!(unread(&event(&two.to_string())), 1);
     }
 }

@@ -29,7 +29,11 @@ async fn certificate(aws: &Aws, domain: &Domain) -> Finding {
             Some(certificate) => judge(&certificate, &domain.name),
             None => Finding::problem(CHECK, "ACM tells nothing of the certificate", "look at it in the ACM console"),
         },
-        Err(error) => Finding::failed(CHECK, &explain("the certificate cannot be read", error)),
+        Err(error) => match explain("the certificate cannot be read", error) {
+            // No deploy looks at it.
+            denied if denied.code == "access_denied" => Finding::unknown(CHECK, &denied),
+            failure => Finding::failed(CHECK, &failure),
+        },
     }
 }
 

@@ -4,9 +4,9 @@ use aws_sdk_cloudformation::types::StackStatus;
 
 use super::{Command, Finding};
 use crate::aws::Aws;
+use crate::engine::desired;
 use crate::engine::existing::{self, Way};
 use crate::engine::stack::{self, DeployedStacks};
-use crate::engine::stage;
 use crate::engine::status::{self, State};
 use crate::engine::template::Role;
 use crate::error::Outcome;
@@ -51,12 +51,12 @@ fn of_stack(name: &str, status: &StackStatus, command: &Command<'_>) -> Option<F
     }
 }
 
-/// What bears a name that a stack needs which is still to be made.
+/// What bears a name that a stack needs which is still to be made. A stack in any other state holds its names itself.
 async fn taken(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, command: &Command<'_>) -> Outcome<Vec<Finding>> {
-    let absent = |role: &Role| stacks.get(role).is_none_or(|stack| stack.state != State::Ready);
+    let absent = |role: &Role| stacks.get(role).is_none_or(|stack| stack.state == State::Empty);
     let mut found = Vec::new();
-    for role in Role::ALL.into_iter().filter(absent) {
-        found.extend(existing::look(aws, &spec.service, role, &stage::made_of(role, spec)).await?);
+    for desired in desired::foreseen(spec).iter().filter(|desired| absent(&desired.role)) {
+        found.extend(existing::look(aws, &spec.service, desired.role, &desired.evaluated()).await?);
     }
     Ok(found
         .iter()

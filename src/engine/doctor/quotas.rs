@@ -1,13 +1,15 @@
 //! Quotas of the account that a deploy runs into.
 
+use aws_sdk_apigatewayv2::types::ProtocolType;
+
 use super::Finding;
 use crate::aws::{Aws, explain, service_code};
+use crate::engine::template::Role;
 use crate::error::Outcome;
 use crate::spec::Spec;
 
-/// Executions that Lambda wants to have left unreserved: 100, and 10 where the whole account has few.
+/// Executions that Lambda wants to have left unreserved; all of them, where the whole account has fewer.
 const LEFT: i32 = 100;
-const LEFT_OF_FEW: i32 = 10;
 
 /// Below this a rush of sign-ups waits: a new account begins with as little as 10.
 const FEW: i32 = 100;
@@ -15,16 +17,13 @@ const FEW: i32 = 100;
 /// HTTP APIs of an account in a Region, by default.
 const APIS: usize = 600;
 
-/// What a service needs of the stacks.
-const STACKS: i32 = 3;
-
 pub async fn look(aws: &Aws, spec: &Spec) -> Vec<Finding> {
     let told = |check, found: Outcome<Finding>| found.unwrap_or_else(|failure| Finding::unknown(check, &failure));
-    let (lambda, apis) = tokio::join!(concurrency(aws, spec), apis(aws));
+    let (lambda, apis) = tokio::join!(concurrency(aws, spec), apis(aws, &spec.service));
     let mut found = vec![told("concurrency", lambda), told("apis", apis)];
     // The emulator has no quota of stacks, and does not tell that it has none.
     if !aws.is_local() {
-        found.push(told("stack quota", stacks(aws).await));
+        found.push(told("stack quota", stacks(aws, &spec.service).await));
     }
     found
 }
@@ -48,7 +47,7 @@ async fn concurrency(aws: &Aws, spec: &Spec) -> Outcome<Finding> {
 fn judge_concurrency(limit: i32, free: i32, wanted: Option<u32>) -> Finding {
     const CHECK: &str = "concurrency";
     const ASK: &str = "ask for more of Lambda's `Concurrent executions` in Service Quotas";
-    let least = if limit > LEFT { LEFT } else { LEFT_OF_FEW };
+    let least = limit.min(LEFT);
     match wanted.map(|wanted| i32::try_from(wanted).unwrap_or(i32::MAX)) {
         Some(wanted) if free.saturating_sub(wanted) < least => Finding::problem(
             CHECK,
@@ -64,18 +63,22 @@ fn judge_concurrency(limit: i32, free: i32, wanted: Option<u32>) -> Finding {
     }
 }
 
-async fn apis(aws: &Aws) -> Outcome<Finding> {
-    let (mut count, mut page) = (0, None);
+async fn apis(aws: &Aws, service: &str) -> Outcome<Finding> {
+    let (mut count, mut ours, mut page) = (0, false, None);
     loop {
         let answer = aws.apigatewayv2().get_apis().max_results("500").set_next_token(page).send().await;
         let answer = answer.map_err(|error| explain("the HTTP APIs cannot be counted", error))?;
-        count += answer.items().len();
+        let http = answer.items().iter().filter(|api| api.protocol_type() == Some(&ProtocolType::Http));
+        for api in http {
+            count += 1;
+            ours |= api.name() == Some(service);
+        }
         page = answer.next_token;
         if page.is_none() {
             break;
         }
     }
-    Ok(match count >= APIS {
+    Ok(match count >= APIS && !ours {
         true => Finding::warning(
             "apis",
             format!("{count} HTTP APIs, and a new account may have {APIS}"),
@@ -85,19 +88,22 @@ async fn apis(aws: &Aws) -> Outcome<Finding> {
     })
 }
 
-async fn stacks(aws: &Aws) -> Outcome<Finding> {
+async fn stacks(aws: &Aws, service: &str) -> Outcome<Finding> {
     let client = aws.cloudformation();
     let limits = client.describe_account_limits().send().await;
     let limits = limits.map_err(|error| explain("CloudFormation's quotas cannot be read", error))?;
     let limits = limits.account_limits.unwrap_or_default();
     let limit = limits.iter().find(|limit| limit.name() == Some("StackLimit")).and_then(|limit| limit.value);
     let stacks: Result<Vec<_>, _> = client.describe_stacks().into_paginator().items().send().collect().await;
-    let count = stacks.map_err(|error| explain("the stacks cannot be counted", error))?.len();
-    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    let stacks = stacks.map_err(|error| explain("the stacks cannot be counted", error))?;
+    let names = Role::ALL.map(|role| role.stack_name(service));
+    let is_there = |name: &&String| stacks.iter().any(|stack| stack.stack_name() == Some(name));
+    let wanted = i32::try_from(names.iter().filter(|name| !is_there(name)).count()).unwrap_or(0);
+    let count = i32::try_from(stacks.len()).unwrap_or(i32::MAX);
     Ok(match limit {
-        Some(limit) if count.saturating_add(STACKS) > limit => Finding::problem(
+        Some(limit) if count.saturating_add(wanted) > limit => Finding::problem(
             "stack quota",
-            format!("{count} of {limit} stacks, and a service has {STACKS}"),
+            format!("{count} of {limit} stacks, and the service wants {wanted} more"),
             "delete what is not needed, or see CloudFormation in Service Quotas",
         ),
         Some(limit) => Finding::ok("stack quota", format!("{count} of {limit} stacks")),
@@ -120,6 +126,6 @@ mod tests {
         // A new account.
         assert_eq!(level(10, 10, None), Level::Warning);
         assert_eq!(level(10, 10, Some(1)), Level::Problem);
-        assert_eq!(level(50, 50, Some(40)), Level::Warning);
+        assert_eq!(level(50, 50, Some(40)), Level::Problem);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Command, Finding};
 use crate::aws::{Aws, explain};
 
-/// Signatures are refused when they are older or younger than five minutes; a clock that is off by this much drifts.
+/// AWS refuses what was signed five minutes ago or later; a clock that is off by this much will get there.
 const SKEW: Duration = Duration::from_secs(60);
 
 /// The findings, and the principal's ARN when AWS takes the credentials.
@@ -14,7 +14,7 @@ pub async fn look(aws: &Aws, command: &Command<'_>) -> (Vec<Finding>, Option<Str
         Ok(caller) => caller,
         Err(error) => {
             let failure = explain("AWS does not take the credentials", error);
-            return (vec![Finding::failed("credentials", &failure)], None);
+            return (vec![Finding::failed("credentials", &failure)].into_iter().chain(clock(aws)).collect(), None);
         }
     };
     let arn = caller.arn.unwrap_or_default();
@@ -30,14 +30,19 @@ pub async fn look(aws: &Aws, command: &Command<'_>) -> (Vec<Finding>, Option<Str
         },
         Finding::ok("region", aws.place()),
     ];
-    found.push(match aws.clock_skew() {
-        Some(skew) if skew > SKEW => Finding::problem(
+    found.extend(clock(aws));
+    (found, Some(arn))
+}
+
+/// Nothing where AWS did not tell its time.
+fn clock(aws: &Aws) -> Option<Finding> {
+    let skew = aws.clock_skew()?;
+    Some(match skew > SKEW {
+        true => Finding::warning(
             "clock",
             format!("this machine's clock is {} s off AWS's", skew.as_secs()),
-            "set the clock: AWS refuses what is signed at another time",
+            "set the clock: AWS refuses what is signed five minutes off",
         ),
-        Some(_) => Finding::ok("clock", "agrees with AWS's"),
-        None => Finding::ok("clock", "AWS did not tell its time"),
-    });
-    (found, Some(arn))
+        false => Finding::ok("clock", "agrees with AWS's"),
+    })
 }

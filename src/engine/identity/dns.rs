@@ -8,7 +8,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::records::{Found, Record, Type};
+use super::records::{Found, Purpose, Record, Type};
 use crate::error::{Failure, Outcome};
 
 /// How long one resolver may take for an answer; it is asked twice.
@@ -58,11 +58,26 @@ impl Dns {
         if found != Found::Missing {
             return found;
         }
+        if record.purpose == Purpose::Dmarc && self.has_policy_above(record, domain).await {
+            return Found::Right;
+        }
         let name = record.doubled(domain);
         match self.ask(record.kind, &name).await {
             Ok(answers) if record.judge(&answers) == Found::Right => Found::Doubled { name },
             _ => Found::Missing,
         }
+    }
+
+    /// Whether a domain above has a DMARC policy, which counts for those below it (RFC 7489).
+    async fn has_policy_above(&self, record: &Record, domain: &str) -> bool {
+        let above = std::iter::successors(domain.split_once('.'), |(_, above)| above.split_once('.'));
+        for (_, above) in above.filter(|(_, above)| above.contains('.')) {
+            let answers = self.ask(record.kind, &format!("_dmarc.{above}")).await;
+            if answers.is_ok_and(|answers| record.judge(&answers) == Found::Right) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The values of a name; none when there are none.

@@ -124,7 +124,7 @@ fn why(error: &VerificationError) -> Option<&'static str> {
     })
 }
 
-/// An identity's name as SES wants it: an address, or a domain in lower case, other scripts in Punycode.
+/// An identity's name as SES wants it: an address or a domain, the domain in lower case and other scripts in Punycode.
 pub fn parse(text: &str) -> Outcome<String> {
     let text = text.trim();
     let wrong = || {
@@ -132,7 +132,7 @@ pub fn parse(text: &str) -> Outcome<String> {
             .hint("name one such as `hello@example.com` or `example.com`")
     };
     match text.contains('@') {
-        true => Address::parse(text).map(|_| text.to_owned()).map_err(|_| wrong()),
+        true => Address::parse(text).map(|address| address.mailable()).map_err(|_| wrong()),
         false => {
             let address = Address::parse(&format!("x@{text}")).map_err(|_| wrong())?;
             Ok(address.normalised().split_once('@').map_or_else(String::new, |(_, domain)| domain.to_owned()))
@@ -205,7 +205,7 @@ async fn set_mail_from(aws: &Aws, domain: &str) -> Outcome<()> {
     }
 }
 
-/// Begins an identity anew that SES has given up on. Refuses one that signupctl did not begin for this service.
+/// Begins an identity anew, so that SES looks again, or mails its link once more. Refuses one that signupctl did not begin for this service.
 pub async fn begin_again(aws: &Aws, service: &str, key_prefix: &str, identity: &Identity) -> Outcome<Identity> {
     let name = &identity.name;
     if identity.owner.as_deref() != Some(service) {
@@ -227,7 +227,8 @@ mod tests {
 
     #[test]
     fn an_identity_is_an_address_or_a_domain() {
-        assert_eq!(parse("Hello@Example.com").as_deref(), Ok("Hello@Example.com"));
+        assert_eq!(parse("Hello@Example.com").as_deref(), Ok("Hello@example.com"));
+        assert_eq!(parse("hello@bücher.example").as_deref(), Ok("hello@xn--bcher-kva.example"));
         assert_eq!(parse(" Bücher.Example ").as_deref(), Ok("xn--bcher-kva.example"));
         for wrong in ["", "@", "a b.com", "hello@", "-", "example"] {
             assert_eq!(parse(wrong).expect_err(wrong).code, "bad_identity");

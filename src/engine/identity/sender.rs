@@ -4,12 +4,11 @@
 
 use super::{Identity, Standing, ensure, find};
 use crate::aws::{Aws, explain, service_code};
-use crate::engine::desired::SERVICE_TAG;
 use crate::engine::notes::Note;
 use crate::error::Outcome;
 
 /// The names that an address may be sent from by: its domain, those above it, and itself.
-fn names(address: &str) -> impl Iterator<Item = &str> {
+pub fn names(address: &str) -> impl Iterator<Item = &str> {
     let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
     let above = std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, above)| above));
     // Nobody has a top-level domain in SES.
@@ -52,14 +51,14 @@ pub async fn begun(aws: &Aws, key_prefix: &str) -> Outcome<Vec<String>> {
 
 /// Deletes the identities that signupctl began and that this service was the last to send from. Returns their
 /// names, and those that stay because another service sends from them.
-pub async fn release(aws: &Aws, service: &str, key_prefix: &str) -> Outcome<(Vec<String>, Vec<String>)> {
+pub async fn release(aws: &Aws, key_prefix: &str) -> Outcome<(Vec<String>, Vec<String>)> {
     let note = Note::identities(key_prefix);
     let (mut released, mut shared) = (Vec::new(), Vec::new());
     for name in note.read(aws).await? {
         if find(aws, &name).await?.is_none_or(|identity| identity.owner.is_none()) {
             continue;
         }
-        if is_used_elsewhere(aws, service, &name).await? {
+        if is_used_elsewhere(aws, key_prefix, &name).await? {
             shared.push(name);
             continue;
         }
@@ -84,21 +83,9 @@ pub(super) async fn note(aws: &Aws, key_prefix: &str, name: &str) -> Outcome<()>
     note.write(aws, &begun).await
 }
 
-/// Looks through the account's stacks for another service that sends from the address, or from the domain.
-async fn is_used_elsewhere(aws: &Aws, service: &str, name: &str) -> Outcome<bool> {
-    let mut pages = aws.cloudformation().describe_stacks().into_paginator().items().send();
-    while let Some(stack) = pages.next().await {
-        let stack = stack.map_err(|error| explain("the account's stacks cannot be listed", error))?;
-        let other = stack.tags().iter().any(|tag| tag.key() == Some(SERVICE_TAG) && tag.value() != Some(service));
-        let sends = stack.parameters().iter().any(|parameter| {
-            let from = parameter.parameter_value().unwrap_or_default();
-            parameter.parameter_key() == Some("SenderAddress") && names(from).any(|one| one == name)
-        });
-        if other && sends {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether another service noted that it sends by the identity; its note stays while its sign-ups do.
+async fn is_used_elsewhere(aws: &Aws, key_prefix: &str, name: &str) -> Outcome<bool> {
+    Ok(Note::of_others(aws, key_prefix).await?.iter().flatten().any(|noted| noted == name))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! signupctl's own calls: the actions that each operation needs, and the subcommands that it serves. Pure.
 
-use super::Command::{self, Deploy, Destroy, Drift, Logs, Plan, Rollback, Status, Users};
+use super::Command::{self, Deploy, Destroy, Doctor, Drift, Logs, Plan, Rollback, Status, Users, VerifyEmail};
 use super::scope::On;
 
 /// One operation of the SDK.
@@ -34,15 +34,22 @@ const FOLLOW: &[Command] = &[Deploy, Rollback, Drift, Destroy];
 /// Whoever brings a stack out of a bad state.
 const SETTLE: &[Command] = &[Deploy, Rollback];
 /// Whoever looks for what an earlier stack left.
-const LOOK: &[Command] = &[Plan, Deploy, Destroy];
+const LOOK: &[Command] = &[Plan, Deploy, Destroy, Doctor];
 /// Whoever takes things away.
 const DELETE: &[Command] = &[Deploy, Rollback, Destroy];
 
 /// Every operation that the sources call.
 pub const ALL: &[Call] = &[
     call("cloudformation", "describe_stacks", &["cloudformation:DescribeStacks"], On::Stacks, EVERY),
-    // Whether another service of the account sends from the same address.
-    call("cloudformation", "describe_stacks", &["cloudformation:DescribeStacks"], On::Anything, &[Destroy]),
+    // How many there are, beside the quota.
+    call("cloudformation", "describe_stacks", &["cloudformation:DescribeStacks"], On::Anything, &[Doctor]),
+    call(
+        "cloudformation",
+        "describe_account_limits",
+        &["cloudformation:DescribeAccountLimits"],
+        On::Anything,
+        &[Doctor],
+    ),
     call("cloudformation", "get_template", &["cloudformation:GetTemplate"], On::Stacks, EVERY),
     call("cloudformation", "list_change_sets", &["cloudformation:ListChangeSets"], On::Stacks, EVERY),
     call(
@@ -99,7 +106,13 @@ pub const ALL: &[Call] = &[
     call("s3", "list_buckets", &["s3:ListAllMyBuckets"], On::Anything, LOOK),
     call("s3", "get_bucket_tagging", &["s3:GetBucketTagging"], On::Bucket, LOOK),
     call("dynamodb", "list_tables", &["dynamodb:ListTables"], On::Anything, LOOK),
-    call("dynamodb", "describe_table", &["dynamodb:DescribeTable"], On::Table, &[Plan, Deploy, Rollback, Destroy]),
+    call(
+        "dynamodb",
+        "describe_table",
+        &["dynamodb:DescribeTable"],
+        On::Table,
+        &[Plan, Deploy, Rollback, Destroy, Doctor],
+    ),
     call("dynamodb", "list_tags_of_resource", &["dynamodb:ListTagsOfResource"], On::Table, LOOK),
     call("dynamodb", "update_table", &["dynamodb:UpdateTable"], On::Table, DELETE),
     call("dynamodb", "update_continuous_backups", &["dynamodb:UpdateContinuousBackups"], On::Table, DELETE),
@@ -123,7 +136,7 @@ pub const ALL: &[Call] = &[
         "get_function_configuration",
         &["lambda:GetFunctionConfiguration"],
         On::Functions,
-        &[Plan, Deploy, Rollback, Drift],
+        &[Plan, Deploy, Rollback, Drift, Doctor],
     ),
     call(
         "lambda",
@@ -137,18 +150,57 @@ pub const ALL: &[Call] = &[
     call("lambda", "update_function_code", &["lambda:UpdateFunctionCode"], On::Functions, EXECUTE),
     call("lambda", "update_function_configuration", &["lambda:UpdateFunctionConfiguration"], On::Functions, EXECUTE),
     call("lambda", "delete_function", &["lambda:DeleteFunction"], On::Functions, &[Deploy]),
-    call("ssm", "put_parameter", &["ssm:PutParameter", "ssm:AddTagsToResource"], On::Parameters, &[Deploy, Destroy]),
-    call("ssm", "get_parameter", &["ssm:GetParameter"], On::Parameters, &[Deploy, Destroy, Users]),
+    call(
+        "ssm",
+        "put_parameter",
+        &["ssm:PutParameter", "ssm:AddTagsToResource"],
+        On::Parameters,
+        &[Deploy, Destroy, VerifyEmail],
+    ),
+    call("ssm", "get_parameter", &["ssm:GetParameter"], On::Parameters, &[Deploy, Destroy, Users, VerifyEmail]),
     call("ssm", "delete_parameter", &["ssm:DeleteParameter"], On::Parameters, &[Destroy]),
     call("ssm", "delete_parameters", &["ssm:DeleteParameters"], On::Parameters, &[Destroy]),
-    call("sesv2", "get_account", &["ses:GetAccount"], On::Anything, &[Deploy, Status]),
-    call("sesv2", "get_email_identity", &["ses:GetEmailIdentity"], On::Identities, &[Deploy, Destroy]),
-    call("sesv2", "create_email_identity", &["ses:CreateEmailIdentity", "ses:TagResource"], On::Identities, &[Deploy]),
-    call("sesv2", "delete_email_identity", &["ses:DeleteEmailIdentity"], On::Identities, &[Destroy]),
-    call("cloudwatch", "describe_alarms", &["cloudwatch:DescribeAlarms"], On::Anything, &[Plan, Deploy, Status]),
-    call("cloudwatch", "list_dashboards", &["cloudwatch:ListDashboards"], On::Anything, &[Plan, Deploy]),
-    call("logs", "describe_log_groups", &["logs:DescribeLogGroups"], On::Anything, &[Plan, Deploy]),
-    call("logs", "list_tags_for_resource", &["logs:ListTagsForResource"], On::LogGroups, &[Plan, Deploy]),
+    call("sesv2", "get_account", &["ses:GetAccount"], On::Anything, &[Deploy, Status, VerifyEmail, Doctor]),
+    call(
+        "sesv2",
+        "get_email_identity",
+        &["ses:GetEmailIdentity"],
+        On::Identities,
+        &[Deploy, Destroy, VerifyEmail, Doctor],
+    ),
+    call(
+        "sesv2",
+        "create_email_identity",
+        &["ses:CreateEmailIdentity", "ses:TagResource"],
+        On::Identities,
+        &[Deploy, VerifyEmail],
+    ),
+    call("sesv2", "delete_email_identity", &["ses:DeleteEmailIdentity"], On::Identities, &[Destroy, VerifyEmail]),
+    call(
+        "sesv2",
+        "put_email_identity_mail_from_attributes",
+        &["ses:PutEmailIdentityMailFromAttributes"],
+        On::Identities,
+        &[VerifyEmail, Deploy],
+    ),
+    call("sesv2", "put_account_details", &["ses:PutAccountDetails"], On::Anything, &[VerifyEmail]),
+    call("ssm", "get_parameters_by_path", &["ssm:GetParametersByPath"], On::Notes, &[Destroy]),
+    call("lambda", "get_account_settings", &["lambda:GetAccountSettings"], On::Anything, &[Doctor]),
+    call("lambda", "get_function_concurrency", &["lambda:GetFunctionConcurrency"], On::Functions, &[Doctor]),
+    call("apigatewayv2", "get_apis", &["apigateway:GET"], On::Apis, &[Doctor]),
+    call("acm", "describe_certificate", &["acm:DescribeCertificate"], On::Certificate, &[Doctor]),
+    call("iam", "get_role", &["iam:GetRole"], On::Principals, &[Doctor]),
+    call("iam", "simulate_principal_policy", &["iam:SimulatePrincipalPolicy"], On::Principals, &[Doctor]),
+    call(
+        "cloudwatch",
+        "describe_alarms",
+        &["cloudwatch:DescribeAlarms"],
+        On::Anything,
+        &[Plan, Deploy, Status, Doctor],
+    ),
+    call("cloudwatch", "list_dashboards", &["cloudwatch:ListDashboards"], On::Anything, &[Plan, Deploy, Doctor]),
+    call("logs", "describe_log_groups", &["logs:DescribeLogGroups"], On::Anything, &[Plan, Deploy, Doctor]),
+    call("logs", "list_tags_for_resource", &["logs:ListTagsForResource"], On::LogGroups, &[Plan, Deploy, Doctor]),
     call("logs", "filter_log_events", &["logs:FilterLogEvents"], On::LogGroups, &[Logs]),
     call("sqs", "get_queue_attributes", &["sqs:GetQueueAttributes"], On::Queues, &[Status]),
     // Whoever signs a request may ask who they are.

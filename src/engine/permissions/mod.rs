@@ -21,6 +21,8 @@ pub enum Command {
     Rollback,
     Drift,
     Destroy,
+    VerifyEmail,
+    Doctor,
     /// `outputs` asks for a part of the same.
     Status,
     Logs,
@@ -28,8 +30,18 @@ pub enum Command {
 }
 
 impl Command {
-    pub const ALL: [Self; 8] =
-        [Self::Plan, Self::Deploy, Self::Rollback, Self::Drift, Self::Destroy, Self::Status, Self::Logs, Self::Users];
+    pub const ALL: [Self; 10] = [
+        Self::Plan,
+        Self::Deploy,
+        Self::Rollback,
+        Self::Drift,
+        Self::Destroy,
+        Self::VerifyEmail,
+        Self::Doctor,
+        Self::Status,
+        Self::Logs,
+        Self::Users,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -38,6 +50,8 @@ impl Command {
             Self::Rollback => "rollback",
             Self::Drift => "drift",
             Self::Destroy => "destroy",
+            Self::VerifyEmail => "verify-email",
+            Self::Doctor => "doctor",
             Self::Status => "status",
             Self::Logs => "logs",
             Self::Users => "users",

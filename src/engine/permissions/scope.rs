@@ -4,6 +4,7 @@
 
 use crate::engine::desired;
 use crate::engine::evaluate::Evaluated;
+use crate::engine::identity::sender;
 use crate::engine::template::Role;
 use crate::spec::Spec;
 
@@ -48,6 +49,12 @@ pub enum On {
     /// With its objects.
     Bucket,
     Parameters,
+    /// The folder that all services' parameters are in.
+    Notes,
+    /// That of the service's own domain.
+    Certificate,
+    /// Whoever deploys.
+    Principals,
     Identities,
     /// Any: CloudFormation need not begin their names with the stack's.
     ConfigurationSets,
@@ -88,6 +95,7 @@ pub struct Scope {
     key_prefix: String,
     sender: String,
     domain: Option<String>,
+    certificate: Option<String>,
     stacks: Vec<(String, Evaluated)>,
 }
 
@@ -105,6 +113,7 @@ impl Scope {
             key_prefix: spec.key_prefix(),
             sender: spec.email.from.clone(),
             domain: spec.domain.as_ref().map(|domain| domain.name.clone()),
+            certificate: spec.domain.as_ref().map(|domain| domain.certificate_arn.clone()),
             stacks: desired::foreseen(spec).iter().map(|it| (it.stack.clone(), it.evaluated())).collect(),
         }
     }
@@ -128,9 +137,16 @@ impl Scope {
                 names.iter().map(|name| format!("arn:{}:s3:::{}", self.place.partition, name.to_lowercase())).collect()
             }
             On::Parameters => vec![self.arn("ssm", &format!("parameter{}/*", self.key_prefix))],
+            On::Notes => {
+                let folder = self.key_prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let one = self.arn("ssm", &format!("parameter{folder}"));
+                vec![format!("{one}/*"), one]
+            }
+            On::Certificate => vec![self.certificate.clone().unwrap_or_else(|| self.arn("acm", "certificate/*"))],
+            On::Principals => vec![self.global("iam", "role/*"), self.global("iam", "user/*")],
             On::Identities => {
-                let domain = self.sender.rsplit_once('@').map_or(self.sender.as_str(), |(_, domain)| domain);
-                [&self.sender, domain].map(|identity| self.arn("ses", &format!("identity/{identity}"))).into()
+                let names = sender::names(&self.sender);
+                names.map(|identity| self.arn("ses", &format!("identity/{identity}"))).collect()
             }
             On::ConfigurationSets => vec![self.arn("ses", "configuration-set/*")],
             On::Functions => {
@@ -272,16 +288,20 @@ pub mod tests {
         arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-web/*
         arn:aws:dynamodb:eu-central-1:123456789012:table/waitlist-data-Table-*
         arn:aws:s3:::waitlist-data-artifactbucket-*
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-feedback:*
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-feedback
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-sweeper:*
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-sweeper
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-worker:*
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-worker
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-web:*
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-web
+        arn:aws:iam::123456789012:role/waitlist-workers-FeedbackRole-*
         arn:aws:iam::123456789012:role/waitlist-workers-SweeperRole-*
         arn:aws:iam::123456789012:role/waitlist-workers-SweeperScheduleRole-*
         arn:aws:iam::123456789012:role/waitlist-workers-WorkerRole-*
         arn:aws:iam::123456789012:role/waitlist-web-WebRole-*
+        arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-FeedbackLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-SweeperLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-WorkerLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web

@@ -260,6 +260,10 @@ fn wrong_usage_exits_with_2() {
         &["users", "list", "--limit", "0"],
         &["cost", "--sign-ups", "-1"],
         &["cost", "--sign-ups", "many"],
+        &["policy", "--github", "nobody"],
+        &["policy", "--account", "12"],
+        &["policy", "--part", "0"],
+        &["policy", "--branch", "main"],
     ];
     for arguments in all {
         assert_eq!(Sandbox::new().run(arguments).status.code(), Some(2), "{arguments:?}");

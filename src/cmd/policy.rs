@@ -38,10 +38,8 @@ pub fn run(context: &Context, arguments: cli::Policy) -> Outcome<Exit> {
     };
     if arguments.part.is_none() && parts.len() > 1 {
         context.output.note(format!(
-            "note: {} characters, and a managed policy takes 6,144: `{}` to {} print it in {}",
+            "note: {} characters, and a managed policy takes 6,144: `--part N` prints one of {}",
             grouped(whole.length() as f64),
-            context.command("policy --part 1"),
-            parts.len(),
             counted(parts.len())
         ));
     }

@@ -7,8 +7,8 @@ import socketserver
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 # When it enforces policies, it asks for some rights on every resource (`*`) where AWS asks for each that is meant: to
-# send mail, the identity and the configuration set; to read or delete several parameters, every one of them; for a
-# change set, its stack; for tags, the table. A log group without a name it calls by stack and logical ID as AWS does,
+# send mail, the identity and the configuration set; to read or delete several parameters, every one of them, or
+# their folder; for a change set, its stack; for tags, the table; to ask what somebody may do, that one. A log group without a name it calls by stack and logical ID as AWS does,
 # but in another way.
 try:
     import ministack.core.iam_actions as actions
@@ -34,6 +34,10 @@ else:
         if service == "ssm" and headers.get("x-amz-target", "").endswith((".GetParameters", ".DeleteParameters")):
             names = [name.lstrip("/") for name in member(body, "Names") or [] if isinstance(name, str)]
             return "\n".join(f"arn:aws:ssm:{region}:{account_id}:parameter/{name}" for name in names) or "*"
+        if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParametersByPath"):
+            return f"arn:aws:ssm:{region}:{account_id}:parameter/{str(member(body, 'Path') or '').lstrip('/')}"
+        if service == "iam" and first(query_params.get("Action", "")) == "SimulatePrincipalPolicy":
+            return first(query_params.get("PolicySourceArn", "*"))
         if service == "dynamodb" and headers.get("x-amz-target", "").endswith(".ListTagsOfResource"):
             return member(body, "ResourceArn") or "*"
         arn = plain_arn(service, method, path, headers, body, query_params, region, account_id)

@@ -1,9 +1,9 @@
 //! The engine: from a spec to stacks that run, and back to nothing.
 //!
 //! `desired`, `plan`, `evaluate`, `compare`, `status`, `advice`, `estimate`, `cost` and `permissions` are pure.
-//! CloudFormation is spoken to in `stack`, `change_set`, `events`, `adopt`, `delete`, `settle` and `drift`, Lambda in `versions`; `existing`
-//! looks for what is in the way of a first deploy; `artifacts`, `keys`, `lock` and `erasure` hold what CloudFormation
-//! cannot.
+//! CloudFormation is spoken to in `stack`, `change_set`, `events`, `adopt`, `delete`, `settle` and `drift`, Lambda in
+//! `versions`, SES in `account` and `identity`; `existing` and `doctor` only look; `artifacts`, `keys`, `lock` and
+//! `erasure` hold what CloudFormation cannot.
 
 pub mod account;
 pub mod adopt;

@@ -112,6 +112,11 @@ async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedSta
         for retained in data::retained(aws, &spec.service, &spec.key_prefix(), stacks.get(&Role::Data)).await? {
             output.note(format!("  {} {retained}", output.red("-")));
         }
+        for identity in sender::begun(aws, &spec.key_prefix()).await? {
+            let line = format!("identity `{identity}` in SES, unless another service sends from it");
+            output.note(format!("  {} {line}", output.red("-")));
+        }
+        output.note(format!("  {} keys `{}/…` in Parameter Store", output.red("-"), spec.key_prefix()));
     } else {
         output.note(format!("This deletes `{}` from {place}. Its sign-ups stay.", spec.service));
     }

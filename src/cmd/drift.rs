@@ -43,6 +43,15 @@ pub async fn run(context: &Context, arguments: cli::Drift) -> Outcome<Exit> {
         outcome?;
         reverted = std::mem::replace(&mut found, look().await?);
         reverted.retain(|drifted| !found.contains(drifted));
+        if !found.is_empty() {
+            output.note(match aws.is_local() {
+                true => "the local AWS sets no resource back: what is left stays until a deploy changes it".to_owned(),
+                false => format!(
+                    "CloudFormation did not set all of it back: look at what is left, and run `{}` again",
+                    context.command("drift --revert")
+                ),
+            });
+        }
     }
     drop(progress);
     output.text(match (found.is_empty(), reverted.is_empty()) {

@@ -51,7 +51,8 @@ impl Context {
             return self.connect(spec, None).await;
         }
         let endpoint = crate::local::status(&self.folders).await.endpoint.ok_or_else(|| {
-            Failure::new("emulator_down", "the local AWS is not running").hint("`signupctl deploy --local` starts it")
+            Failure::new("emulator_down", "the local AWS is not running")
+                .hint("`signupctl local up` starts it, and so does `signupctl deploy --local`")
         })?;
         self.connect(spec, Some(endpoint)).await
     }

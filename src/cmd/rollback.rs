@@ -55,9 +55,9 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
     }
     let mut stacks = settle::settle(&aws, stacks, &progress, output).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
-    let function = output_of(&stacks, Role::Web, "WebFunction")?;
-    let versions = versions::list(&aws, function).await?;
-    let live = versions::live(&aws, function).await?;
+    let function = output_of(&stacks, Role::Web, "WebFunction")?.to_owned();
+    let versions = versions::list(&aws, &function).await?;
+    let live = versions::live(&aws, &function).await?;
     let (from, to) = choose(&versions, &live, arguments.to)?;
     let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
     if !artifacts::exists(&aws, bucket, &to.artifact).await? {
@@ -78,12 +78,17 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
         return Err(Failure::new("declined", "nothing was changed").cause("you declined"));
     }
     let lock = Lock::acquire(&aws, output_of(&stacks, Role::Data, "TableName")?, arguments.no_wait, &progress).await?;
-    if lock.waited {
-        lock.release().await;
-        return Err(Failure::new("stack_busy", "another run has changed the service meanwhile")
-            .hint("look at what is live now with `signupctl status`, and run it again"));
-    }
-    let outcome = go_back(context, &spec, &aws, &mut stacks, to, &progress).await;
+    let outcome = async {
+        if lock.waited {
+            stacks = settle::settle(&aws, stack::read_all(&aws, &spec.service).await?, &progress, output).await?;
+            if versions::live(&aws, &function).await? != live {
+                return Err(Failure::new("stack_busy", "another run has changed the service meanwhile")
+                    .hint("look at what is live now with `signupctl status`, and run it again"));
+            }
+        }
+        go_back(context, &spec, &aws, &mut stacks, to, &progress).await
+    };
+    let outcome = outcome.await;
     lock.release().await;
     drop(progress);
     let live_after_ms = outcome?;

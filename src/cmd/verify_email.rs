@@ -163,6 +163,7 @@ fn render(context: &Context, spec: &Spec, seen: &Seen, account: &Account) -> Str
     let Seen { identity, begun, records } = seen;
     let (name, kind) = (output.bold(&identity.name), if identity.kind == Kind::Domain { "domain" } else { "address" });
     let (sign, standing) = match identity.standing {
+        Standing::Verified if *begun => (output.green("✓"), "is begun, and verified".to_owned()),
         Standing::Verified => (output.green("✓"), "is verified".to_owned()),
         Standing::Pending if *begun => (output.yellow("…"), "is begun, and not verified yet".to_owned()),
         Standing::Pending => (output.yellow("…"), "is not verified yet".to_owned()),
@@ -182,9 +183,10 @@ fn render(context: &Context, spec: &Spec, seen: &Seen, account: &Account) -> Str
     if !records.is_empty() {
         lines.push(format!("\n{}", output.bold("DNS records")));
         lines.push(records::table(records, &identity.name, |found| sign_of(found, output)).trim_end().to_owned());
-        // Added once more, one that is there would be there twice.
+        // Added once more, one that is there would be there twice; of one that cannot be looked up nobody knows.
+        let is_wanted = |found: &Found| !matches!(found, Found::Right | Found::Unknown { .. });
         let wanted: Vec<&Record> =
-            records.iter().filter(|(_, found)| *found != Found::Right).map(|(record, _)| record).collect();
+            records.iter().filter(|(_, found)| is_wanted(found)).map(|(record, _)| record).collect();
         if !wanted.is_empty() {
             lines.push(format!("\n{}", output.bold("what is still wanted, for a zone file")));
             lines.extend(wanted.iter().map(|record| format!("  {}", record.zone_line())));

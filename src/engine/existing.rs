@@ -123,7 +123,7 @@ pub async fn look(aws: &Aws, service: &str, role: Role, evaluated: &Evaluated) -
         functions(aws, named(FUNCTION, "FunctionName")),
         log_groups(aws, service, named(LOG_GROUP, "LogGroupName")),
         alarms(aws, named(ALARM, "AlarmName")),
-        dashboards(aws, service, named(DASHBOARD, "DashboardName")),
+        dashboards(aws, named(DASHBOARD, "DashboardName")),
     );
     let mut all = [tables?, buckets?].concat();
     for found in [functions, groups, alarms, dashboards] {
@@ -234,17 +234,22 @@ async fn alarms(aws: &Aws, names: BTreeMap<String, String>) -> Outcome<Vec<Exist
     Ok(names.collect())
 }
 
-async fn dashboards(aws: &Aws, service: &str, names: BTreeMap<String, String>) -> Outcome<Vec<Existing>> {
+async fn dashboards(aws: &Aws, names: BTreeMap<String, String>) -> Outcome<Vec<Existing>> {
     let mut found = Vec::new();
     for (pattern, id) in names {
         let name = pattern.replace("${AWS::Region}", &aws.region);
-        let answer = aws.cloudwatch().list_dashboards().dashboard_name_prefix(service).send().await;
-        let listed = answer.map_err(|error| explain("the dashboards cannot be listed", error))?.dashboard_entries;
-        let is_there =
-            listed.unwrap_or_default().into_iter().any(|entry| entry.dashboard_name.as_deref() == Some(&name));
-        found.extend(is_there.then(|| Existing::new(&id, DASHBOARD, &name, Way::Rename)));
+        match aws.cloudwatch().get_dashboard().dashboard_name(&name).send().await {
+            Ok(_) => found.push(Existing::new(&id, DASHBOARD, &name, Way::Rename)),
+            Err(error) if service_code(&error).is_some_and(is_no_dashboard) => {}
+            Err(error) => return Err(explain(format!("whether there is a dashboard `{name}` cannot be told"), error)),
+        }
     }
     Ok(found)
+}
+
+/// CloudWatch documents the first code and sends the second.
+fn is_no_dashboard(code: &str) -> bool {
+    ["DashboardNotFoundError", "ResourceNotFound"].contains(&code)
 }
 
 #[cfg(test)]

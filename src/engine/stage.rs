@@ -12,7 +12,7 @@ use super::events::Pace;
 use super::existing::{self, Existing};
 use super::plan::{self, Action, Change, Plan, StackPlan, Verb};
 use super::release;
-use super::stack::{Deployed, DeployedStacks};
+use super::stack::{self, Deployed, DeployedStacks};
 use super::status::State;
 use super::template::{self, Role};
 use crate::aws::Aws;
@@ -161,6 +161,12 @@ async fn stage_one(
             // What a stack in a bad state holds goes with it.
             if stacks.get(&role).is_none_or(|stack| stack.state == State::Empty) {
                 one.existing = existing::look(aws, &spec.service, role, &made).await?;
+                // What is there may be another run's, which has begun the stack since it was looked for.
+                let client = aws.cloudformation();
+                let is_begun = |stack: Deployed| stack.state != State::Empty;
+                if !one.existing.is_empty() && stack::read(&client, role, &stack).await?.is_some_and(is_begun) {
+                    return Err(change_set::overtaken(&stack));
+                }
             }
             one.plan = plan::creation(role, &stack, &made);
             if adopts {

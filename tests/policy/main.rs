@@ -30,7 +30,7 @@ const UNPROVEN: [&str; 23] = [
     "s3:DeleteBucketPolicy",
     // The emulator does not see what is asked of CloudWatch, whose protocol is another.
     "cloudwatch:DescribeAlarms",
-    "cloudwatch:ListDashboards",
+    "cloudwatch:GetDashboard",
     // Of a domain alone, and of an account in the sandbox.
     "ses:PutEmailIdentityMailFromAttributes",
     "ses:PutAccountDetails",

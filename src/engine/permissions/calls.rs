@@ -198,7 +198,7 @@ pub const ALL: &[Call] = &[
         On::Anything,
         &[Plan, Deploy, Status, Doctor],
     ),
-    call("cloudwatch", "list_dashboards", &["cloudwatch:ListDashboards"], On::Anything, &[Plan, Deploy, Doctor]),
+    call("cloudwatch", "get_dashboard", &["cloudwatch:GetDashboard"], On::Dashboards, &[Plan, Deploy, Doctor]),
     call("logs", "describe_log_groups", &["logs:DescribeLogGroups"], On::Anything, &[Plan, Deploy, Doctor]),
     call("logs", "list_tags_for_resource", &["logs:ListTagsForResource"], On::LogGroups, &[Plan, Deploy, Doctor]),
     call("logs", "filter_log_events", &["logs:FilterLogEvents"], On::LogGroups, &[Logs]),

@@ -166,3 +166,14 @@ fn a_log_group_is_taken_over_when_it_is_of_the_service_and_left_alone_when_not()
     sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
     assert_eq!(account.resources(), Vec::<String>::new());
 }
+
+#[test]
+fn a_service_whose_name_begins_the_same_is_in_nobodys_way() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    sandbox.write("other.yaml", spec.replace("service: waitlist", "service: waitlist-other"));
+    sandbox.ok(&["deploy", "--local", "--yes", "-f", "other.yaml"]);
+    let plan = sandbox.json(&["plan", "--local"]);
+    assert_eq!((&plan["changes"], &plan["existing"]), (&json!(true), &json!({})), "{plan}");
+    assert_eq!(sandbox.json(&["deploy", "--local", "--yes"])["proof"]["ok"], true);
+}

@@ -58,7 +58,11 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
     let function = output_of(&stacks, Role::Web, "WebFunction")?.to_owned();
     let versions = versions::list(&aws, &function).await?;
     let live = versions::live(&aws, &function).await?;
-    let (from, to) = choose(&versions, &live, arguments.to)?;
+    let (from, to) = match (begun(&versions, &live, &stacks), arguments.to) {
+        // An earlier run was broken off when the aliases were switched, and the stacks were not.
+        (Some(begun), None) => begun,
+        _ => choose(&versions, &live, arguments.to)?,
+    };
     let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
     if !artifacts::exists(&aws, bucket, &to.artifact).await? {
         return Err(Failure::new("no_bundle", format!("the bundle of version {} is not kept any more", to.number))
@@ -156,6 +160,18 @@ async fn go_back(
     ));
     rollback::reconcile(aws, stacks, &to.artifact, progress).await?;
     Ok(live_after_ms)
+}
+
+/// What the stacks say and what is live, where that is another version with other code.
+fn begun<'a>(
+    versions: &'a [Version],
+    live: &str,
+    stacks: &DeployedStacks,
+) -> Option<(Option<&'a Version>, &'a Version)> {
+    let told = rollback::artifact_of(stacks)?;
+    let live = versions.iter().find(|version| version.number.to_string() == live)?;
+    let from = versions.iter().find(|version| version.artifact == told)?;
+    (live.artifact != told).then_some((Some(from), live))
 }
 
 /// The version that is live, if it was published, and that to go back to: the one named, or the newest before with other

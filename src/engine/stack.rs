@@ -149,7 +149,10 @@ pub async fn read(client: &aws_sdk_cloudformation::Client, role: Role, stack: &s
 /// The same with its template: two requests.
 pub async fn read_whole(client: &aws_sdk_cloudformation::Client, role: Role, stack: &str) -> Outcome<Option<Deployed>> {
     let (found, template) = tokio::join!(read(client, role, stack), read_template(client, stack));
-    Ok(found?.map(|found| Deployed { template, ..found }))
+    match found? {
+        Some(found) => Ok(Some(Deployed { template: template?, ..found })),
+        None => Ok(None),
+    }
 }
 
 /// Reads a stack whose operation ended with this status, as it is from then on: reads lag behind events.
@@ -170,10 +173,16 @@ pub async fn read_after(
     }
 }
 
-/// The template as it was sent. Its absence, for whatever reason, only means that the stack is
-/// compared by a change set instead.
-async fn read_template(client: &aws_sdk_cloudformation::Client, stack: &str) -> Option<String> {
-    client.get_template().stack_name(stack).send().await.ok()?.template_body
+/// The template as it was sent. Its absence only means that the stack is compared by a change set instead; credentials
+/// that have run out are no such absence.
+async fn read_template(client: &aws_sdk_cloudformation::Client, stack: &str) -> Outcome<Option<String>> {
+    match client.get_template().stack_name(stack).send().await {
+        Ok(answer) => Ok(answer.template_body),
+        Err(error) => match explain(format!("the template of `{stack}` cannot be read"), error) {
+            failure if failure.is_of_credentials() => Err(failure),
+            _ => Ok(None),
+        },
+    }
 }
 
 /// CloudFormation has no code for an unknown stack, only `ValidationError` and this wording.

@@ -1,7 +1,10 @@
 //! New code, and the way back: what runs, what the stacks say, and what is kept.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
+use crate::proxy::{self, Fate};
 use crate::support::account::Account;
 use crate::support::deployed::Deployed;
 use crate::support::{Sandbox, http, text};
@@ -185,4 +188,26 @@ fn the_newest_five_versions_are_kept() {
     // Any of them can still be gone back to.
     service.sandbox().ok(&["rollback", "--local", "--yes", "--to", "4"]);
     assert!(service.shows("Edition 4"));
+}
+
+#[test]
+fn a_rollback_that_was_broken_off_goes_on_and_not_further_back() {
+    let service = Service::new();
+    for title in ["Second", "Third"] {
+        service.title(title);
+        service.sandbox().ok(&DEPLOY);
+    }
+    let once = AtomicBool::new(true);
+    proxy::before(service.sandbox(), move |request| {
+        match request.operation == "CreateChangeSet" && once.swap(false, Ordering::Relaxed) {
+            true => Fate::Answer(403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".into()),
+            false => Fate::Pass,
+        }
+    });
+    let rollback = ["rollback", "--local", "--yes"];
+    assert_eq!(service.sandbox().run(&rollback).status.code(), Some(1));
+    assert!(service.shows("Second"), "the aliases are switched first");
+    service.sandbox().ok(&rollback);
+    assert!(service.shows("Second"));
+    assert_eq!(service.sandbox().json(&["drift", "--local"])["drifted"], json!([]));
 }

@@ -9,7 +9,8 @@ use super::cost::Cost;
 use super::desired::{self, ArtifactRef, Desired, Outputs};
 use super::evaluate::Evaluated;
 use super::events::Pace;
-use super::existing::{self, Existing};
+use super::existing::{self, Existing, Way};
+use super::notes::Note;
 use super::plan::{self, Action, Change, Plan, StackPlan, Verb};
 use super::release;
 use super::stack::{self, Deployed, DeployedStacks};
@@ -161,6 +162,13 @@ async fn stage_one(
             // What a stack in a bad state holds goes with it.
             if stacks.get(&role).is_none_or(|stack| stack.state == State::Empty) {
                 one.existing = existing::look(aws, &spec.service, role, &made).await?;
+                if one.existing.iter().any(|found| found.way == Way::Adopt) {
+                    // What a deletion that was broken off was told to take is nobody's to keep.
+                    let doomed = Note::deletion(&spec.key_prefix()).read(aws).await?;
+                    let is_doomed =
+                        |name: &str| doomed.iter().any(|it| it.split_once(':').is_some_and(|(_, it)| it == name));
+                    one.existing.retain(|found| !is_doomed(&found.name));
+                }
                 // What is there may be another run's, which has begun the stack since it was looked for.
                 let client = aws.cloudformation();
                 let is_begun = |stack: Deployed| stack.state != State::Empty;

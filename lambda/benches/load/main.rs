@@ -24,7 +24,7 @@ use signup_service::journal::{Journal, Line};
 use signup_service::keys::{AddressKey, Key};
 use signup_service::store::MemoryStore;
 use signup_service::token::TokenKey;
-use signup_service::web::{App, Parts, router};
+use signup_service::web::{App, PATIENCE, Parts, router};
 use tokio::sync::oneshot;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -124,6 +124,7 @@ fn service() -> Result<(Router, Arc<MemoryStore>), Failure> {
         token_key: TokenKey(Key::new([2; 32])),
         base_url: "https://join.example.com".into(),
         release: "0123456789ab".into(),
+        patience: PATIENCE,
         logo: None,
     };
     Ok((router(App::new(config, parts)?), store))

@@ -22,7 +22,7 @@ use signup_service::mailer::SesMailer;
 use signup_service::store::{DynamoStore, Store};
 use signup_service::stream::{self, BatchResponse, StreamEvent};
 use signup_service::user::UserId;
-use signup_service::web::{App, Parts, router};
+use signup_service::web::{App, PATIENCE, Parts, router};
 use signup_service::worker::{RESERVE, Sending, Worker};
 use tower::ServiceExt;
 
@@ -112,6 +112,7 @@ async fn web(
         token_key,
         base_url: environment.base_url.clone().unwrap_or_default(),
         release: environment.release.clone().unwrap_or_default(),
+        patience: PATIENCE,
         logo: environment.logo(&config)?.map(Into::into),
     };
     let router = router(App::new(config, parts)?);

@@ -180,7 +180,8 @@ pub(crate) fn shard(id: UserId) -> u8 {
 /// The store did not do what was asked, and it is not known whether it did.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Too many wanted the same at once, and still did after some tries: it will work in a moment.
+    /// Too many wanted the same at once, and still did after some tries, or no answer came in time: it will work in a
+    /// moment.
     #[error("the table was too busy to `{operation}`")]
     Busy { operation: &'static str, source: Cause },
     #[error("the table could not `{operation}`")]

@@ -66,6 +66,10 @@ impl App {
         submission: Submission,
         visitor: Visitor,
     ) -> Result<Granted<UserId>, StoreError> {
+        self.in_time("sign up", self.receive(submission, visitor)).await
+    }
+
+    async fn receive(&self, submission: Submission, visitor: Visitor) -> Result<Granted<UserId>, StoreError> {
         let now = self.ledger.clock.now();
         if self.received_today(now).await? >= u64::from(self.config.security.budgets.service_per_day) {
             return Ok(Granted::Full { retry_after: until_next_day(now) });
@@ -100,7 +104,7 @@ impl App {
 
     pub(super) async fn confirm(&self, token: &str) -> Result<ConfirmOutcome, StoreError> {
         let Some((id, nonce)) = self.read_token(token) else { return Ok(ConfirmOutcome::Unknown) };
-        self.confirm_with(id, &Proof::Link(nonce)).await
+        self.in_time("confirm", self.confirm_with(id, &Proof::Link(nonce))).await
     }
 
     /// Confirms by the six digits.
@@ -110,12 +114,9 @@ impl App {
         code: &str,
         visitor: &Visitor,
     ) -> Result<Granted<ConfirmOutcome>, StoreError> {
-        if let Some(refusal) = self.spend_after(visitor).await? {
-            return Ok(refusal);
-        }
         let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
         let fits = |nonce| self.parts.token_key.code(id, nonce) == digits;
-        self.confirm_with(id, &Proof::Code(&fits)).await.map(Granted::Yes)
+        self.after_sign_up("confirm", visitor, self.confirm_with(id, &Proof::Code(&fits))).await
     }
 
     async fn confirm_with(&self, id: UserId, proof: &Proof<'_>) -> Result<ConfirmOutcome, StoreError> {
@@ -128,20 +129,45 @@ impl App {
 
     /// Sends the mail once more, if there is one to send and the last is not too recent.
     pub(super) async fn resend(&self, id: UserId, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
-        if let Some(refusal) = self.spend_after(visitor).await? {
-            return Ok(refusal);
-        }
         let mail = MailId(self.ledger.entropy.bytes());
         let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
-        self.ledger.change("resend", id, resend).await.map(Granted::Yes)
+        self.after_sign_up("resend", visitor, self.ledger.change("resend", id, resend)).await
     }
 
     /// Stops all mail to whom the token was made for. `false` when this service did not make it.
     pub(super) async fn unsubscribe(&self, token: &str) -> Result<bool, StoreError> {
         let Some(id) = self.parts.token_key.check_unsubscribe(token) else { return Ok(false) };
         let unsubscribe = |found, now| (User::unsubscribe(found, id, now), ());
-        self.ledger.change("unsubscribe", id, unsubscribe).await?;
+        self.in_time("unsubscribe", self.ledger.change("unsubscribe", id, unsubscribe)).await?;
         Ok(true)
+    }
+
+    /// What an action comes to, or that the store is too busy for it. Whatever it had done by then stays done, and
+    /// sending the same again is taken as the same.
+    async fn in_time<T>(
+        &self,
+        operation: &'static str,
+        action: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let patience = self.parts.patience;
+        let late = |_| Err(StoreError::busy(operation, format!("it was not done after {patience:?}")));
+        tokio::time::timeout(patience, action).await.unwrap_or_else(late)
+    }
+
+    /// What follows a sign-up, if the client has a budget left for it.
+    async fn after_sign_up<T>(
+        &self,
+        operation: &'static str,
+        visitor: &Visitor,
+        action: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<Granted<T>, StoreError> {
+        let guarded = async {
+            match self.spend_after(visitor).await? {
+                Some(refusal) => Ok(refusal),
+                None => action.await.map(Granted::Yes),
+            }
+        };
+        self.in_time(operation, guarded).await
     }
 
     /// Spends one of the client's budget; the refusal when it is used up.

@@ -15,6 +15,7 @@ mod problem;
 mod visit;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub base_url: String,
     /// The version told by `/healthz`.
     pub release: String,
+    /// How long the calls of the store that an action makes may take together.
+    pub patience: Duration,
     /// The operator's picture.
     pub logo: Option<Bytes>,
 }
@@ -154,6 +157,10 @@ async fn wrong_method(state: axum::extract::State<AppState>, request: Request) -
 fn is_api(request: &Request) -> bool {
     request.uri().path().starts_with("/api/")
 }
+
+/// As long as an action may take when a person waits: well less than the ten seconds after which Lambda ends the
+/// function, and the caller learns nothing.
+pub const PATIENCE: Duration = Duration::from_secs(7);
 
 /// How soon a caller may come back when the table was busy, in seconds.
 const BUSY: u32 = 1;

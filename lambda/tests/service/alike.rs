@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use signup_service::store::{DynamoStore, StoreError};
 use signup_service::user::State;
+use signup_service::web::PATIENCE;
 
 const ADA: &str = "ada@example.com";
 
@@ -82,7 +83,7 @@ async fn seen_over_dynamodb(client: &Client, known: Known, path: &str, body: Val
     service.clock.forward(7_200);
     // Another process, which has noted no day yet.
     let meter = Meter::new();
-    let router = routes(&service.worker, Arc::new(DynamoStore::new(meter.client(client), name)));
+    let router = routes(&service.worker, Arc::new(DynamoStore::new(meter.client(client), name)), PATIENCE);
     let service = Service { router, ..service };
     let (status, headers, body) = ask(&service, path, body).await;
     (status, headers, body, meter.take().calls)

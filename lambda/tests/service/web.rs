@@ -161,26 +161,32 @@ async fn whoever_meets_a_busy_table_is_told_to_come_back() {
     let service = Service::new(small_config());
     service.form("/sign-up", "email=ada%40example.com").await;
     service.work().await;
-    let token = service.token();
-    let busy = Service {
-        router: service.router_over(Failing::of(&service, StoreError::busy("x", "y"), [("load", 9)])),
-        ..service
-    };
-    let form = busy.form("/sign-up", "email=bob%40example.com").await;
-    assert_eq!((form.status, form.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
-    assert!(form.body.contains("value=\"bob@example.com\""), "what was typed is kept");
-    let page = busy.form("/confirm", &format!("t={token}")).await;
-    assert_eq!((page.status, page.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
-    for (path, body) in [
-        ("/api/v1/sign-ups", json!({ "email": "bob@example.com" })),
-        ("/api/v1/confirmations", json!({ "token": token })),
-    ] {
-        let api = busy.api(path, body).await;
-        assert_eq!((api.status, api.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
-        assert_eq!(api.header("content-type"), "application/problem+json");
+    let (token, stop) = (service.token(), service.unsubscribe_token());
+    let busy = service.router_over(Failing::of(&service, StoreError::busy("x", "y"), [("load", 9)]));
+    let silent = service.router_over_silence();
+    let mut service = service;
+    for router in [busy, silent] {
+        service = Service { router, ..service };
+        let form = service.form("/sign-up", "email=bob%40example.com").await;
+        assert_eq!((form.status, form.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+        assert!(form.body.contains("value=\"bob@example.com\""), "what was typed is kept");
+        for (path, body) in [("/confirm", format!("t={token}")), ("/unsubscribe", format!("t={stop}"))] {
+            let page = service.form(path, &body).await;
+            assert_eq!((page.status, page.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"), "{path}");
+        }
+        for (path, body) in [
+            ("/api/v1/sign-ups", json!({ "email": "bob@example.com" })),
+            ("/api/v1/confirmations", json!({ "token": token })),
+            ("/api/v1/confirmations", json!({ "email": "ada@example.com", "code": "123456" })),
+            ("/api/v1/resends", json!({ "email": "ada@example.com" })),
+        ] {
+            let api = service.api(path, body).await;
+            assert_eq!((api.status, api.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "1"), "{path}");
+            assert_eq!(api.header("content-type"), "application/problem+json");
+        }
     }
-    let broken =
-        Service { router: busy.router_over(Failing::of(&busy, StoreError::new("x", "y"), [("load", 9)])), ..busy };
+    let router = service.router_over(Failing::of(&service, StoreError::new("x", "y"), [("load", 9)]));
+    let broken = Service { router, ..service };
     let form = broken.form("/sign-up", "email=bob%40example.com").await;
     assert_eq!((form.status, form.header("retry-after")), (StatusCode::INTERNAL_SERVER_ERROR, ""));
 }

@@ -118,12 +118,14 @@ async fn pause(tried: u32, token: &str) {
     tokio::time::sleep(Duration::from_millis(base + spread % base)).await;
 }
 
-/// An error of the SDK as the store's, without anything of the request.
+/// An error of the SDK as the store's, without anything of the request. A table that did not answer in time is busy.
 pub(super) fn failed<E>(operation: &'static str, error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let busy = error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_busy);
+    let late = matches!(&error, SdkError::TimeoutError(_))
+        || matches!(&error, SdkError::DispatchFailure(failure) if failure.is_timeout());
+    let busy = late || error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_busy);
     let cause = describe(&error);
     if busy { StoreError::busy(operation, cause) } else { StoreError::new(operation, cause) }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -24,7 +25,7 @@ use signup_service::store::{
 };
 use signup_service::stream::{Change, What};
 use signup_service::user::{End, State, User, UserId};
-use signup_service::web::{App, ClientAddress, Parts, router};
+use signup_service::web::{App, ClientAddress, PATIENCE, Parts, router};
 use signup_service::worker::{Sending, Worker};
 use tower::ServiceExt;
 
@@ -76,7 +77,7 @@ impl Service {
             journal: journal.clone(),
             token_key: token_key(),
         };
-        let router = routes(&worker, store);
+        let router = routes(&worker, store, PATIENCE);
         Self { router, store: Arc::default(), mailer, clock, journal, worker }
     }
 
@@ -88,7 +89,14 @@ impl Service {
 
     /// The same service over another store.
     pub fn router_over(&self, store: Failing) -> Router {
-        routes(&self.worker, Arc::new(store))
+        routes(&self.worker, Arc::new(store), PATIENCE)
+    }
+
+    /// The same service over a store that answers nobody.
+    pub fn router_over_silence(&self) -> Router {
+        let hour = Duration::from_secs(3_600);
+        let silent = Failing { after: hour, ..Failing::of(self, StoreError::new("x", "y"), []) };
+        routes(&self.worker, Arc::new(silent), Duration::from_millis(10))
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -236,7 +244,7 @@ pub async fn listed(store: &dyn Store) -> Vec<Change> {
     page.users.into_iter().filter(|user| user.wakes).map(change).collect()
 }
 
-pub fn routes(worker: &Worker, store: Arc<dyn Store>) -> Router {
+pub fn routes(worker: &Worker, store: Arc<dyn Store>, patience: Duration) -> Router {
     let parts = Parts {
         store,
         clock: worker.ledger.clock.clone(),
@@ -246,16 +254,18 @@ pub fn routes(worker: &Worker, store: Arc<dyn Store>) -> Router {
         token_key: token_key(),
         base_url: BASE_URL.into(),
         release: "0123456789ab".into(),
+        patience,
         logo: None,
     };
     router(App::new((*worker.config).clone(), parts).expect("patterns compile"))
 }
 
-/// A store that counts its calls by name, and of each fails as many as told.
+/// A store that counts its calls by name, and of each fails as many as told, after as long as told.
 #[derive(Debug)]
 pub struct Failing {
     pub inner: Arc<MemoryStore>,
     pub error: StoreError,
+    pub after: Duration,
     pub fails: Mutex<BTreeMap<&'static str, u32>>,
     pub calls: Arc<Mutex<Vec<&'static str>>>,
     /// The shards that were asked for due users.
@@ -268,14 +278,18 @@ impl Failing {
         Self {
             inner: service.store.clone(),
             error,
+            after: Duration::ZERO,
             fails: Mutex::new(fails.into()),
             calls: Arc::default(),
             asked: Arc::default(),
         }
     }
 
-    fn call(&self, name: &'static str) -> Result<(), StoreError> {
+    async fn call(&self, name: &'static str) -> Result<(), StoreError> {
         self.calls.lock().expect("no panic while held").push(name);
+        if !self.after.is_zero() {
+            tokio::time::sleep(self.after).await;
+        }
         match self.fails.lock().expect("no panic while held").get_mut(name) {
             Some(left) if *left > 0 => {
                 *left -= 1;
@@ -292,79 +306,79 @@ impl Failing {
 #[async_trait]
 impl Store for Failing {
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.call("load")?;
+        self.call("load").await?;
         self.inner.load(id).await
     }
 
     async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.call("note_day")?;
+        self.call("note_day").await?;
         self.inner.note_day(now).await
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-        self.call("save")?;
+        self.call("save").await?;
         self.inner.save(user, over).await
     }
 
     async fn touch(&self, id: UserId) -> Result<(), StoreError> {
         // To whoever waits for the answer it is a save.
-        self.call("save")?;
+        self.call("save").await?;
         self.inner.touch(id).await
     }
 
     async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-        self.call("settle")?;
+        self.call("settle").await?;
         self.inner.settle(users, delta).await
     }
 
     async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
-        self.call("erase")?;
+        self.call("erase").await?;
         self.inner.erase(user).await
     }
 
     async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
-        self.call("forget")?;
+        self.call("forget").await?;
         self.inner.forget(event, counted, now).await
     }
 
     async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
-        self.call("adjust")?;
+        self.call("adjust").await?;
         self.inner.adjust(delta).await
     }
 
     async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError> {
-        self.call("spend")?;
+        self.call("spend").await?;
         self.inner.spend(spending).await
     }
 
     async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError> {
-        self.call("spent")?;
+        self.call("spent").await?;
         self.inner.spent(key, hour).await
     }
 
     async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.call("claim")?;
+        self.call("claim").await?;
         self.inner.claim(key, request, now).await
     }
 
     async fn fulfil(&self, key: &str) -> Result<(), StoreError> {
-        self.call("fulfil")?;
+        self.call("fulfil").await?;
         self.inner.fulfil(key).await
     }
 
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
-        self.call("list_users")?;
+        self.call("list_users").await?;
         self.inner.list_users(query).await
     }
 
     async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
         self.asked.lock().expect("no panic while held").push(shard);
-        self.call("due")?;
+        self.call("due").await?;
         self.inner.due(shard, now, limit).await
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
-        self.call("counters")?;
+        self.call("counters").await?;
         self.inner.counters(month).await
     }
 }

@@ -68,6 +68,13 @@ impl Failure {
         self
     }
 
+    /// Says this as well as what there is to do already.
+    pub fn and_hint(mut self: Box<Self>, hint: impl Into<String>) -> Box<Self> {
+        let hint = hint.into();
+        self.hint = Some(self.hint.map_or(hint.clone(), |first| format!("{first}; {hint}")));
+        self
+    }
+
     pub fn report(mut self: Box<Self>, report: impl Into<String>) -> Box<Self> {
         self.report = Some(report.into());
         self

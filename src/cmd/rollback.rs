@@ -143,8 +143,8 @@ async fn go_back(
     };
     if let Err(failure) = live.await {
         return Err(match versions::point_all(aws, &before).await {
-            Ok(()) => failure.hint("what answered before is in service again; `--to` names another version"),
-            Err(other) => failure.hint(format!(
+            Ok(()) => failure.and_hint("what answered before is in service again; `--to` names another version"),
+            Err(other) => failure.and_hint(format!(
                 "what answered before could not be put back ({}): `{}`",
                 other.message,
                 context.command("drift --revert")

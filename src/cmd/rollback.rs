@@ -45,6 +45,15 @@ impl Told {
 }
 
 pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
+    let mut lock = None;
+    let outcome = attempt(context, &arguments, &mut lock).await;
+    if let Some(lock) = lock {
+        lock.release().await;
+    }
+    outcome
+}
+
+async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option<Lock>) -> Outcome<Exit> {
     let output = &context.output;
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
@@ -53,8 +62,15 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
     if arguments.no_wait {
         settle::ensure_idle(&stacks)?;
     }
-    let mut stacks = settle::settle(&aws, stacks, &progress, output).await?;
+    let mut stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
+    let table = output_of(&stacks, Role::Data, "TableName")?.to_owned();
+    let acquire = async || Lock::acquire(&aws, &table, arguments.no_wait, &progress).await;
+    if settle::is_called_for(&stacks) {
+        *lock = Some(acquire().await?);
+        stacks = stack::read_all(&aws, &spec.service).await?;
+    }
+    stacks = settle::settle(&aws, stacks, &progress, output).await?;
     let function = output_of(&stacks, Role::Web, "WebFunction")?.to_owned();
     let versions = versions::list(&aws, &function).await?;
     let live = versions::live(&aws, &function).await?;
@@ -81,21 +97,18 @@ pub async fn run(context: &Context, arguments: cli::Rollback) -> Outcome<Exit> {
     if !output.confirm(&question).await? {
         return Err(Failure::new("declined", "nothing was changed").cause("you declined"));
     }
-    let lock = Lock::acquire(&aws, output_of(&stacks, Role::Data, "TableName")?, arguments.no_wait, &progress).await?;
-    let outcome = async {
-        if lock.waited {
+    if lock.is_none() {
+        let taken = lock.insert(acquire().await?);
+        if taken.waited {
             stacks = settle::settle(&aws, stack::read_all(&aws, &spec.service).await?, &progress, output).await?;
             if versions::live(&aws, &function).await? != live {
                 return Err(Failure::new("stack_busy", "another run has changed the service meanwhile")
                     .hint("look at what is live now with `signupctl status`, and run it again"));
             }
         }
-        go_back(context, &spec, &aws, &mut stacks, to, &progress).await
-    };
-    let outcome = outcome.await;
-    lock.release().await;
+    }
+    let live_after_ms = go_back(context, &spec, &aws, &mut stacks, to, &progress).await?;
     drop(progress);
-    let live_after_ms = outcome?;
     let report = Report {
         service: spec.service.clone(),
         region: aws.region.clone(),
@@ -162,16 +175,15 @@ async fn go_back(
     Ok(live_after_ms)
 }
 
-/// What the stacks say and what is live, where that is another version with other code.
+/// What a stack says and what is live, where that is another version with other code.
 fn begun<'a>(
     versions: &'a [Version],
     live: &str,
     stacks: &DeployedStacks,
 ) -> Option<(Option<&'a Version>, &'a Version)> {
-    let told = rollback::artifact_of(stacks)?;
     let live = versions.iter().find(|version| version.number.to_string() == live)?;
-    let from = versions.iter().find(|version| version.artifact == told)?;
-    (live.artifact != told).then_some((Some(from), live))
+    let told = rollback::artifacts_of(stacks).find(|told| *told != live.artifact)?;
+    Some((versions.iter().find(|version| version.artifact == told), live))
 }
 
 /// The version that is live, if it was published, and that to go back to: the one named, or the newest before with other

@@ -18,7 +18,7 @@ const YOUNG: i64 = 3_600;
 
 /// Deletes what is not needed any more; returns how many versions and bundles went. Safe to repeat.
 pub async fn collect(aws: &Aws, stacks: &DeployedStacks, bucket: &str) -> Outcome<(usize, usize)> {
-    let mut used: BTreeSet<String> = rollback::artifact_of(stacks).iter().map(|artifact| artifact.key()).collect();
+    let mut used: BTreeSet<String> = rollback::artifacts_of(stacks).map(|artifact| artifact.key()).collect();
     let mut gone = 0;
     for function in versions::functions(stacks) {
         let found = versions::list(aws, &function).await?;

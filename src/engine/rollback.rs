@@ -10,9 +10,10 @@ use super::versions;
 use crate::aws::Aws;
 use crate::error::{Failure, Outcome};
 
-/// The bundle that the stacks were last brought to; `None` before the first.
-pub fn artifact_of(stacks: &DeployedStacks) -> Option<ArtifactRef> {
-    ArtifactRef::of(&stacks.get(&Role::Web)?.parameters)
+/// The bundles that the stacks were last brought to, that of the web stack first: two while a run is at work on them, or
+/// after one was broken off.
+pub fn artifacts_of(stacks: &DeployedStacks) -> impl Iterator<Item = ArtifactRef> {
+    [Role::Web, Role::Workers].iter().filter_map(|role| ArtifactRef::of(&stacks.get(role)?.parameters))
 }
 
 /// What served before a deploy, to be put back if it fails.
@@ -29,7 +30,7 @@ pub struct Before {
 impl Before {
     /// Reads what serves; `None` before the first deploy. One request for each function.
     pub async fn read(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Option<Self>> {
-        let Some(artifact) = artifact_of(stacks) else { return Ok(None) };
+        let Some(artifact) = artifacts_of(stacks).next() else { return Ok(None) };
         let made = [Role::Workers, Role::Web].map(|role| stacks.get(&role).and_then(desired::as_deployed));
         let [Some(workers), Some(web)] = made else { return Ok(None) };
         let versions = versions::all_live(aws, stacks).await?;

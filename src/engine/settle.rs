@@ -50,6 +50,11 @@ async fn rest(aws: &Aws, mut stack: Deployed, progress: &Progress) -> Outcome<Op
     Ok(Some(stack))
 }
 
+/// Whether [`settle`] has anything to change, which one run at a time may do.
+pub fn is_called_for(stacks: &DeployedStacks) -> bool {
+    stacks.values().any(|stack| stack.state.question().is_some())
+}
+
 /// Makes every stack ready for a deploy.
 ///
 /// Deleting a stack and continuing a rollback ask for consent. A data stack is only deleted when it never

@@ -192,22 +192,29 @@ fn the_newest_five_versions_are_kept() {
 
 #[test]
 fn a_rollback_that_was_broken_off_goes_on_and_not_further_back() {
-    let service = Service::new();
-    for title in ["Second", "Third"] {
-        service.title(title);
-        service.sandbox().ok(&DEPLOY);
-    }
-    let once = AtomicBool::new(true);
-    proxy::before(service.sandbox(), move |request| {
-        match request.operation == "CreateChangeSet" && once.swap(false, Ordering::Relaxed) {
-            true => Fate::Answer(403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".into()),
-            false => Fate::Pass,
+    for stack in ["waitlist-workers", "waitlist-web"] {
+        let service = Service::new();
+        for title in ["Second", "Third"] {
+            service.title(title);
+            service.sandbox().ok(&DEPLOY);
         }
-    });
-    let rollback = ["rollback", "--local", "--yes"];
-    assert_eq!(service.sandbox().run(&rollback).status.code(), Some(1));
-    assert!(service.shows("Second"), "the aliases are switched first");
-    service.sandbox().ok(&rollback);
-    assert!(service.shows("Second"));
-    assert_eq!(service.sandbox().json(&["drift", "--local"])["drifted"], json!([]));
+        let once = AtomicBool::new(true);
+        proxy::before(service.sandbox(), move |request| {
+            let refused = request.operation == "CreateChangeSet"
+                && request.parameter("StackName").is_some_and(|name| name.contains(stack));
+            match refused && once.swap(false, Ordering::Relaxed) {
+                true => {
+                    let body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+                    Fate::Answer(403, body.into())
+                }
+                false => Fate::Pass,
+            }
+        });
+        let rollback = ["rollback", "--local", "--yes"];
+        assert_eq!(service.sandbox().run(&rollback).status.code(), Some(1), "{stack}");
+        assert!(service.shows("Second"), "{stack}: the aliases are switched first");
+        service.sandbox().ok(&rollback);
+        assert!(service.shows("Second"), "{stack}");
+        assert_eq!(service.sandbox().json(&["drift", "--local"])["drifted"], json!([]), "{stack}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Two runs at once: one waits for the other, or leaves, as asked; they never mix.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::proxy::{self, Fate};
@@ -48,11 +49,25 @@ fn a_second_deploy_leaves_when_asked_to() {
     // Holds the first back in the middle: its stacks are not executed before the gate opens.
     let gate = Arc::new(Mutex::new(true));
     let closed = Arc::clone(&gate);
+    let stuck = Arc::new(AtomicBool::new(false));
+    let is_stuck = Arc::clone(&stuck);
     proxy::before(&sandbox, move |request| {
         while request.operation == "ExecuteChangeSet" && *closed.lock().expect("no panic while held") {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        Fate::Pass
+        let stack = request.parameter("StackName").unwrap_or_default();
+        let shown = is_stuck.load(Ordering::Relaxed) && stack.contains("waitlist-web");
+        match request.operation.as_str() {
+            "DescribeStacks" if shown => {
+                let status = |status| format!("<StackStatus>{status}</StackStatus>");
+                let failed = status("UPDATE_ROLLBACK_FAILED");
+                Fate::Change(Box::new(move |body| {
+                    ["CREATE_COMPLETE", "UPDATE_COMPLETE"].iter().fold(body, |it, is| it.replace(&status(is), &failed))
+                }))
+            }
+            "ContinueUpdateRollback" => panic!("the other run has not ended"),
+            _ => Fate::Pass,
+        }
     });
     sandbox.write("signup.yaml", spec.replace("Join the waiting list", "First"));
     let mut first = sandbox.command(&["deploy", "--local", "--yes"]);
@@ -69,6 +84,13 @@ fn a_second_deploy_leaves_when_asked_to() {
         let refusal = sandbox.refusal(&[command, &["-f", "second.yaml"]].concat());
         assert!(refusal.starts_with("exit 1") && refusal.contains("another run is changing"), "{refusal}");
     }
+    // What the first may be about to mend is not mended beside it.
+    stuck.store(true, Ordering::Relaxed);
+    for command in ["deploy", "rollback"] {
+        let refusal = sandbox.refusal(&[command, "--local", "--yes", "--no-wait", "-f", "second.yaml"]);
+        assert!(refusal.starts_with("exit 1") && refusal.contains("another run is changing"), "{refusal}");
+    }
+    stuck.store(false, Ordering::Relaxed);
     *gate.lock().expect("no panic while held") = false;
     let output = first.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", text(&output.stderr));

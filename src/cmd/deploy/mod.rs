@@ -1,11 +1,11 @@
 //! `deploy`: from the spec to a service that answers.
 
+mod report;
+
 use std::time::Instant;
 
-use serde::Serialize;
-
 use super::plan::{Prepared, prepare};
-use super::{Context, endpoint, output_of, program};
+use super::{Context, endpoint, output_of};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::cli;
@@ -18,34 +18,12 @@ use crate::engine::proof::{self, Proof, SignUp};
 use crate::engine::rollback::Before;
 use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged, Wish};
+use crate::engine::status::State;
 use crate::engine::template::Role;
 use crate::engine::{artifacts, code_only, collect, data, deploy, existing, keys, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
-
-/// What `--json` prints.
-#[derive(Debug, Serialize)]
-struct Report {
-    service: String,
-    region: String,
-    topology: &'static str,
-    changed: bool,
-    endpoint: Option<String>,
-    /// What `/healthz` answers.
-    version: String,
-    stacks: Vec<StackReport>,
-    sender: Option<Standing>,
-    proof: Option<Proof>,
-    api_calls: u64,
-    duration_ms: u128,
-}
-
-#[derive(Debug, Serialize)]
-struct StackReport {
-    name: String,
-    status: String,
-    changed: bool,
-}
+use report::{Report, StackReport};
 
 pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     let progress = Progress::new(context.output);
@@ -95,6 +73,11 @@ impl Attempt<'_> {
         if arguments.no_wait {
             settle::ensure_idle(&stacks)?;
         }
+        let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
+        if settle::is_called_for(&stacks) && lock.is_none() {
+            self.hold(&stacks, lock).await?;
+            stacks = stack::read_all(aws, &spec.service).await?;
+        }
         let stacks = settle::settle(aws, stacks, progress, &context.output).await?;
         let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt };
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
@@ -108,12 +91,8 @@ impl Attempt<'_> {
                 run.agree(arguments, &staged, &stacks).await?;
                 *consented = Some(plan.clone());
             }
-            let table = stacks.get(&Role::Data).and_then(|stack| stack.outputs.get("TableName"));
-            if let (None, Some(table)) = (&lock, table) {
-                let taken = lock.insert(Lock::acquire(aws, table, arguments.no_wait, progress).await?);
-                if std::mem::take(&mut taken.waited) {
-                    return Err(Failure::new("stack_busy", "another run has changed the service"));
-                }
+            if lock.is_none() && self.hold(&stacks, lock).await? {
+                return Err(Failure::new("stack_busy", "another run has changed the service"));
             }
             sender::ensure_sender(aws, &spec.service, &spec.key_prefix(), &spec.email.from).await
         };
@@ -124,6 +103,13 @@ impl Attempt<'_> {
                 Err(refusal)
             }
         }
+    }
+
+    /// Takes the lease, where there is a table for it. Returns whether another run held it meanwhile.
+    async fn hold(&self, stacks: &DeployedStacks, lock: &mut Option<Lock>) -> Outcome<bool> {
+        let data = stacks.get(&Role::Data).filter(|data| data.state == State::Ready);
+        let Some(table) = data.and_then(|data| data.outputs.get("TableName")) else { return Ok(false) };
+        Ok(lock.insert(Lock::acquire(self.aws, table, self.arguments.no_wait, self.progress).await?).waited)
     }
 }
 
@@ -329,7 +315,7 @@ impl Run<'_> {
             region: aws.region.clone(),
             topology: spec.topology.name(),
             changed,
-            endpoint: endpoint.clone(),
+            endpoint,
             version: release.to_owned(),
             stacks: stacks
                 .values()
@@ -344,7 +330,7 @@ impl Run<'_> {
             api_calls: aws.calls(),
             duration_ms: context.output.started.elapsed().as_millis(),
         };
-        context.output.text(render(context, spec, &report, endpoint.as_deref()));
+        context.output.text(report.render(context, spec));
         context.output.object(&report);
         Ok(Exit::Done)
     }
@@ -368,45 +354,4 @@ async fn consent(context: &Context, aws: &Aws, plan: &Plan, allow_data_loss: boo
         return Ok(());
     }
     Err(Failure::new("declined", "nothing was changed").cause("you declined"))
-}
-
-fn render(context: &Context, spec: &Spec, report: &Report, endpoint: Option<&str>) -> String {
-    let output = &context.output;
-    let mut lines = Vec::new();
-    let seconds = report.duration_ms as f64 / 1_000.0;
-    let url = output.bold(&format!("{}/", endpoint.unwrap_or_default()));
-    if !report.changed {
-        lines.push(format!("nothing changed: `{}` is as the spec says ({seconds:.1} s)", report.service));
-        lines.push(format!("  {url}"));
-        return lines.join("\n");
-    }
-    lines.push(format!("{} `{}` is deployed ({seconds:.1} s)", output.green("✓"), report.service));
-    lines.push(format!("\n  form   {url}"));
-    let users = context.command("users list");
-    match (context.global.local, report.sender) {
-        (true, _) => lines.push(format!("  mail   {} local inbox\n  users  {users}", program())),
-        (false, Some(standing)) if standing != Standing::Verified => lines.push(format!(
-            "\n{} no mail goes out yet: SES {} `{}`.\n  `{}` tells what it waits for.",
-            output.yellow("!"),
-            if standing == Standing::Failed { "has given up on" } else { "has not verified" },
-            spec.email.from,
-            context.command("verify-email")
-        )),
-        _ => lines.push(format!("  users  {users}")),
-    }
-    if let (Some(domain), Some(Proof { ok: false, .. })) = (&spec.domain, &report.proof) {
-        lines.push(format!(
-            "\n{} `{}` does not lead to the service yet: point it at the `DomainTarget` of `{}`.",
-            output.yellow("!"),
-            domain.name,
-            context.command("outputs")
-        ));
-    }
-    if context.global.local {
-        lines.push(format!(
-            "\nNext: open the form and sign up; the mail is in the inbox.\n`{}` takes it down.",
-            context.command("destroy")
-        ));
-    }
-    lines.join("\n")
 }

@@ -260,7 +260,7 @@ pub struct ListUsers {
     /// Go on behind an earlier page: its `next`
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
-    /// Only users of this state; reads on until there are enough, through all users if need be
+    /// Only users of this state
     #[arg(long, value_parser = states())]
     pub state: Option<State>,
 }

@@ -57,7 +57,7 @@ impl Deployed {
             .endpoint_url(endpoint)
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
-        let store = DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config), &table);
+        let store = DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config), &table, Some("full_name"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).expect("a time");
         Self { sandbox, account, store, table, key: AddressKey(key), runtime, now }
@@ -97,7 +97,6 @@ impl Deployed {
     }
 
     fn put(&self, user: &User) {
-        self.runtime.block_on(self.store.note_day(user.created_at)).expect("noted");
         assert_eq!(self.runtime.block_on(self.store.save(user, None)).expect("kept"), Saved::Done);
     }
 

@@ -25,7 +25,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Changes a user as `decide` says, which gets the user as it is and the time, and gives the user as it is to
-    /// be, if it is to change, and what came of it. The time's day is on the list of days, should the user be new.
+    /// be, if it is to change, and what came of it.
     pub async fn change<T>(
         &self,
         operation: &'static str,
@@ -34,8 +34,6 @@ impl Ledger {
     ) -> Result<T, StoreError> {
         for tried in 0..TRIES {
             let now = self.clock.now();
-            // Whoever it is, and whatever is asked: a write that only some addresses cost would tell them apart.
-            self.store.note_day(now).await?;
             let found = self.store.load(id).await?;
             let over = found.as_ref().map(|user| user.version);
             let (next, outcome) = decide(found, now);

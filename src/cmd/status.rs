@@ -34,7 +34,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         health.get("version")?.as_str().map(str::to_owned)
     };
     let table = stacks.get(&Role::Data).and_then(|stack| stack.outputs.get("TableName"));
-    let store = table.map(|table| DynamoStore::new(aws.dynamodb(), table));
+    let store = table.map(|table| DynamoStore::new(aws.dynamodb(), table, None));
     let census = async { Some(store.as_ref()?.counters(None).await.map(|sums| sums.census())) };
     let waiting = async { Some(mail::waiting(store.as_ref()?, System.now()).await) };
     let live = async {

@@ -176,7 +176,7 @@ async fn is_empty(aws: &Aws, table: &str) -> Outcome<bool> {
         Err(error) if service_code(&error) == Some("ResourceNotFoundException") => return Ok(true),
         Err(error) => return Err(explain(format!("the table `{table}` cannot be read"), error)),
     }
-    let users = DynamoStore::new(aws.dynamodb(), table).list_users(&ListUsers { limit: 1, cursor: None }).await;
+    let users = DynamoStore::new(aws.dynamodb(), table, None).list_users(&ListUsers::newest(1)).await;
     let users = users.map_err(|error| {
         Failure::new("data_at_risk", format!("who is in the table `{table}` cannot be told")).cause(error.to_string())
     })?;

@@ -37,8 +37,16 @@ fn the_table_has_the_keys_and_indexes_that_the_service_asks_for() {
         .map(|index| (text(&index["IndexName"]), (schema(&index["KeySchema"]), index["Projection"].clone())))
         .collect();
     let keys = json!({ "ProjectionType": "KEYS_ONLY" });
-    let expected = [("by-day", ["day", "at"], keys.clone()), ("due", ["due", "due_at"], keys)];
-    assert_eq!(indexes, expected.map(|(name, keys, kept)| (name, (keys.map(str::to_owned).to_vec(), kept))).into());
+    let expected = [
+        ("by-address", ["in_address", "address_key"]),
+        ("by-country", ["in_country", "at"]),
+        ("by-name", ["in_name", "name_key"]),
+        ("by-state", ["in_state", "at"]),
+        ("by-time", ["in_time", "at"]),
+        ("due", ["due", "due_at"]),
+    ];
+    let expected = expected.map(|(name, fields)| (name, (fields.map(str::to_owned).to_vec(), keys.clone())));
+    assert_eq!(indexes, expected.into());
     let numbers =
         each(&table["AttributeDefinitions"]).into_iter().filter(|attribute| attribute["AttributeType"] == "N");
     assert_eq!(numbers.map(|attribute| text(&attribute["AttributeName"])).collect::<Vec<_>>(), ["due_at"]);

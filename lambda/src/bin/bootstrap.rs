@@ -51,7 +51,7 @@ async fn run() -> Result<(), Failure> {
         Handler::Web => aws::web_table_client(&sdk),
         Handler::Worker | Handler::Sweeper | Handler::Feedback => aws_sdk_dynamodb::Client::new(&sdk),
     };
-    let store = DynamoStore::new(client, &environment.table);
+    let store = DynamoStore::new(client, &environment.table, config.form.name_field());
     match environment.handler {
         Handler::Web => web(&environment, config, &sdk, store).await,
         Handler::Worker => {

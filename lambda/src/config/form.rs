@@ -28,7 +28,16 @@ impl Form {
     pub fn email_field(&self) -> Option<&Field> {
         self.fields.iter().find(|field| field.kind == FieldType::Email)
     }
+
+    /// The field that holds what a person is called, by what browsers fill it in with.
+    pub fn name_field(&self) -> Option<&str> {
+        let filled_with = |token: &&str| self.fields.iter().find(|field| field.autocomplete.as_deref() == Some(token));
+        NAMES.iter().find_map(filled_with).map(|field| field.name.as_str())
+    }
 }
+
+/// HTML's `autocomplete` tokens for what a person is called, the fullest first.
+const NAMES: [&str; 4] = ["name", "family-name", "given-name", "nickname"];
 
 /// A box that must be ticked, with the wording that is stored beside each sign-up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

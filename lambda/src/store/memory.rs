@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{
-    CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, at, cut, id_at, shard,
+    CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, directory, shard,
 };
 use crate::census::{Delta, Sums, Tally};
-use crate::clock::{after, day};
+use crate::clock::after;
 use crate::stream::{Change, What};
 use crate::user::{User, UserId};
 
@@ -21,11 +21,11 @@ use crate::user::{User, UserId};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     held: Mutex<Held>,
+    name_field: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
-    days: BTreeSet<String>,
     users: BTreeMap<UserId, User>,
     budgets: BTreeMap<(String, i64), u32>,
     used: BTreeSet<String>,
@@ -43,6 +43,11 @@ struct ClaimHeld {
 }
 
 impl MemoryStore {
+    /// A store whose users can be looked for by a field of the form.
+    pub fn naming(name_field: Option<&str>) -> Self {
+        Self { name_field: name_field.map(str::to_owned), ..Self::default() }
+    }
+
     /// Everything that changed so far, in order, as the stream would tell it.
     pub fn changes(&self) -> Vec<Change> {
         self.held().changes.clone()
@@ -89,11 +94,6 @@ impl Held {
 impl Store for MemoryStore {
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
         Ok(self.held().users.get(&id).cloned())
-    }
-
-    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.held().days.insert(day(now));
-        Ok(())
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
@@ -195,13 +195,13 @@ impl Store for MemoryStore {
 
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
         let held = self.held();
-        let listed = held.users.values().filter(|user| held.days.contains(&day(user.created_at)));
-        let mut places: Vec<String> = listed.map(|user| at(user.created_at, user.id)).collect();
-        places.retain(|at| query.cursor.as_ref().is_none_or(|cursor| at < cursor));
-        places.sort_by(|a, b| b.cmp(a));
-        let (places, next) = cut(places, query.limit);
-        let user = |at: &String| held.users.get(&id_at(at)?).cloned();
-        Ok(UserPage { users: places.iter().filter_map(user).collect(), next })
+        let ListUsers { among, from, limit } = query;
+        let places = held.users.values().filter_map(|user| among.place(user, self.name_field.as_deref()));
+        let places = places.filter(|place| from.admits(place, among)).collect();
+        let page = directory::page(places, among, from, *limit);
+        let user = |place: &String| held.users.get(&directory::id_at(place)?).cloned();
+        let users = page.places.iter().filter_map(user).collect();
+        Ok(UserPage { users, previous: page.previous, next: page.next })
     }
 
     async fn due(&self, of: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {

@@ -4,6 +4,7 @@
 //! bring with it is in the one value ([`User`]) or in one transaction. Callers pass the time in; a store never
 //! reads a clock. The table's keys and attributes are known to `dynamo` alone.
 
+mod directory;
 pub mod dynamo;
 mod memory;
 
@@ -13,6 +14,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use directory::{Among, From, LIST_SHARDS, PREFIX, Prefix, day_of};
 pub use dynamo::DynamoStore;
 pub use memory::MemoryStore;
 
@@ -20,8 +22,7 @@ use crate::census::{Delta, Sums, Tally};
 use crate::clock::rfc3339;
 use crate::user::{User, UserId};
 
-/// Shards of each day and of the due users: one partition of DynamoDB takes 1,000 writes a second, and a query
-/// must ask every shard.
+/// Shards of the due users and of the counters: one partition of DynamoDB takes 1,000 writes a second.
 pub const SHARDS: u8 = 4;
 
 /// Users that are settled at once at most: with them go at most three counters' items each, and a transaction
@@ -40,11 +41,7 @@ pub trait Store: Debug + Send + Sync {
     /// The user as just written.
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// Sees to it that a day is on the list of days, as [`Store::list_users`] needs it: before anybody signs up on
-    /// it. Costs a write once a day in each process.
-    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError>;
-
-    /// Keeps a user in the place of the version `over`, or of none; a new one only on a day that was noted before.
+    /// Keeps a user in the place of the version `over`, or of none.
     /// Safe to repeat: a user that is there already, exactly so, was kept.
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError>;
 
@@ -77,9 +74,8 @@ pub trait Store: Debug + Send + Sync {
     /// Notes that the request behind a claimed key was answered.
     async fn fulfil(&self, key: &str) -> Result<(), StoreError>;
 
-    /// A page of users, newest first. Never scans and never depends on what the stream has brought: each
-    /// sign-up leaves its day in a list of days. A page costs a query for every 30 days, [`SHARDS`] queries
-    /// for each day that it looks at, and a read for each user.
+    /// A page of some of the users. Never scans, and never depends on what the stream has brought, but for countries.
+    /// Costs at most [`LIST_SHARDS`] queries of one more than the page's length each, and a read for each user.
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError>;
 
     /// Users of a shard (`0..SHARDS`) who are due, oldest first.
@@ -137,19 +133,28 @@ pub enum Claimed {
     Taken,
 }
 
-/// Where a page of users begins, and how long it is.
+/// Which users a page holds, where it begins and how long it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListUsers {
+    pub among: Among,
+    pub from: From,
     /// At most this many.
     pub limit: u16,
-    /// The `next` of the page before.
-    pub cursor: Option<String>,
+}
+
+impl ListUsers {
+    /// So many of all, newest first.
+    pub fn newest(limit: u16) -> Self {
+        Self { among: Among::All, from: From::Start, limit }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserPage {
     pub users: Vec<User>,
-    /// Where the next page begins; absent on the last.
+    /// The page before ends before this place; absent on the first.
+    pub previous: Option<String>,
+    /// The next page begins after this place; absent on the last.
     pub next: Option<String>,
 }
 
@@ -158,23 +163,13 @@ pub(crate) fn at(created_at: Timestamp, id: UserId) -> String {
     format!("{}#{id}", rfc3339(created_at))
 }
 
-/// Whose a place in time is.
-pub(crate) fn id_at(at: &str) -> Option<UserId> {
-    at.split_once('#').and_then(|(_, id)| UserId::parse(id))
-}
-
-/// The first `limit` of the places found, which are newest first, and the cursor when there are more.
-pub(crate) fn cut(mut found: Vec<String>, limit: u16) -> (Vec<String>, Option<String>) {
-    let limit = usize::from(limit.max(1));
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).cloned();
-    (found, next)
-}
-
-/// The shard of a user.
+/// The shard of a user among the due and the counters.
 pub(crate) fn shard(id: UserId) -> u8 {
-    id.0[15] % SHARDS
+    shard_of(id, SHARDS)
+}
+
+fn shard_of(id: UserId, shards: u8) -> u8 {
+    id.0[15] % shards
 }
 
 /// The store did not do what was asked, and it is not known whether it did.

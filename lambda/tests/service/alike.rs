@@ -78,12 +78,12 @@ async fn seen_over_memory(known: Known, path: &str, body: Value) -> Seen {
 
 async fn seen_over_dynamodb(client: &Client, known: Known, path: &str, body: Value) -> Seen {
     let name = table::create(client).await;
-    let service = Service::over(small_config(), Arc::new(DynamoStore::new(client.clone(), &name)));
+    let service = Service::over(small_config(), Arc::new(DynamoStore::new(client.clone(), &name, None)));
     bring(&service, known).await;
     service.clock.forward(7_200);
     // Another process, which has noted no day yet.
     let meter = Meter::new();
-    let router = routes(&service.worker, Arc::new(DynamoStore::new(meter.client(client), name)), PATIENCE);
+    let router = routes(&service.worker, Arc::new(DynamoStore::new(meter.client(client), name, None)), PATIENCE);
     let service = Service { router, ..service };
     let (status, headers, body) = ask(&service, path, body).await;
     (status, headers, body, meter.take().calls)

@@ -107,7 +107,7 @@ fn the_router_over_dynamodb_conforms() {
     let store = runtime.block_on(async {
         let client = table::client();
         let name = table::create(&client).await;
-        DynamoStore::new(client, name)
+        DynamoStore::new(client, name, None)
     });
     claims::hold(&InProcess::over(runtime, Arc::new(store)));
 }

@@ -33,7 +33,7 @@ async fn settle(service: &Service) {
     let changes = listed(&**store).await;
     assert_eq!(service.worker.batch(&changes, service.until()).await, Vec::<String>::new());
     let mut sums = Sums::default();
-    let all = ListUsers { limit: 100, cursor: None };
+    let all = ListUsers::newest(100);
     let users = store.list_users(&all).await.expect("the store works").users;
     users.iter().for_each(|user| sums.add_tally(&Tally::of(user, country_field(&service.worker.config))));
     assert_eq!(store.counters(None).await.expect("the store works"), sums);
@@ -83,7 +83,7 @@ async fn a_bounce_or_a_complaint_ends_all_mail() {
 async fn a_bounce_or_a_complaint_ends_all_mail_over_dynamodb() {
     let client = table::client();
     let name = table::create(&client).await;
-    ends_all_mail(&Service::over(small_config(), Arc::new(DynamoStore::new(client, name)))).await;
+    ends_all_mail(&Service::over(small_config(), Arc::new(DynamoStore::new(client, name, None)))).await;
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl Replay {
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
             .http_client(replay.clone())
             .build();
-        (replay, DynamoStore::new(Client::from_conf(config), "table"))
+        (replay, DynamoStore::new(Client::from_conf(config), "table", None))
     }
 
     fn operations(&self) -> Vec<String> {
@@ -185,22 +185,4 @@ async fn a_throttled_table_is_busy() {
     let (_, store) = Replay::store(throttled);
     let error = store.save(&ada(), None).await.expect_err("it lasts");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
-}
-
-#[tokio::test]
-async fn a_day_is_noted_once_and_again_after_it_failed() {
-    let noted = async |store: &DynamoStore, time: &str| store.note_day(time.parse().expect("a time")).await;
-    let (replay, store) = Replay::store([done(), done()]);
-    for time in ["2026-11-22T10:59:00Z", "2026-11-22T23:59:59Z", "2026-11-23T00:00:00Z", "2026-11-22T23:59:59Z"] {
-        noted(&store, time).await.expect("noted");
-    }
-    let days = [replay.put(0), replay.put(1)];
-    assert_eq!(days, ["2026-11-22", "2026-11-23"].map(|day| json!({ "pk": { "S": "DAYS" }, "sk": { "S": day } })));
-    assert_eq!(replay.operations().len(), 2);
-    let throttled = (0..3).map(|_| failed("ThrottlingException"));
-    let (replay, store) = Replay::store(throttled.chain([done()]));
-    let error = noted(&store, "2026-11-22T10:59:00Z").await.expect_err("not noted");
-    assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
-    noted(&store, "2026-11-22T10:59:00Z").await.expect("noted");
-    assert_eq!(replay.operations().len(), 4);
 }

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::after;
 use signup_service::store::{
-    CLAIM, Claimed, DynamoStore, ListUsers, MemoryStore, SHARDS, Saved, Settled, Spending, Spent, Store,
+    Among, CLAIM, Claimed, DynamoStore, From, ListUsers, MemoryStore, Prefix, SHARDS, Saved, Settled, Spending, Spent,
+    Store, UserPage,
 };
 use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, STREAM_GRACE, State, User, UserId};
 
 #[tokio::test]
 async fn the_memory_conforms() {
-    conformance(&|| Box::pin(async { Arc::new(MemoryStore::default()) as Arc<dyn Store> })).await;
+    conformance(&|| Box::pin(async { Arc::new(MemoryStore::naming(Some("name"))) as Arc<dyn Store> })).await;
 }
 
 #[tokio::test]
@@ -23,28 +24,10 @@ async fn the_table_conforms() {
         Box::pin(async {
             let client = crate::support::table::client();
             let table = crate::support::table::create(&client).await;
-            Arc::new(DynamoStore::new(client, table)) as Arc<dyn Store>
+            Arc::new(DynamoStore::new(client, table, Some("name"))) as Arc<dyn Store>
         })
     })
     .await;
-}
-
-/// More days than one answer of the list of days holds.
-#[tokio::test]
-async fn a_year_of_single_users_is_listed_in_pages() {
-    let client = crate::support::table::client();
-    let table = crate::support::table::create(&client).await;
-    let store = DynamoStore::new(client, table);
-    let entropy = Counting::from(12);
-    let mut expected = Vec::new();
-    for day in 0..70 {
-        let user = new_user(&entropy, &format!("u{day}@example.com"), 36, after(start(), day * 86_400));
-        keep(&store, &user).await;
-        expected.insert(0, user.id);
-    }
-    for limit in [7, 30, 100] {
-        assert_eq!(listed(&store, limit).await, expected, "in pages of {limit}");
-    }
 }
 
 type Making = std::pin::Pin<Box<dyn Future<Output = Arc<dyn Store>>>>;
@@ -60,7 +43,7 @@ async fn conformance(make: &dyn Fn() -> Making) {
     a_budget_is_spent_and_proofs_are_good_for_once(&*make().await).await;
     a_key_answers_one_request(&*make().await).await;
     the_due_are_found_in_their_shard(&*make().await).await;
-    users_are_listed_newest_first(&*make().await).await;
+    users_are_listed_in_every_order(&*make().await).await;
     of_many_at_once_one_is_kept(make().await).await;
     many_at_once_are_counted_exactly(make().await).await;
 }
@@ -75,7 +58,6 @@ fn refused(user: &User, now: Timestamp) -> Option<User> {
 }
 
 async fn keep(store: &dyn Store, user: &User) {
-    store.note_day(user.created_at).await.expect("the store works");
     assert_eq!(store.save(user, None).await.expect("the store works"), Saved::Done);
 }
 
@@ -281,38 +263,91 @@ async fn the_due_are_found_in_their_shard(store: &dyn Store) {
     assert_eq!(due(store, later, 100).await.into_iter().collect::<BTreeSet<_>>(), ids(&users[1..]));
 }
 
-async fn listed(store: &dyn Store, limit: u16) -> Vec<UserId> {
-    let (mut listed, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = store.list_users(&ListUsers { limit, cursor }).await.expect("the store works");
+/// Who is on the pages from the first to the last; going back from there must show the same.
+async fn listed(store: &dyn Store, among: &Among, limit: u16) -> Vec<UserId> {
+    let page = async |from| {
+        let query = ListUsers { among: among.clone(), from, limit };
+        let page = store.list_users(&query).await.expect("the store works");
         assert!(page.users.len() <= usize::from(limit));
-        listed.extend(page.users.iter().map(|user| user.id));
-        cursor = page.next;
-        if cursor.is_none() {
-            return listed;
-        }
+        page
+    };
+    let ids = |page: &UserPage| page.users.iter().map(|user| user.id).collect::<Vec<_>>();
+    let mut current = page(From::Start).await;
+    assert_eq!(current.previous, None);
+    let mut pages = vec![ids(&current)];
+    while let Some(next) = current.next {
+        current = page(From::After(next)).await;
+        pages.push(ids(&current));
     }
+    for earlier in pages.iter().rev().skip(1) {
+        current = page(From::Before(current.previous.expect("a page before"))).await;
+        assert_eq!(&ids(&current), earlier, "back through {among:?} in pages of {limit}");
+        assert!(current.next.is_some());
+    }
+    assert_eq!(current.previous, None, "the first again");
+    pages.concat()
 }
 
-async fn users_are_listed_newest_first(store: &dyn Store) {
+async fn users_are_listed_in_every_order(store: &dyn Store) {
     let entropy = Counting::from(9);
-    let mut expected = Vec::new();
+    let mut users = Vec::new();
     // Three days, none of them counted: a list does not wait for the stream.
     for (day, count) in [(0_u32, 5), (3, 7), (9, 6)] {
         for number in 0..count {
             let now = after(start(), day * 86_400 + number);
-            let user = new_user(&entropy, &format!("user{day}-{number}@example.com"), 36, now);
+            let mut user = new_user(&entropy, &format!("User{day}-{number}@example.com"), 36, now);
+            let name = format!("{}  Lovelace {day}{number}", if number % 2 == 0 { "Ada" } else { "Byron" });
+            user.answers.fields.insert("name".into(), FieldValue::Text(name));
             keep(store, &user).await;
-            expected.insert(0, user.id);
+            users.insert(0, user);
         }
     }
-    for limit in [1, 4, 6, 18, 50] {
-        assert_eq!(listed(store, limit).await, expected, "in pages of {limit}");
+    let newest = store.list_users(&ListUsers::newest(1)).await.expect("the store works").users;
+    assert_eq!(newest, users[..1]);
+    let country = || Among::Country("FR".into());
+    assert_eq!(listed(store, &country(), 9).await, [], "nobody is counted yet");
+    let last = users.len() - 1;
+    let counted = count(store, &users[last..], start()).await;
+    users[last] = counted[0].clone();
+    let refused = refused(&users[3], start()).expect("a change");
+    assert_eq!(store.save(&refused, Some(users[3].version)).await.expect("the store works"), Saved::Done);
+    users[3] = refused;
+
+    let of =
+        |fits: &dyn Fn(&User) -> bool| users.iter().filter(|user| fits(user)).map(|user| user.id).collect::<Vec<_>>();
+    // Of an address that refused before it was confirmed nothing is kept.
+    let by = |key: &dyn Fn(&User) -> String, prefix: &str| {
+        let kept = users.iter().filter(|user| !user.answers.email.is_empty());
+        let mut found: Vec<_> = kept.map(|user| (key(user), user.id)).collect();
+        found.retain(|(key, _)| key.starts_with(prefix));
+        found.sort();
+        found.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+    };
+    let address = |user: &User| user.answers.email.to_lowercase();
+    let name = |user: &User| user.answers.fields["name"].as_text().expect("text").to_lowercase().replace("  ", " ");
+    let day = |user: &User| user.created_at.to_string()[..10].to_owned();
+    let third = "2026-11-25".to_owned();
+    assert_eq!(users.iter().filter(|user| day(user) == third).count(), 7);
+    let prefix = |text| Prefix::new(text).expect("long enough");
+    for (among, expected) in [
+        (Among::All, of(&|_| true)),
+        (Among::Day(third.clone()), of(&|user| day(user) == third)),
+        (Among::Day("2026-11-26".into()), vec![]),
+        (Among::State(State::Pending), of(&|user| user.state == State::Pending)),
+        (Among::State(users[3].state), vec![users[3].id]),
+        (country(), vec![users[last].id]),
+        (Among::Address(prefix(" USER3-")), by(&address, "user3-")),
+        (Among::Address(prefix("us")), by(&address, "")),
+        (Among::Address(prefix("user3-6@example.com")), by(&address, "user3-6@")),
+        (Among::Address(prefix("user4")), vec![]),
+        (Among::Name(prefix("ADA   love")), by(&name, "ada love")),
+        (Among::Name(prefix("by")), by(&name, "by")),
+    ] {
+        for limit in [1, 4, 6, 18, 50] {
+            assert_eq!(listed(store, &among, limit).await, expected, "{among:?} in pages of {limit}");
+        }
     }
-    let query = ListUsers { limit: 1, cursor: None };
-    let newest = &store.list_users(&query).await.expect("the store works").users[0];
-    assert_eq!((newest.answers.email.as_str(), newest.state), ("user9-5@example.com", State::Pending));
-    assert_eq!(newest.answers.fields["country"], FieldValue::Text("FR".into()));
+    assert_eq!(Prefix::new(" u "), None);
 }
 
 async fn of_many_at_once_one_is_kept(store: Arc<dyn Store>) {

@@ -115,10 +115,6 @@ impl Store for Faulty {
         self.call("save", || self.apply("save", &[user.id], self.store.save(user, over)).expect("memory")).await
     }
 
-    async fn note_day(&self, _: Timestamp) -> Result<(), StoreError> {
-        self.call("note_day", || ()).await
-    }
-
     async fn touch(&self, _: UserId) -> Result<(), StoreError> {
         self.call("touch", || ()).await
     }

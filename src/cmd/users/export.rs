@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use signup_service::clock::{Clock, System};
 use signup_service::config::Form;
-use signup_service::store::Store;
+use signup_service::store::{Among, Store};
 use signup_service::user::{State, User};
 
 use super::cells::Columns;
@@ -92,7 +92,8 @@ async fn write<W: Write>(
     note: impl Fn(u64),
 ) -> Result<(u64, W), Broken> {
     let mut encoder = Encoder::begin(format, form, to).map_err(Broken::Sink)?;
-    let mut walk = Walk::new(store, PAGE, None);
+    let among = state.map_or(Among::All, Among::State);
+    let mut walk = Walk::new(store, among, PAGE, None);
     let mut users: u64 = 0;
     while let Some(page) = walk.page().await.map_err(Broken::Source)? {
         for user in page.iter().filter(|user| is_shown(user, state, now)) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use signup_service::clock::{Clock, System};
-use signup_service::store::Store;
+use signup_service::store::{Among, Store};
 use signup_service::user::{State, User};
 
 use super::row::{Row, is_shown};
@@ -12,9 +12,6 @@ use super::{Book, Context};
 use crate::cli;
 use crate::cmd::quoted;
 use crate::error::{Exit, Failure, Outcome};
-
-/// Users that are read at once where most of them may be passed over.
-const SIFTED: u16 = 200;
 
 pub async fn run(context: &Context, arguments: cli::ListUsers) -> Outcome<Exit> {
     let cli::ListUsers { limit, after, state } = arguments;
@@ -62,9 +59,9 @@ async fn collect(
     now: Timestamp,
 ) -> Outcome<(Vec<User>, Option<String>)> {
     let wanted = usize::from(limit);
+    let among = state.map_or(Among::All, Among::State);
     // One more tells whether there are more.
-    let size = if state.is_some() { SIFTED.max(limit) } else { limit } + 1;
-    let mut walk = Walk::new(store, size, after);
+    let mut walk = Walk::new(store, among, limit + 1, after);
     let mut users = Vec::new();
     while users.len() <= wanted
         && let Some(page) = walk.page().await?

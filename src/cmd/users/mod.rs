@@ -60,7 +60,7 @@ impl Book {
             })
         };
         let (table, bucket) = (output("TableName")?, output("ArtifactBucket")?);
-        let store = DynamoStore::new(aws.dynamodb(), table);
+        let store = DynamoStore::new(aws.dynamodb(), table, spec.form.name_field());
         let artifact = stacks.get(&Role::Workers).and_then(|stack| stack.parameters.get("ArtifactKey")).cloned();
         Ok(Self { spec, aws, store, bucket, artifact })
     }

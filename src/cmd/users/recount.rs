@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use signup_service::census::{Delta, Sums, country_field};
-use signup_service::store::{SETTLED_AT_ONCE, Saved, Settled, Store};
+use signup_service::store::{Among, SETTLED_AT_ONCE, Saved, Settled, Store};
 use signup_service::user::{User, UserId};
 
 use super::walk::Walk;
@@ -166,7 +166,7 @@ impl Recount<'_> {
     async fn read(&self) -> Outcome<Reading> {
         let counters = async || self.store.counters(None).await.map_err(|error| store_failure(&error));
         let mut reading = Reading { before: counters().await?, ..Reading::default() };
-        let mut walk = Walk::new(self.store, PAGE, None);
+        let mut walk = Walk::new(self.store, Among::All, PAGE, None);
         while let Some(page) = walk.page().await? {
             for user in page {
                 reading.users += 1;

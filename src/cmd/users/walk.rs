@@ -1,7 +1,7 @@
-//! All users, page by page, newest first: never more than a page is held.
+//! Users of one list, page by page: never more than a page is held.
 
 use signup_service::clock::rfc3339;
-use signup_service::store::{ListUsers, Store};
+use signup_service::store::{Among, From, ListUsers, Store};
 use signup_service::user::{User, UserId};
 
 use super::store_failure;
@@ -11,6 +11,7 @@ use crate::error::Outcome;
 #[derive(Debug)]
 pub struct Walk<'a> {
     store: &'a dyn Store,
+    among: Among,
     size: u16,
     next: Next,
 }
@@ -22,9 +23,9 @@ enum Next {
 }
 
 impl<'a> Walk<'a> {
-    /// From the newest user, or behind a cursor, in pages of `size`.
-    pub fn new(store: &'a dyn Store, size: u16, cursor: Option<String>) -> Self {
-        Self { store, size, next: Next::Page(cursor) }
+    /// From the first of them, or behind a cursor, in pages of `size`.
+    pub fn new(store: &'a dyn Store, among: Among, size: u16, cursor: Option<String>) -> Self {
+        Self { store, among, size, next: Next::Page(cursor) }
     }
 
     /// The next page, which may be empty; `None` after the last.
@@ -33,7 +34,8 @@ impl<'a> Walk<'a> {
             Next::Page(cursor) => cursor.take(),
             Next::End => return Ok(None),
         };
-        let page = self.store.list_users(&ListUsers { limit: self.size, cursor }).await;
+        let query = ListUsers { among: self.among.clone(), from: From::after(cursor), limit: self.size };
+        let page = self.store.list_users(&query).await;
         let page = page.map_err(|error| store_failure(&error))?;
         self.next = page.next.map_or(Next::End, |next| Next::Page(Some(next)));
         Ok(Some(page.users))
@@ -64,7 +66,7 @@ mod tests {
         for number in 1..=5 {
             sample::keep(&store, &sample::received(number, "ada@example.com")).await;
         }
-        let mut walk = Walk::new(&store, 2, None);
+        let mut walk = Walk::new(&store, Among::All, 2, None);
         let mut found = Vec::new();
         while let Some(page) = walk.page().await.expect("the store works") {
             assert!(page.len() <= 2);
@@ -73,7 +75,8 @@ mod tests {
         assert_eq!(found, [5, 4, 3, 2, 1]);
         let behind = cursor(&sample::received(3, "ada@example.com"));
         assert!(is_cursor(&behind) && !is_cursor("nowhere"));
-        let rest = Walk::new(&store, 9, Some(behind)).page().await.expect("the store works").expect("a page");
+        let rest =
+            Walk::new(&store, Among::All, 9, Some(behind)).page().await.expect("the store works").expect("a page");
         assert_eq!(rest.iter().map(|user| user.id.0[0]).collect::<Vec<_>>(), [2, 1]);
     }
 }

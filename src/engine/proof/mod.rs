@@ -122,7 +122,7 @@ impl Service<'_> {
         let step = progress.step("signing somebody up");
         let address = Address::parse(EMAIL).map_err(|_| failed("the address is none"))?;
         let id = keys::address_key(self.aws, &self.spec.key_prefix()).await?.user(&address);
-        let store = DynamoStore::new(self.aws.dynamodb(), self.table);
+        let store = DynamoStore::new(self.aws.dynamodb(), self.table, self.spec.form.name_field());
         // An earlier proof may have been broken off.
         erase(&store, id).await?;
         let reached = match self.send(answers.into(), &token::unique()?).await {

@@ -7,15 +7,13 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
-use super::super::{at, shard};
+use super::super::directory::{Entry, List, entries};
+use super::super::shard;
 use super::json;
-use crate::clock::day;
 use crate::user::{User, UserId};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// The index of users by day and shard, newest last.
-pub(super) const BY_DAY: &str = "by-day";
 /// The sparse index of users whom the worker has to look at, by shard.
 pub(super) const DUE: &str = "due";
 
@@ -64,21 +62,28 @@ pub(super) fn counter_key(month: &str, shard: u8) -> Item {
     key(COUNT.into(), format!("{month}#{shard}"))
 }
 
-/// The list of days on which anybody signed up, by day.
-pub(super) const DAYS: &str = "DAYS";
-
-pub(super) fn day_key(day: &str) -> Item {
-    key(DAYS.into(), day)
+/// The index of a list, and its keys: the part of the list, and the place in it.
+pub(super) fn index(list: List) -> (&'static str, [&'static str; 2]) {
+    match list {
+        List::Time => ("by-time", ["in_time", "at"]),
+        List::State => ("by-state", ["in_state", "at"]),
+        List::Country => ("by-country", ["in_country", "at"]),
+        List::Address => ("by-address", ["in_address", "address_key"]),
+        List::Name => ("by-name", ["in_name", "name_key"]),
+    }
 }
 
 /// The item of a user: its JSON, and what the keys and indexes need.
-pub(super) fn of_user(user: &User) -> Item {
+pub(super) fn of_user(user: &User, name_field: Option<&str>) -> Item {
     let Ok(Value::Object(object)) = serde_json::to_value(user) else { return Item::new() };
     let mut item = json::attributes(object);
     item.extend(user_key(user.id));
     let mut put = |name: &str, value| drop(item.insert(name.into(), value));
-    put("day", s(format!("{}#{}", day(user.created_at), shard(user.id))));
-    put("at", s(at(user.created_at, user.id)));
+    for Entry { list, part, place } in entries(user, name_field) {
+        let (_, [hash, range]) = index(list);
+        put(hash, s(part));
+        put(range, s(place));
+    }
     if let Some(due_at) = user.due_at() {
         put("due", s(shard(user.id).to_string()));
         put("due_at", n(due_at.as_millisecond()));

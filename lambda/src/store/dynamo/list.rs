@@ -1,8 +1,6 @@
-//! Listing users: by their days, newest first, and by when the worker has to look at them.
+//! Listing users: by the indexes of the directory, and by when the worker has to look at them.
 //!
-//! A page costs its length and the days it looks at, however many users there are.
-//!
-//! A day is noted before anybody signs up on it, so that the list of days is never behind the users.
+//! A page costs its length, however many users there are.
 
 use std::collections::HashMap;
 
@@ -12,83 +10,74 @@ use jiff::Timestamp;
 use super::DynamoStore;
 use super::item::{self, n, s};
 use super::transact::failed;
-use crate::store::{ListUsers, SHARDS, StoreError, UserPage, cut, id_at};
+use crate::store::directory::{self, From};
+use crate::store::{ListUsers, StoreError, UserPage};
 use crate::user::{User, UserId};
 
-const NOTE: &str = "note a day";
 const LIST: &str = "list users";
 const LIST_DUE: &str = "list due users";
 
 /// Users that are read by one call at most, which is DynamoDB's limit.
 const READ_AT_ONCE: usize = 100;
 
-/// Days in one answer of the list of days.
-const DAYS: usize = 30;
-
-/// Puts a day on the list of days, unless this process did so with it or a later one. Safe to repeat.
-pub(super) async fn note(store: &DynamoStore, day: &str) -> Result<(), StoreError> {
-    let noted = || store.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if noted().as_str() >= day {
-        return Ok(());
-    }
-    let put = store.client.put_item().table_name(store.table()).set_item(Some(item::day_key(day)));
-    put.send().await.map_err(|error| failed(NOTE, error))?;
-    day.clone_into(&mut noted());
-    Ok(())
-}
-
 pub(super) async fn list_users(store: &DynamoStore, query: &ListUsers) -> Result<UserPage, StoreError> {
-    let wanted = usize::from(query.limit.max(1)) + 1;
-    let cursor = query.cursor.as_deref();
-    let mut found = Vec::new();
-    // The cursor begins with its day, and a day comes before everything that begins with it.
-    let mut before = cursor.map(str::to_owned);
-    loop {
-        let days = days(store, before.as_deref()).await?;
-        for day in &days {
-            let mut of_day = of_day(store, day, cursor, wanted - found.len()).await?;
-            of_day.sort_by(|a, b| b.cmp(a));
-            found.extend(of_day);
-            if found.len() >= wanted {
-                return page(store, found, query.limit).await;
-            }
+    let parts = query.among.parts();
+    let found = match &parts[..] {
+        [one] => places(store, query, one).await?,
+        [one, other] => {
+            let (one, other) = tokio::try_join!(places(store, query, one), places(store, query, other))?;
+            [one, other].concat()
         }
-        if days.len() < DAYS {
-            return page(store, found, query.limit).await;
-        }
-        before = days.last().cloned();
-    }
-}
-
-/// Days on which anybody signed up, newest first, that come before a text.
-async fn days(store: &DynamoStore, before: Option<&str>) -> Result<Vec<String>, StoreError> {
-    let query = store
-        .client
-        .query()
-        .table_name(store.table())
-        .scan_index_forward(false)
-        .expression_attribute_values(":pk", s(item::DAYS));
-    let query = match before {
-        None => query.key_condition_expression("pk = :pk"),
-        Some(before) => query
-            .key_condition_expression("pk = :pk AND sk < :before")
-            .expression_attribute_values(":before", s(before)),
+        _ => return Err(StoreError::new(LIST, "a list has one part or two")),
     };
-    let items = store.query(LIST, query, DAYS).await?;
-    let days = items.iter().map(|item| item::text(item, "sk").map(str::to_owned)).collect::<Result<_, _>>();
-    days.map_err(|error| StoreError::new(LIST, error))
-}
-
-/// The page of the places found.
-async fn page(store: &DynamoStore, found: Vec<String>, limit: u16) -> Result<UserPage, StoreError> {
-    let (places, next) = cut(found, limit);
-    let ids: Vec<UserId> = places.iter().filter_map(|at| id_at(at)).collect();
+    let page = directory::page(found, &query.among, &query.from, query.limit);
+    let ids: Vec<UserId> = page.places.iter().filter_map(|place| directory::id_at(place)).collect();
     let mut users = HashMap::new();
     for part in ids.chunks(READ_AT_ONCE) {
         users.extend(read(store, part).await?.into_iter().map(|user| (user.id, user)));
     }
-    // Somebody may have been erased since the index was read.
-    Ok(UserPage { users: ids.iter().filter_map(|id| users.remove(id)).collect(), next })
+    // Since the index was read somebody may have been erased, or have become another's.
+    let is_there = |user: &User| query.among.place(user, store.name_field()).is_some();
+    let users = ids.iter().filter_map(|id| users.remove(id)).filter(is_there).collect();
+    Ok(UserPage { users, previous: page.previous, next: page.next })
+}
+
+/// The places in one part of a list: one more than the page holds, from the cursor on.
+async fn places(store: &DynamoStore, query: &ListUsers, part: &str) -> Result<Vec<String>, StoreError> {
+    let ListUsers { among, from, limit } = query;
+    let (index, [hash, range]) = item::index(among.list());
+    let backwards = matches!(from, From::Before(_));
+    let request = store
+        .client
+        .query()
+        .table_name(store.table())
+        .index_name(index)
+        .scan_index_forward(among.is_descending() == backwards)
+        .expression_attribute_names("#part", hash)
+        .expression_attribute_values(":part", s(part));
+    let beginning = among.beginning();
+    let (condition, value) = match from {
+        From::Start if beginning.is_empty() => ("", None),
+        From::Start => (" AND begins_with(#place, :place)", Some(beginning)),
+        From::After(cursor) | From::Before(cursor) if among.is_descending() == backwards => {
+            (" AND #place > :place", Some(cursor.as_str()))
+        }
+        From::After(cursor) | From::Before(cursor) => (" AND #place < :place", Some(cursor.as_str())),
+    };
+    let request = request.key_condition_expression(format!("#part = :part{condition}"));
+    let request = match value {
+        Some(value) => {
+            request.expression_attribute_names("#place", range).expression_attribute_values(":place", s(value))
+        }
+        None => request,
+    };
+    let found = store.query(LIST, request, usize::from((*limit).max(1)) + 1).await?;
+    let place = |item: &item::Item| item::text(item, range).map(str::to_owned);
+    let places: Result<Vec<String>, _> = found.iter().map(place).collect();
+    let mut places = places.map_err(|error| StoreError::new(LIST, error))?;
+    // Behind a cursor the query goes on to what begins otherwise.
+    places.retain(|place| place.starts_with(beginning));
+    Ok(places)
 }
 
 /// Those of the users who are there, in any order.
@@ -124,36 +113,4 @@ pub(super) async fn due(store: &DynamoStore, shard: u8, now: Timestamp, limit: u
     // An item under a name that is no user's must not keep the others of its shard.
     let read = |item| item::user_id(item).inspect_err(|error| tracing::warn!(%error, "a due item is no user")).ok();
     Ok(items.iter().filter_map(read).collect())
-}
-
-/// Places of one day before the cursor, at most `wanted` of each shard.
-async fn of_day(
-    store: &DynamoStore,
-    day: &str,
-    cursor: Option<&str>,
-    wanted: usize,
-) -> Result<Vec<String>, StoreError> {
-    let shard = |shard: u8| {
-        let query = store
-            .client
-            .query()
-            .table_name(store.table())
-            .index_name(item::BY_DAY)
-            .scan_index_forward(false)
-            .expression_attribute_names("#day", "day")
-            .expression_attribute_values(":day", s(format!("{day}#{shard}")));
-        let query = match cursor {
-            None => query.key_condition_expression("#day = :day"),
-            Some(cursor) => query
-                .key_condition_expression("#day = :day AND #at < :at")
-                .expression_attribute_names("#at", "at")
-                .expression_attribute_values(":at", s(cursor)),
-        };
-        store.query(LIST, query, wanted)
-    };
-    const { assert!(SHARDS == 4, "one call for each shard") };
-    let (a, b, c, d) = tokio::try_join!(shard(0), shard(1), shard(2), shard(3))?;
-    let place = |item: &item::Item| item::text(item, "at").map(str::to_owned);
-    let places = [a, b, c, d].concat().iter().map(place).collect::<Result<_, _>>();
-    places.map_err(|error| StoreError::new(LIST, error))
 }

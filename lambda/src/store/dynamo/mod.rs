@@ -1,4 +1,4 @@
-//! The store on DynamoDB: one table, two indexes, no scan.
+//! The store on DynamoDB: one table and its indexes, no scan.
 
 mod budget;
 mod counters;
@@ -8,8 +8,6 @@ mod list;
 mod transact;
 mod user;
 
-use std::sync::{Arc, Mutex};
-
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -17,7 +15,6 @@ use jiff::Timestamp;
 
 use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
 use crate::census::{Delta, Sums, Tally};
-use crate::clock::day;
 use crate::user::{User, UserId};
 use item::Item;
 use transact::failed;
@@ -29,13 +26,18 @@ pub(crate) use json::plain;
 pub struct DynamoStore {
     client: Client,
     table: String,
-    /// The day that was last put on the list of days; shared by clones.
-    noted: Arc<Mutex<String>>,
+    name_field: Option<String>,
 }
 
 impl DynamoStore {
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into(), noted: Arc::default() }
+    /// `name_field` is the field of the form by which people can be looked for besides their address, see
+    /// [`crate::config::Form::name_field`]: whoever keeps users keeps them under it.
+    pub fn new(client: Client, table: impl Into<String>, name_field: Option<&str>) -> Self {
+        Self { client, table: table.into(), name_field: name_field.map(str::to_owned) }
+    }
+
+    fn name_field(&self) -> Option<&str> {
+        self.name_field.as_deref()
     }
 
     fn table(&self) -> &str {
@@ -75,10 +77,6 @@ impl DynamoStore {
 impl Store for DynamoStore {
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
         user::load(self, id).await
-    }
-
-    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
-        list::note(self, &day(now)).await
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {

@@ -31,7 +31,7 @@ pub(super) async fn save(store: &DynamoStore, user: &User, over: Option<u64>) ->
         .client
         .put_item()
         .table_name(store.table())
-        .set_item(Some(item::of_user(user)))
+        .set_item(Some(item::of_user(user, store.name_field())))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     let put = match over {
         None => put.condition_expression(IS_ABSENT),
@@ -91,7 +91,7 @@ pub(super) async fn settle(store: &DynamoStore, users: &[(User, u64)], delta: &D
         // The first try of everybody is the first shard; whoever meets another there takes the next.
         let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
         let puts = users.iter().map(|(user, over)| {
-            transact::put(SETTLE, store.table(), item::of_user(user), |put| {
+            transact::put(SETTLE, store.table(), item::of_user(user, store.name_field()), |put| {
                 put.condition_expression(IS_VERSION)
                     .expression_attribute_names("#version", "version")
                     .expression_attribute_values(":version", n(over))

@@ -13,11 +13,16 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::Value;
 use signup_service::aws::http;
 
+/// The indexes by which users are looked for.
+const LISTS: [&str; 4] = ["by-state", "by-country", "by-address", "by-name"];
+
 /// What was asked of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spent {
-    /// Units of writing.
+    /// Units of writing, but for the lists by which users are looked for.
     pub write: f64,
+    /// Units of writing for those: by state, country, address and name.
+    pub listed: f64,
     /// Units of reading.
     pub read: f64,
     /// The operations by name, in their order.
@@ -27,8 +32,15 @@ pub struct Spent {
 impl Spent {
     pub fn add(&mut self, other: Self) {
         self.write += other.write;
+        self.listed += other.listed;
         self.read += other.read;
         self.calls.extend(other.calls);
+    }
+
+    /// What each of so many alike spent.
+    pub fn each(&self, count: f64) -> Self {
+        let Self { write, listed, read, .. } = self;
+        Self { write: write / count, listed: listed / count, read: read / count, calls: Vec::new() }
     }
 }
 
@@ -73,7 +85,7 @@ impl HttpConnector for Metered {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let name = target.rsplit('.').next().unwrap_or_default().to_owned();
         let mut body: Value = serde_json::from_slice(request.body().bytes().expect("in memory")).expect("JSON");
-        body["ReturnConsumedCapacity"] = "TOTAL".into();
+        body["ReturnConsumedCapacity"] = "INDEXES".into();
         let body = body.to_string();
         request.headers_mut().insert("content-length", body.len().to_string());
         *request.body_mut() = SdkBody::from(body);
@@ -83,15 +95,21 @@ impl HttpConnector for Metered {
             let status = response.status();
             let bytes = ByteStream::new(response.take_body()).collect().await.expect("a whole answer").into_bytes();
             let body: Value = serde_json::from_slice(&bytes).expect("JSON");
-            let units = match &body["ConsumedCapacity"] {
-                Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
-                table => table["CapacityUnits"].as_f64().unwrap_or(0.0),
+            let tables = match &body["ConsumedCapacity"] {
+                Value::Array(tables) => tables.clone(),
+                table => vec![table.clone()],
             };
+            let units = |value: &Value| value["CapacityUnits"].as_f64().unwrap_or(0.0);
+            let all: f64 = tables.iter().map(units).sum();
+            let of_lists =
+                |table: &Value| LISTS.iter().map(|list| units(&table["GlobalSecondaryIndexes"][list])).sum::<f64>();
+            let listed: f64 = tables.iter().map(of_lists).sum();
             let mut spent = spent.lock().expect("no panic while held");
             if ["GetItem", "Query", "BatchGetItem"].contains(&name.as_str()) {
-                spent.read += units;
+                spent.read += all;
             } else {
-                spent.write += units;
+                spent.write += all - listed;
+                spent.listed += listed;
             }
             spent.calls.push(name);
             Ok(HttpResponse::new(status, SdkBody::from(bytes)))

@@ -236,7 +236,7 @@ pub const ADA: &str =
 
 /// What the stream would tell of the users as they are, for a store that has none here.
 pub async fn listed(store: &dyn Store) -> Vec<Change> {
-    let page = store.list_users(&ListUsers { limit: 1_000, cursor: None }).await.expect("the store works");
+    let page = store.list_users(&ListUsers::newest(1_000)).await.expect("the store works");
     let change = |user: User| {
         let event = format!("{}-{}", user.id, user.version);
         Change { sequence: event.clone(), event, what: What::User(Box::new(user)) }
@@ -308,11 +308,6 @@ impl Store for Failing {
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.call("load").await?;
         self.inner.load(id).await
-    }
-
-    async fn note_day(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.call("note_day").await?;
-        self.inner.note_day(now).await
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {

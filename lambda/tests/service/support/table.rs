@@ -1,5 +1,7 @@
 //! A table of the contract's schema on the emulator, under a name of its own.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
@@ -49,22 +51,29 @@ pub async fn create(client: &Client) -> String {
             .expect("complete")
     };
     let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let indexes = [
+        ("by-time", "in_time", "at"),
+        ("by-state", "in_state", "at"),
+        ("by-country", "in_country", "at"),
+        ("by-address", "in_address", "address_key"),
+        ("by-name", "in_name", "name_key"),
+        ("due", "due", "due_at"),
+    ];
+    let names: BTreeSet<&str> =
+        indexes.iter().flat_map(|(_, hash, range)| [*hash, *range]).chain(["pk", "sk"]).collect();
+    let kind = |name| if name == "due_at" { ScalarAttributeType::N } else { ScalarAttributeType::S };
+    let definitions = names.into_iter().map(|name| attribute(name, kind(name))).collect();
+    let indexes = indexes.map(|(name, hash, range)| index(name, hash, range, keys_only.clone())).to_vec();
     let stream =
         StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages).build();
     client
         .create_table()
         .table_name(&name)
         .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(attribute("pk", ScalarAttributeType::S))
-        .attribute_definitions(attribute("sk", ScalarAttributeType::S))
-        .attribute_definitions(attribute("day", ScalarAttributeType::S))
-        .attribute_definitions(attribute("at", ScalarAttributeType::S))
-        .attribute_definitions(attribute("due", ScalarAttributeType::S))
-        .attribute_definitions(attribute("due_at", ScalarAttributeType::N))
+        .set_attribute_definitions(Some(definitions))
         .key_schema(key("pk", KeyType::Hash))
         .key_schema(key("sk", KeyType::Range))
-        .global_secondary_indexes(index("by-day", "day", "at", keys_only.clone()))
-        .global_secondary_indexes(index("due", "due", "due_at", keys_only))
+        .set_global_secondary_indexes(Some(indexes))
         .stream_specification(stream.expect("complete"))
         .send()
         .await

@@ -1,0 +1,214 @@
+//! The directory: in which lists a user is, and where.
+//!
+//! Pure. A user's place in a list is a text, the same in every store. It ends with the user's ID, so that no two are
+//! alike and each can be a cursor. A list is read in the order of its places, or in the opposite one.
+
+use std::cmp::Ordering;
+
+use super::{at, shard_of};
+use crate::clock::day;
+use crate::user::{State, User, UserId};
+
+/// Shards of each list in order of time: one partition of DynamoDB takes 1,000 writes a second, and a page must ask
+/// every shard.
+pub const LIST_SHARDS: u8 = 2;
+
+/// Letters of a prefix that choose the partition: fewer are not looked for.
+pub const PREFIX: usize = 2;
+
+/// Characters of a name that can be looked for; the key of an index holds 1,024 bytes.
+const NAME: usize = 100;
+
+/// Some of the users, in one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// Everybody, newest first.
+    All,
+    /// Who signed up on a day in UTC (`2026-11-22`), newest first.
+    Day(String),
+    /// Newest first.
+    State(State),
+    /// By ISO 3166-1 alpha-2, newest first; somebody new is in the list once counted.
+    Country(String),
+    /// Whose address begins so, by the alphabet.
+    Address(Prefix),
+    /// Whose name begins so, by the alphabet; where the form asks for a name.
+    Name(Prefix),
+}
+
+/// How a word begins: at least [`PREFIX`] letters, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// `None` for what is too short to be looked for.
+    pub fn new(text: &str) -> Option<Self> {
+        let text = folded(text);
+        (text.chars().count() >= PREFIX).then_some(Self(text))
+    }
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    Start,
+    /// Right behind the user at this place.
+    After(String),
+    /// So that it ends right before the user at this place.
+    Before(String),
+}
+
+impl From {
+    /// Behind a cursor, or at the start.
+    pub fn after(cursor: Option<String>) -> Self {
+        cursor.map_or(Self::Start, Self::After)
+    }
+}
+
+/// The lists that are kept, each an index of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    Time,
+    State,
+    Country,
+    Address,
+    Name,
+}
+
+/// A user in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) list: List,
+    /// The part of the list that one partition holds.
+    pub(super) part: String,
+    pub(super) place: String,
+}
+
+/// A user in every list that it is in. `name_field` holds what people are called by.
+pub(super) fn entries(user: &User, name_field: Option<&str>) -> Vec<Entry> {
+    let shard = shard_of(user.id, LIST_SHARDS);
+    let in_time =
+        |list, group: &str| Some(Entry { list, part: format!("{group}#{shard}"), place: at(user.created_at, user.id) });
+    let by_letters = |list, text: &str| {
+        let text = folded(text);
+        let part: String = text.chars().take(PREFIX).collect();
+        (part.chars().count() == PREFIX).then(|| Entry { list, part, place: format!("{text}#{}", user.id) })
+    };
+    let country = user.counted.as_ref().and_then(|counted| counted.country.as_deref());
+    let name = name_field.and_then(|field| user.answers.fields.get(field)).and_then(|value| value.as_text());
+    let name: Option<String> = name.map(|name| name.chars().take(NAME).collect());
+    [
+        in_time(List::Time, ""),
+        in_time(List::State, user.state.name()),
+        country.and_then(|country| in_time(List::Country, country)),
+        by_letters(List::Address, &user.answers.email),
+        name.and_then(|name| by_letters(List::Name, &name)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+impl Among {
+    pub(super) fn list(&self) -> List {
+        match self {
+            Self::All | Self::Day(_) => List::Time,
+            Self::State(_) => List::State,
+            Self::Country(_) => List::Country,
+            Self::Address(_) => List::Address,
+            Self::Name(_) => List::Name,
+        }
+    }
+
+    /// The parts of the list that hold these users.
+    pub(super) fn parts(&self) -> Vec<String> {
+        let sharded = |group: &str| (0..LIST_SHARDS).map(|shard| format!("{group}#{shard}")).collect();
+        match self {
+            Self::All | Self::Day(_) => sharded(""),
+            Self::State(state) => sharded(state.name()),
+            Self::Country(country) => sharded(country),
+            Self::Address(prefix) | Self::Name(prefix) => vec![prefix.0.chars().take(PREFIX).collect()],
+        }
+    }
+
+    /// How every place begins that is meant; nothing where the whole part is.
+    pub(super) fn beginning(&self) -> &str {
+        match self {
+            Self::Day(day) => day,
+            Self::Address(prefix) | Self::Name(prefix) => &prefix.0,
+            Self::All | Self::State(_) | Self::Country(_) => "",
+        }
+    }
+
+    /// Whether the greatest place comes first.
+    pub(super) fn is_descending(&self) -> bool {
+        !matches!(self, Self::Address(_) | Self::Name(_))
+    }
+
+    /// Where a user is among these; `None` for one who is not.
+    pub(super) fn place(&self, user: &User, name_field: Option<&str>) -> Option<String> {
+        let (list, parts, beginning) = (self.list(), self.parts(), self.beginning());
+        let found = entries(user, name_field).into_iter().find(|entry| entry.list == list)?;
+        (parts.contains(&found.part) && found.place.starts_with(beginning)).then_some(found.place)
+    }
+}
+
+/// The places of one page, in the order in which they are read, and the cursors of those beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) places: Vec<String>,
+    pub(super) previous: Option<String>,
+    pub(super) next: Option<String>,
+}
+
+/// What was found beyond a cursor, of any part: one more than the page holds tells whether there are more.
+pub(super) fn page(mut found: Vec<String>, among: &Among, from: &From, limit: u16) -> Places {
+    let backwards = matches!(from, From::Before(_));
+    let order = |a: &String, b: &String| if among.is_descending() == backwards { a.cmp(b) } else { b.cmp(a) };
+    found.sort_unstable_by(order);
+    let limit = usize::from(limit.max(1));
+    let more = found.len() > limit;
+    found.truncate(limit);
+    if backwards {
+        found.reverse();
+    }
+    let (has_previous, has_next) = match from {
+        From::Start => (false, more),
+        From::After(_) => (true, more),
+        From::Before(_) => (more, true),
+    };
+    Places {
+        previous: found.first().filter(|_| has_previous).cloned(),
+        next: found.last().filter(|_| has_next).cloned(),
+        places: found,
+    }
+}
+
+impl From {
+    /// Whether a place lies beyond the cursor.
+    pub(super) fn admits(&self, place: &str, among: &Among) -> bool {
+        let beyond = |order: Ordering| if among.is_descending() { order.is_lt() } else { order.is_gt() };
+        match self {
+            Self::Start => true,
+            Self::After(cursor) => beyond(place.cmp(cursor)),
+            Self::Before(cursor) => beyond(cursor.as_str().cmp(place)),
+        }
+    }
+}
+
+/// Whose a place is.
+pub(super) fn id_at(place: &str) -> Option<UserId> {
+    place.rsplit_once('#').and_then(|(_, id)| UserId::parse(id))
+}
+
+/// A text as it is looked for: in lower case, with single spaces.
+fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// A day as [`Among::Day`] takes it; `None` for what is none.
+pub fn day_of(text: &str) -> Option<String> {
+    let date: jiff::civil::Date = text.parse().ok()?;
+    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    Some(day(midnight)).filter(|day| day == text)
+}

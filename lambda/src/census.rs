@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::day;
 use crate::config::{FieldType, ServiceConfig};
-use crate::user::{State, User};
+use crate::user::{EndedBy, State, User};
 
 /// What one user adds to the counters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Tally {
     /// ISO 3166-1 alpha-2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    /// What ended the mail, unless the person asked for no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<EndedBy>,
 }
 
 /// The field by which users are counted: the first of type `country`.
@@ -40,6 +43,7 @@ impl Tally {
             received: day(user.created_at),
             confirmed: user.confirmed_at.map(day),
             country: country.map(str::to_owned),
+            ended_by: user.ended_by,
         }
     }
 
@@ -54,6 +58,7 @@ impl Tally {
             Some(own(format!("s.{}", self.state.name()))),
             Some(on(&self.received, RECEIVED)),
             self.confirmed.as_deref().map(|day| on(day, CONFIRMED)),
+            self.ended_by.map(|by| own(format!("e.{}", by.name()))),
             country(RECEIVED),
             country(CONFIRMED).filter(|_| self.state == State::Confirmed),
         ]
@@ -203,6 +208,14 @@ impl Sums {
                     *census.states.entry(state).or_default() += count;
                     continue;
                 }
+                (Some(("e", "")), "bounce") => {
+                    census.bounced += count;
+                    continue;
+                }
+                (Some(("e", "")), "complaint") => {
+                    census.complained += count;
+                    continue;
+                }
                 (Some(("d", day)), _) => census.days.entry(format!("{}-{day}", counter.month)).or_default(),
                 (Some(("c", code)), _) => census.countries.entry(code.to_owned()).or_default(),
                 // Of another version of the service.
@@ -239,6 +252,9 @@ pub struct Census {
     pub days: BTreeMap<String, Pair>,
     /// By value of the form's first country field: all, and those who are confirmed now.
     pub countries: BTreeMap<String, Pair>,
+    /// Those whose mail ended by a bounce, and by a complaint.
+    pub bounced: u64,
+    pub complained: u64,
 }
 
 impl Census {
@@ -263,6 +279,7 @@ mod tests {
             received: "2026-11-30".into(),
             confirmed: confirmed.map(str::to_owned),
             country: country.map(str::to_owned),
+            ended_by: None,
         }
     }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The part of the account's rate that a worker uses: others send from the account too.
 const SHARE: f64 = 0.8;
@@ -20,12 +21,23 @@ const LEAST: f64 = 0.1;
 const RECOVERY: f64 = 0.02;
 
 /// What SES lets an account send.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quota {
     pub per_second: f64,
     /// In any 24 hours; below zero where there is no limit.
     pub per_day: f64,
     pub sent: f64,
+}
+
+/// How the mail stands, as the sweeper saw it last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MailHealth {
+    pub at: Timestamp,
+    /// Users whose mail was overdue; a sweep looks at 400 at most.
+    pub waiting: usize,
+    /// Of the whole account; absent when SES did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
 }
 
 impl Quota {

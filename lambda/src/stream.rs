@@ -179,7 +179,13 @@ mod tests {
         let erased = record("REMOVE", &pk, image(false), json!({}));
         let mut expired = erased.clone();
         expired["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
-        let counted = Tally { state: State::Pending, received: "2026-11-22".into(), confirmed: None, country: None };
+        let counted = Tally {
+            state: State::Pending,
+            received: "2026-11-22".into(),
+            confirmed: None,
+            country: None,
+            ended_by: None,
+        };
         assert_eq!(read(json!([erased, expired])), [What::Nothing, What::Forgotten(counted)]);
     }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::census::{Delta, Sums, Tally};
 use crate::clock::after;
+use crate::pace::MailHealth;
 use crate::stream::{Change, What};
 use crate::user::{User, UserId};
 
@@ -32,6 +33,7 @@ struct Held {
     claims: BTreeMap<String, ClaimHeld>,
     seen: BTreeSet<String>,
     counters: Sums,
+    mail: Option<MailHealth>,
     changes: Vec<Change>,
 }
 
@@ -211,6 +213,15 @@ impl Store for MemoryStore {
             held.users.values().filter(|user| shard(user.id) == of).filter_map(due).collect();
         due.sort_unstable();
         Ok(due.into_iter().take(usize::from(limit)).map(|(_, id)| id).collect())
+    }
+
+    async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
+        self.held().mail = Some(health.clone());
+        Ok(())
+    }
+
+    async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
+        Ok(self.held().mail.clone())
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

@@ -20,6 +20,7 @@ pub use memory::MemoryStore;
 
 use crate::census::{Delta, Sums, Tally};
 use crate::clock::rfc3339;
+use crate::pace::MailHealth;
 use crate::user::{User, UserId};
 
 /// Shards of the due users and of the counters: one partition of DynamoDB takes 1,000 writes a second.
@@ -80,6 +81,12 @@ pub trait Store: Debug + Send + Sync {
 
     /// Users of a shard (`0..SHARDS`) who are due, oldest first.
     async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError>;
+
+    /// Notes how the mail stands, in the place of what was noted before.
+    async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError>;
+
+    /// How the mail stood when it was last noted.
+    async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError>;
 
     /// The counters of one month (`2026-11`), perhaps as of a moment ago, or all as of now.
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError>;

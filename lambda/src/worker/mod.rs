@@ -19,7 +19,7 @@ use crate::journal::{Journal, Line, Unit};
 use crate::ledger::Ledger;
 use crate::mail::{Letter, compose};
 use crate::mailer::{Mailer, SendError};
-use crate::pace::Pace;
+use crate::pace::{MailHealth, Pace, Quota};
 use crate::store::{SETTLED_AT_ONCE, SHARDS, Saved, Settled, StoreError};
 use crate::stream::{Change, What};
 use crate::token::TokenKey;
@@ -66,13 +66,14 @@ pub struct Worker {
 pub struct Sending {
     pace: Pace,
     asked: Option<Timestamp>,
+    quota: Option<Quota>,
     /// Until then the day's mails are taken for used up.
     used_up: Option<Timestamp>,
 }
 
 impl Sending {
     pub fn new(now: Timestamp) -> Self {
-        Self { pace: Pace::new(now), asked: None, used_up: None }
+        Self { pace: Pace::new(now), asked: None, quota: None, used_up: None }
     }
 }
 
@@ -149,9 +150,10 @@ impl Worker {
     }
 
     /// Works off the users who are due, and begins none from `until` on. Returns how many; what fails is due again
-    /// later, does not keep the others, and is the error at the end.
+    /// later, does not keep the others, and is the error at the end. Tells how the mail stood when it began.
     pub async fn sweep(&self, until: Timestamp) -> Result<usize, StoreError> {
-        let mut count = 0;
+        let (mut count, mut waiting) = (0, 0);
+        let began = self.ledger.clock.now();
         let mut failure = None;
         let mut note = |error: StoreError| {
             error.log();
@@ -159,7 +161,7 @@ impl Worker {
         };
         self.ask_quota().await;
         // Another shard begins each minute, so that a full one cannot keep the others waiting for good.
-        let minute = self.ledger.clock.now().as_second().rem_euclid(3_600) / 60;
+        let minute = began.as_second().rem_euclid(3_600) / 60;
         let first = u8::try_from(minute).unwrap_or(0);
         'shards: for shard in (0..SHARDS).map(|step| (first + step) % SHARDS) {
             let due = self.ledger.store.due(shard, self.ledger.clock.now(), SWEEP).await;
@@ -167,6 +169,7 @@ impl Worker {
                 note(error);
                 Vec::new()
             });
+            waiting += due.len();
             while !due.is_empty() {
                 if self.ledger.clock.now() >= until {
                     break 'shards;
@@ -183,6 +186,11 @@ impl Worker {
                     Err(error) => note(error),
                 }
             }
+        }
+        let quota = self.sending().quota;
+        if let Err(error) = self.ledger.store.note_mail(&MailHealth { at: began, waiting, quota }).await {
+            error.log();
+            failure.get_or_insert(error);
         }
         failure.map_or(Ok(count), Err)
     }
@@ -367,6 +375,7 @@ impl Worker {
         let quota = self.mailer.quota().await;
         let mut sending = self.sending();
         sending.asked = Some(now);
+        sending.quota = quota.as_ref().ok().copied();
         sending.used_up = None;
         match quota {
             Ok(quota) => {

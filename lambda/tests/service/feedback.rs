@@ -57,6 +57,7 @@ async fn ends_all_mail(service: &Service) {
     );
     let census = service.census().await;
     assert_eq!((census.received(), census.confirmed(), census.states[&State::Suppressed]), (2, 0, 2));
+    assert_eq!((census.bounced, census.complained), (1, 1));
     // Whatever is asked for either of them, and however long after, brings no mail.
     let mails = service.mailer.sent().len();
     for days in 0..3 {

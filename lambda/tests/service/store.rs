@@ -7,6 +7,7 @@ use crate::support::{Counting, new_user, rules, submission};
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::after;
+use signup_service::pace::{MailHealth, Quota};
 use signup_service::store::{
     Among, CLAIM, Claimed, DynamoStore, From, ListUsers, MemoryStore, Prefix, SHARDS, Saved, Settled, Spending, Spent,
     Store, UserPage,
@@ -44,6 +45,7 @@ async fn conformance(make: &dyn Fn() -> Making) {
     a_key_answers_one_request(&*make().await).await;
     the_due_are_found_in_their_shard(&*make().await).await;
     users_are_listed_in_every_order(&*make().await).await;
+    how_the_mail_stands_is_told_as_last_noted(&*make().await).await;
     of_many_at_once_one_is_kept(make().await).await;
     many_at_once_are_counted_exactly(make().await).await;
 }
@@ -186,6 +188,7 @@ async fn counters_can_be_mended(store: &dyn Store) {
         received: "2026-10-31".into(),
         confirmed: Some("2026-11-01".into()),
         country: None,
+        ended_by: None,
     };
     let mut expected = Sums::default();
     expected.add_tally(&tally);
@@ -348,6 +351,17 @@ async fn users_are_listed_in_every_order(store: &dyn Store) {
         }
     }
     assert_eq!(Prefix::new(" u "), None);
+}
+
+async fn how_the_mail_stands_is_told_as_last_noted(store: &dyn Store) {
+    assert_eq!(store.mail_health().await.expect("the store works"), None);
+    let quota = Quota { per_second: 14.0, per_day: 50_000.0, sent: 12.0 };
+    let first = MailHealth { at: start(), waiting: 3, quota: Some(quota) };
+    let second = MailHealth { at: after(start(), 60), waiting: 0, quota: None };
+    for health in [first, second] {
+        store.note_mail(&health).await.expect("the store works");
+        assert_eq!(store.mail_health().await.expect("the store works"), Some(health));
+    }
 }
 
 async fn of_many_at_once_one_is_kept(store: Arc<dyn Store>) {

@@ -5,7 +5,7 @@ use crate::support::small_config;
 use signup_service::clock::Clock;
 use signup_service::mailer::SendError;
 use signup_service::pace::Quota;
-use signup_service::store::StoreError;
+use signup_service::store::{Store, StoreError};
 use signup_service::stream::What;
 use signup_service::user::End;
 
@@ -137,6 +137,21 @@ async fn what_the_table_refuses_comes_again_and_does_not_end_the_sweep() {
     let sent = service.mailer.sent().len();
     assert!(sent < 6, "{sent}");
     assert_eq!(service.sweep().await + sent, 6, "the rest is still due");
+}
+
+#[tokio::test]
+async fn a_sweep_tells_how_the_mail_stands() {
+    let service = Service::new(small_config());
+    for name in ["a", "b"] {
+        service.form("/sign-up", &format!("email={name}%40example.com")).await;
+    }
+    service.clock.forward(150);
+    for waiting in [2, 0] {
+        service.sweep().await;
+        let health = service.store.mail_health().await.expect("the store works").expect("noted");
+        assert_eq!((health.waiting, health.at), (waiting, service.clock.now()));
+        assert!(health.quota.is_some_and(|quota| quota.per_day > 0.0), "{health:?}");
+    }
 }
 
 #[tokio::test]

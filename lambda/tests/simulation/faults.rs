@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::mail::Mail;
 use signup_service::mailer::{Mailer, SendError};
+use signup_service::pace::MailHealth;
 use signup_service::pace::Quota;
 use signup_service::store::{
     Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
@@ -170,6 +171,14 @@ impl Store for Faulty {
 
     async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
         self.call("due", || at_once(self.store.due(shard, now, limit)).expect("memory")).await
+    }
+
+    async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
+        self.call("note_mail", || self.apply("note_mail", &[], self.store.note_mail(health)).expect("memory")).await
+    }
+
+    async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
+        self.store.mail_health().await
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

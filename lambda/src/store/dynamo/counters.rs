@@ -1,20 +1,25 @@
-//! Counters: the months' items, read as sums and changed with what they count.
+//! Counters: the months' items, read as sums and changed with what they count; and how the mail stands.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::DynamoStore;
 use super::item::{self, s};
-use super::transact::{self, Reason, TRIES, Transacted, try_again};
+use super::json;
+use super::transact::{self, Reason, TRIES, Transacted, failed, try_again};
 use super::user::token;
 use crate::census::{Delta, Sums, Tally};
 use crate::clock::after;
+use crate::pace::MailHealth;
 use crate::store::{MARKER, SHARDS, StoreError};
 
 const FORGET: &str = "forget a user";
 const ADJUST: &str = "adjust counters";
 const READ: &str = "read counters";
+const NOTE_MAIL: &str = "note how the mail stands";
+const READ_MAIL: &str = "read how the mail stands";
 
 pub(super) async fn forget(
     store: &DynamoStore,
@@ -76,4 +81,19 @@ pub(super) async fn counters(store: &DynamoStore, month: Option<&str>) -> Result
         }
     }
     Ok(sums)
+}
+
+pub(super) async fn note_mail(store: &DynamoStore, health: &MailHealth) -> Result<(), StoreError> {
+    let Ok(Value::Object(object)) = serde_json::to_value(health) else { return Ok(()) };
+    let mut item = json::attributes(object);
+    item.extend(item::mail_key());
+    let put = store.client.put_item().table_name(store.table()).set_item(Some(item));
+    put.send().await.map(drop).map_err(|error| failed(NOTE_MAIL, error))
+}
+
+pub(super) async fn mail_health(store: &DynamoStore) -> Result<Option<MailHealth>, StoreError> {
+    let get = store.client.get_item().table_name(store.table()).set_key(Some(item::mail_key()));
+    let found = get.send().await.map_err(|error| failed(READ_MAIL, error))?.item;
+    let read = |item| serde_json::from_value(Value::Object(json::values(&item)));
+    found.map(read).transpose().map_err(|error| StoreError::new(READ_MAIL, error))
 }

@@ -55,6 +55,10 @@ pub(super) fn marker_key(event: &str) -> Item {
     key(format!("SEEN#{event}"), "SEEN")
 }
 
+pub(super) fn mail_key() -> Item {
+    key("MAIL".into(), "HEALTH")
+}
+
 /// Where the counters are, by month and shard.
 pub(super) const COUNT: &str = "COUNT";
 

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
 use crate::census::{Delta, Sums, Tally};
+use crate::pace::MailHealth;
 use crate::user::{User, UserId};
 use item::Item;
 use transact::failed;
@@ -125,6 +126,14 @@ impl Store for DynamoStore {
 
     async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
         list::due(self, shard, now, limit).await
+    }
+
+    async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
+        counters::note_mail(self, health).await
+    }
+
+    async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
+        counters::mail_health(self).await
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

@@ -20,6 +20,7 @@ use signup_service::guard::stamp;
 use signup_service::journal::Kept;
 use signup_service::ledger::Ledger;
 use signup_service::mailer::MemoryMailer;
+use signup_service::pace::MailHealth;
 use signup_service::store::{
     Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
 };
@@ -370,6 +371,16 @@ impl Store for Failing {
         self.asked.lock().expect("no panic while held").push(shard);
         self.call("due").await?;
         self.inner.due(shard, now, limit).await
+    }
+
+    async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
+        self.call("note_mail").await?;
+        self.inner.note_mail(health).await
+    }
+
+    async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
+        self.call("mail_health").await?;
+        self.inner.mail_health().await
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use signup_service::export::Format;
 use signup_service::user::State;
 
 use crate::engine::permissions::Repository;
@@ -297,6 +298,15 @@ impl ExportFormat {
         match self {
             Self::Csv => "csv",
             Self::Json => "json",
+        }
+    }
+}
+
+impl From<ExportFormat> for Format {
+    fn from(format: ExportFormat) -> Self {
+        match format {
+            ExportFormat::Csv => Self::Csv,
+            ExportFormat::Json => Self::Json,
         }
     }
 }

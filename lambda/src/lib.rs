@@ -25,6 +25,7 @@ pub mod census;
 pub mod clock;
 pub mod config;
 pub mod env;
+pub mod export;
 pub mod feedback;
 pub mod form;
 pub mod gateway;

@@ -6,12 +6,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use signup_service::clock::{Clock, System};
 use signup_service::config::Form;
+use signup_service::export::{Encoder, is_shown};
 use signup_service::store::{Among, Store};
-use signup_service::user::{State, User};
+use signup_service::user::State;
 
-use super::cells::Columns;
 use super::partial::Partial;
-use super::row::{Row, is_shown};
 use super::walk::Walk;
 use super::{Book, Context, count};
 use crate::cli::{self, ExportFormat};
@@ -19,9 +18,6 @@ use crate::error::{Exit, Failure, Outcome};
 
 /// Users that are held at once.
 const PAGE: u16 = 500;
-
-/// Leads CSV, so that spreadsheets read it as UTF-8: without it Excel takes it for the machine's old encoding.
-const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 /// Users between two notes of progress.
 const NOTED: u64 = 10_000;
@@ -91,7 +87,7 @@ async fn write<W: Write>(
     now: Timestamp,
     note: impl Fn(u64),
 ) -> Result<(u64, W), Broken> {
-    let mut encoder = Encoder::begin(format, form, to).map_err(Broken::Sink)?;
+    let mut encoder = Encoder::begin(format.into(), form, to).map_err(Broken::Sink)?;
     let among = state.map_or(Among::All, Among::State);
     let mut walk = Walk::new(store, among, PAGE, None);
     let mut users: u64 = 0;
@@ -107,61 +103,9 @@ async fn write<W: Write>(
     Ok((users, encoder.end().map_err(Broken::Sink)?))
 }
 
-/// Writes users one after the other.
-enum Encoder<W: Write> {
-    Csv { to: Box<csv::Writer<W>>, columns: Columns },
-    Json { to: W, any: bool },
-}
-
-impl<W: Write> Encoder<W> {
-    fn begin(format: ExportFormat, form: &Form, mut to: W) -> io::Result<Self> {
-        match format {
-            ExportFormat::Csv => {
-                let columns = Columns::of(form);
-                to.write_all(BYTE_ORDER_MARK)?;
-                let mut to = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(to);
-                to.write_record(columns.heading()).map_err(unwrapped)?;
-                Ok(Self::Csv { to: Box::new(to), columns })
-            }
-            ExportFormat::Json => {
-                to.write_all(b"[")?;
-                Ok(Self::Json { to, any: false })
-            }
-        }
-    }
-
-    fn user(&mut self, user: &User) -> io::Result<()> {
-        match self {
-            Self::Csv { to, columns } => to.write_record(columns.row(user)).map_err(unwrapped),
-            Self::Json { to, any } => {
-                to.write_all(if *any { b",\n  " } else { b"\n  " })?;
-                *any = true;
-                Ok(serde_json::to_writer(to, &Row::of(user))?)
-            }
-        }
-    }
-
-    fn end(self) -> io::Result<W> {
-        match self {
-            Self::Csv { to, .. } => to.into_inner().map_err(|error| error.into_error()),
-            Self::Json { mut to, any } => {
-                to.write_all(if any { b"\n]\n" } else { b"]\n" })?;
-                Ok(to)
-            }
-        }
-    }
-}
-
-/// The error behind that of the CSV writer, whose kind tells a reader that has gone.
-fn unwrapped(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use signup_service::export::{Columns, Row};
     use signup_service::store::MemoryStore;
 
     use super::*;
@@ -227,5 +171,41 @@ mod tests {
             let written = write(&MemoryStore::default(), &form, format, Gone, None, sample::at(0), |_| ()).await;
             assert!(gone_is_done(written.map(drop)).expect("no failure").is_none());
         }
+    }
+
+    #[test]
+    fn a_row_has_a_cell_for_every_name() {
+        let form = serde_json::json!({ "title": "Small", "fields": [
+            { "name": "tags", "type": "multi_choice", "options": ["web", "data"] },
+            { "name": "mail", "type": "email" },
+            { "name": "language", "type": "text" },
+            { "name": "age", "type": "integer" },
+        ] });
+        let columns = Columns::of(&serde_json::from_value(form).expect("a form"));
+        let heading = columns.heading();
+        insta::assert_snapshot!(heading.join(","), @"id,state,email,tags,form.language,age,consent_version,language,created_at,confirmed_at,ended_at,ended_by,other_fields");
+        for user in [sample::pending(), sample::confirmed(), sample::complained()] {
+            assert_eq!(columns.row(&user).len(), heading.len());
+        }
+        insta::assert_snapshot!(columns.row(&sample::confirmed()).join(","), @r#"02020202020202020202020202020202,confirmed,bob@example.com,web; data,,36,2026-06,en,2026-11-22T10:00:02.000Z,2026-11-22T10:01:00.000Z,,,{"nationality":"GB"}"#);
+    }
+
+    #[test]
+    fn a_row_holds_what_a_script_relies_on() {
+        let json = serde_json::to_string(&Row::of(&sample::confirmed())).expect("JSON");
+        insta::assert_snapshot!(json, @r#"{"id":"02020202020202020202020202020202","state":"confirmed","email":"bob@example.com","fields":{"age":36,"nationality":"GB","tags":["web","data"]},"consent":{"text":"I agree.","version":"2026-06"},"language":"en","created_at":"2026-11-22T10:00:02.000Z","confirmed_at":"2026-11-22T10:01:00.000Z"}"#);
+        let json = serde_json::to_value(Row::of(&sample::pending())).expect("JSON");
+        assert_eq!(json["confirmed_at"], serde_json::Value::Null);
+        assert_eq!((json.get("ended_at"), json.get("ended_by")), (None, None));
+        let json = serde_json::to_value(Row::of(&sample::complained())).expect("JSON");
+        assert_eq!((&json["state"], &json["ended_by"]), (&"suppressed".into(), &"complaint".into()));
+    }
+
+    #[test]
+    fn whoever_is_forgotten_is_not_shown() {
+        let user = sample::pending();
+        assert!(is_shown(&user, None, sample::at(60)) && is_shown(&user, Some(State::Pending), sample::at(60)));
+        assert!(!is_shown(&user, Some(State::Confirmed), sample::at(60)));
+        assert!(!is_shown(&user, None, user.keep_until.expect("while pending")));
     }
 }

@@ -6,12 +6,12 @@ use signup_service::clock::{Clock, System};
 use signup_service::store::{Among, Store};
 use signup_service::user::{State, User};
 
-use super::row::{Row, is_shown};
 use super::walk::{Walk, cursor, is_cursor};
 use super::{Book, Context};
 use crate::cli;
 use crate::cmd::quoted;
 use crate::error::{Exit, Failure, Outcome};
+use signup_service::export::{Row, is_shown};
 
 pub async fn run(context: &Context, arguments: cli::ListUsers) -> Outcome<Exit> {
     let cli::ListUsers { limit, after, state } = arguments;

@@ -1,14 +1,12 @@
 //! `users`: the people who signed up, by the same store that the service works with. A file for each command; what
 //! they share stands here: the service's table, and how somebody in it is named.
 
-mod cells;
 mod erase;
 mod export;
 mod list;
 mod partial;
 mod recount;
 mod resend;
-mod row;
 mod show;
 mod walk;
 

@@ -8,9 +8,9 @@ use signup_service::clock::{Clock, System, rfc3339};
 use signup_service::config::Form;
 use signup_service::user::{Answers, CODE_TRIES, End, EndedBy, FieldValue, Link, Mail, State, User};
 
-use super::row::Row;
 use super::{Book, Context, Who, count};
 use crate::error::{Exit, Outcome};
+use signup_service::export::Row;
 
 pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
     let who = Who::parse(user)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use signup_service::admin::Role as AdminRole;
 use signup_service::export::Format;
 use signup_service::user::State;
 
@@ -80,6 +81,9 @@ pub enum Command {
     /// List, show, export and erase the people who signed up
     #[command(subcommand)]
     Users(Users),
+    /// Say who may sign in to the dashboard
+    #[command(subcommand)]
+    Admin(Admin),
     /// Delete the service; the data stays unless told otherwise
     Destroy(Destroy),
     /// Print the IAM policy that whoever deploys this spec needs
@@ -251,6 +255,41 @@ pub enum Users {
         #[arg(long)]
         repair: bool,
     },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Admin {
+    /// Add an admin, and print the link by which they set their account up
+    ///
+    /// The link works once and for an hour. The first admin is an owner, and whoever comes later a viewer, unless `--role`
+    /// says otherwise. Viewers see everything; owners also export, erase and add admins.
+    Add(AddAdmin),
+    /// List the admins
+    List,
+    /// Remove an admin; their sessions end at once
+    Remove(OneAdmin),
+    /// End an admin's password, app and sessions, and print a link to set them up anew
+    ResetPassword(OneAdmin),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct AddAdmin {
+    /// The mail address they sign in with
+    pub email: String,
+    #[arg(long, value_parser = roles())]
+    pub role: Option<AdminRole>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct OneAdmin {
+    /// The mail address they sign in with
+    pub email: String,
+}
+
+/// The roles by their names.
+fn roles() -> impl TypedValueParser<Value = AdminRole> {
+    PossibleValuesParser::new(AdminRole::ALL.map(AdminRole::name))
+        .try_map(|name| AdminRole::parse(&name).ok_or("no such role"))
 }
 
 #[derive(Clone, Debug, Args)]

@@ -80,6 +80,7 @@ async fn run(cli: Cli, output: Output) -> Outcome<Exit> {
         Command::Doctor => cmd::doctor::run(&context).await,
         Command::VerifyEmail(arguments) => cmd::verify_email::run(&context, arguments).await,
         Command::Users(arguments) => cmd::users::run(&context, arguments).await,
+        Command::Admin(arguments) => cmd::admin::run(&context, arguments).await,
         Command::Destroy(arguments) => cmd::destroy::run(&context, arguments).await,
         Command::Policy(arguments) => cmd::policy::run(&context, arguments),
         Command::Local(arguments) => cmd::local::run(&context, arguments).await,

@@ -195,6 +195,15 @@ impl Sums {
         self.0.get(&counter).map_or(0, |count| u64::try_from(*count).unwrap_or(0))
     }
 
+    /// A figure of each month, by month.
+    pub fn by_month(&self, figure: impl Fn(&Census) -> u64) -> BTreeMap<String, u64> {
+        let mut months: BTreeMap<String, Self> = BTreeMap::new();
+        for (counter, count) in &self.0 {
+            months.entry(counter.month.clone()).or_default().0.insert(counter.clone(), *count);
+        }
+        months.into_iter().map(|(month, sums)| (month, figure(&sums.census()))).collect()
+    }
+
     /// The same, arranged for reading.
     pub fn census(&self) -> Census {
         let mut census = Census::default();

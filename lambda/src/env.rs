@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::ServiceConfig;
 
-/// Which of the four functions this process is.
+/// Which of the functions this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handler {
     /// Answers requests.
@@ -15,6 +15,8 @@ pub enum Handler {
     Worker,
     /// Sends what the stream lost.
     Sweeper,
+    /// Answers the admins.
+    Admin,
     /// Hears what SES reports of the mail.
     Feedback,
 }
@@ -27,10 +29,12 @@ pub struct Environment {
     pub table: String,
     /// Beginning of the keys' names in SSM, such as `/signupctl/registration`.
     pub key_prefix: String,
-    /// Where the links in mails lead; of the web function only.
+    /// Where the service is reached; of what answers requests only.
     pub base_url: Option<String>,
-    /// First 12 hex digits of the artifact's hash; of the web function only.
+    /// First 12 hex digits of the artifact's hash; of what answers requests only.
     pub release: Option<String>,
+    /// The address of S3 in this Region; of the admin function only.
+    pub object_store: Option<String>,
     /// SES's configuration set; of the worker and the sweeper only.
     pub configuration_set: Option<String>,
     /// Another place than AWS to send all calls to.
@@ -44,7 +48,7 @@ pub struct Environment {
 pub enum EnvError {
     #[error("the environment variable `{0}` is not set")]
     Missing(&'static str),
-    #[error("there is no handler `{0}`; there are `web`, `worker`, `sweeper` and `feedback`")]
+    #[error("there is no handler `{0}`; there are `web`, `admin`, `worker`, `sweeper` and `feedback`")]
     Handler(String),
     #[error("`{path}` could not be read")]
     Unreadable { path: PathBuf, source: std::io::Error },
@@ -62,6 +66,7 @@ impl Environment {
         let need = |name| get(name).ok_or(EnvError::Missing(name));
         let handler = match need("_HANDLER")?.as_str() {
             "web" => Handler::Web,
+            "admin" => Handler::Admin,
             "worker" => Handler::Worker,
             "sweeper" => Handler::Sweeper,
             "feedback" => Handler::Feedback,
@@ -69,7 +74,7 @@ impl Environment {
         };
         let endpoint = get("AWS_ENDPOINT_URL").map(|url| url.trim_end_matches('/').to_owned());
         let only = |of: bool, name| if of { need(name).map(Some) } else { Ok(None) };
-        let web = handler == Handler::Web;
+        let web = matches!(handler, Handler::Web | Handler::Admin);
         let sends = matches!(handler, Handler::Worker | Handler::Sweeper);
         let public_url = only(web, "PUBLIC_URL")?;
         Ok(Self {
@@ -79,6 +84,7 @@ impl Environment {
             key_prefix: need("KEY_PREFIX")?,
             base_url: public_url.map(|url| base_url(&url, endpoint.as_deref())),
             release: only(web, "RELEASE")?,
+            object_store: only(handler == Handler::Admin, "OBJECT_STORE")?,
             configuration_set: only(sends, "CONFIGURATION_SET")?,
             endpoint,
             root: get("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".into()).into(),

@@ -1,4 +1,4 @@
-//! The service's two keys: one that hides addresses, one that signs tokens.
+//! The service's keys: one that hides addresses, one that signs tokens (`crate::token`), and one for the admins.
 //!
 //! They come from SSM at init (`crate::aws`), live in memory only, and never show in a log: `Debug` is blank.
 
@@ -6,12 +6,12 @@ use std::fmt;
 use std::net::IpAddr;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::address::Address;
-use crate::user::UserId;
+use crate::user::{AdminId, Nonce, UserId};
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
@@ -62,11 +62,96 @@ impl AddressKey {
 
     /// The same for a client: IPv4 whole, IPv6 by its /64, which is what one household or host is given.
     pub fn client(&self, client: IpAddr) -> String {
-        let network = match client.to_canonical() {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets()[..8].to_vec(),
-        };
-        self.name("client", &network)
+        self.name("client", &network(client))
+    }
+}
+
+/// Everything that the admins' part derives; the web function and `signupctl` read it, the worker never.
+///
+/// The table alone is worth nothing to a thief: passwords are hashed with a pepper, and the secrets of TOTP are not in
+/// it at all.
+#[derive(Clone, Debug)]
+pub struct AdminKey(pub Key);
+
+impl AdminKey {
+    /// Whose an address is, as an admin's.
+    pub fn admin(&self, address: &Address) -> AdminId {
+        self.admin_named(&address.normalised())
+    }
+
+    /// The same of whatever was typed as one: there is a name for it also where it is no address.
+    pub fn admin_typed(&self, typed: &str) -> AdminId {
+        let address = Address::parse(typed).map(|address| address.normalised());
+        self.admin_named(&address.unwrap_or_else(|_| typed.trim().to_lowercase()))
+    }
+
+    fn admin_named(&self, name: &str) -> AdminId {
+        AdminId(first(&self.derive("admin", &[name.as_bytes()])))
+    }
+
+    /// A name for the network of a client, so that it need not be kept: 64 hex digits.
+    pub fn network(&self, client: IpAddr) -> String {
+        hex(self.mac("network", &[&network(client)]))
+    }
+
+    /// What goes into every password's hash and is not in the table.
+    pub(crate) fn pepper(&self) -> [u8; 32] {
+        self.derive("pepper", &[])
+    }
+
+    /// The secret that an authenticator app shares: 160 bits, as RFC 4226 recommends.
+    pub(crate) fn totp_secret(&self, id: AdminId, nonce: Nonce) -> [u8; 20] {
+        first(&self.derive("totp", &[&id.0, &nonce.0]))
+    }
+
+    /// A recovery code as the table knows it: 64 hex digits.
+    pub(crate) fn recovery(&self, id: AdminId, code: &str) -> String {
+        hex(self.mac("recovery", &[&id.0, code.as_bytes()]))
+    }
+
+    /// What proves that a browser has signed in before: of one admin, under a name of its own, with the credentials of
+    /// that time.
+    pub(crate) fn device(&self, id: AdminId, nonce: Nonce, credentials: i64) -> String {
+        URL_SAFE_NO_PAD.encode(self.derive("device", &[&id.0, &nonce.0, &credentials.to_be_bytes()]))
+    }
+
+    pub(crate) fn check_device(&self, id: AdminId, nonce: Nonce, credentials: i64, proof: &str) -> bool {
+        let proof = URL_SAFE_NO_PAD.decode(proof).unwrap_or_default();
+        self.mac("device", &[&id.0, &nonce.0, &credentials.to_be_bytes()]).verify_slice(&proof).is_ok()
+    }
+
+    /// The token that a form carries against forgery, bound to a session or to another secret of the browser's.
+    pub fn csrf(&self, binding: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.derive("csrf", &[binding]))
+    }
+
+    /// Whether a form's token is the one of this binding. Takes the same time wherever it differs.
+    pub fn check_csrf(&self, binding: &[u8], token: &str) -> bool {
+        let token = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
+        self.mac("csrf", &[binding]).verify_slice(&token).is_ok()
+    }
+
+    fn derive(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        self.mac(purpose, parts).finalize().into_bytes().into()
+    }
+
+    /// All parts but the last have one length, so that no two lists of parts are one text.
+    fn mac(&self, purpose: &str, parts: &[&[u8]]) -> HmacSha256 {
+        let mac = self.0.hmac().chain_update(purpose).chain_update(b"\0");
+        parts.iter().fold(mac, |mac, part| mac.chain_update(part))
+    }
+}
+
+/// The first bytes of a keyed hash.
+fn first<const N: usize>(bytes: &[u8; 32]) -> [u8; N] {
+    const { assert!(N <= 32, "a hash has 32 bytes") };
+    std::array::from_fn(|at| bytes[at])
+}
+
+fn network(client: IpAddr) -> Vec<u8> {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets()[..8].to_vec(),
     }
 }
 
@@ -103,6 +188,29 @@ mod tests {
         assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));
         assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
         assert_ne!(client("192.0.2.2"), client("192.0.2.1"));
+    }
+
+    #[test]
+    fn whatever_an_admin_types_has_a_name() {
+        let key = AdminKey(Key::new([7; 32]));
+        let address = Address::parse("Ada@Example.com").expect("an address");
+        assert_eq!(key.admin_typed(" ada@EXAMPLE.com "), key.admin(&address));
+        assert_eq!(key.admin_typed("Ada "), key.admin_typed("ada"));
+        assert_ne!(key.admin_typed("ada"), key.admin_typed(""));
+    }
+
+    #[test]
+    fn what_the_admins_key_derives_is_good_for_one_thing() {
+        let key = AdminKey(Key::new([7; 32]));
+        let (id, nonce) = (AdminId([1; 16]), Nonce([2; 16]));
+        assert_ne!(key.totp_secret(id, nonce), key.totp_secret(AdminId([2; 16]), Nonce([1; 16])));
+        assert_ne!(key.totp_secret(id, nonce)[..16], key.pepper()[..16]);
+        let token = key.csrf(b"session");
+        assert!(key.check_csrf(b"session", &token));
+        for wrong in ["", "AAAA", &token[1..], &key.csrf(b"other")] {
+            assert!(!key.check_csrf(b"session", wrong), "{wrong}");
+        }
+        assert!(!AdminKey(Key::new([8; 32])).check_csrf(b"session", &token));
     }
 
     #[test]

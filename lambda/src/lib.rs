@@ -14,12 +14,14 @@
 //!
 //! What a user is, and every change of one, is pure ([`user`]): values in, values out, the time and the random bits
 //! passed in. A store keeps the value and decides nothing.
+//! [`admin`] is who may look at users, how they prove it and what they did.
 //! One binary, `bootstrap`, holds four handlers: `web` answers requests, `worker` follows the stream,
 //! `sweeper` sends what the stream lost, `feedback` hears what SES reports of the mail. [`openapi`] tells programs what
 //! [`form`] checks. `signupctl` uses [`config`] for its spec, [`form`] and [`address`] for its checks, and [`store`]
 //! for what it does with users.
 
 pub mod address;
+pub mod admin;
 pub mod aws;
 pub mod census;
 pub mod clock;
@@ -42,6 +44,7 @@ pub mod store;
 pub mod stream;
 mod text;
 pub mod token;
+pub mod tombstone;
 pub mod user;
 pub mod web;
 pub mod words;

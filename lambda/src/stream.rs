@@ -194,10 +194,12 @@ mod tests {
         let all = read(json!([
             record("INSERT", "BUDGET#x", json!({}), json!({ "n": { "N": "1" } })),
             record("INSERT", "USER#broken", json!({}), json!({})),
+            record("INSERT", "ADMINS", json!({}), image(true)),
+            record("MODIFY", &format!("ADMIN#{}", UserId([1; 16])), json!({}), image(true)),
             record("INSERT", &format!("USER#{}", UserId([1; 16])), json!({}), json!({ "wakes": { "BOOL": true } })),
             { "dynamodb": {} },
         ]));
-        assert_eq!(all, [What::Nothing, What::Nothing, What::Nothing, What::Nothing]);
+        assert_eq!(all, vec![What::Nothing; 6]);
     }
 
     #[test]

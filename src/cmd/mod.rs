@@ -1,5 +1,6 @@
 //! The subcommands, one file each: read the arguments, call the engine, show the result.
 
+pub mod admin;
 pub mod cost;
 pub mod deploy;
 pub mod destroy;

@@ -73,6 +73,8 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         (Some(endpoint), None) => output.red(&format!("  {endpoint}/ does not answer")),
         (None, _) => "  no endpoint: the web stack is not deployed".to_owned(),
     });
+    let dashboard = endpoint.as_ref().map(|endpoint| format!("{endpoint}/admin"));
+    lines.extend(dashboard.iter().map(|dashboard| format!("  dashboard at {dashboard}")));
     let deployed = stacks.values().filter_map(|stack| stack.changed).max();
     lines.extend(deployed.map(|at| format!("  last deployed {}", rfc3339(at))));
     match &census {
@@ -108,7 +110,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     output.object(&json!({
         "service": spec.service, "region": aws.region, "topology": spec.topology.name(),
         "stacks": stacks.values().map(|stack| json!({"name": stack.name, "status": stack.status.as_str()})).collect::<Vec<_>>(),
-        "endpoint": endpoint, "version": version, "function_version": live, "last_deployed": deployed.map(rfc3339),
+        "endpoint": endpoint, "dashboard": dashboard, "version": version, "function_version": live, "last_deployed": deployed.map(rfc3339),
         "alarms": alarms.ok(), "queues": queues.ok(),
         "sign_ups": census.map(|census| {
             json!({"received": census.received(), "confirmed": census.confirmed(), "states": census.states})

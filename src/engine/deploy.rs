@@ -13,7 +13,7 @@ use super::stack::{self, Deployed, DeployedStacks};
 use super::stage::{self, Staged};
 use super::status::State;
 use super::template::Role;
-use super::{adopt, artifacts, data, keys};
+use super::{adopt, artifacts, data, erasure, keys};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::error::{Failure, Outcome};
@@ -64,7 +64,9 @@ pub async fn execute(
     let web = ready(aws, spec, Role::Web, &outputs, &mut staged, &stacks, bundle).await?;
     if workers.action != Action::Keep || web.action != Action::Keep {
         keys::ensure(aws, spec).await?;
-        let bucket = outputs.get("ArtifactBucket").map(String::as_str).unwrap_or_default();
+        let output = |name: &str| outputs.get(name).map(String::as_str).unwrap_or_default();
+        let bucket = output("ArtifactBucket");
+        erasure::announce(aws, output("TableName"), bucket).await?;
         let step = progress.step("uploading the function");
         if artifacts::upload(aws, bucket, bundle).await? {
             step.done("uploaded the function");

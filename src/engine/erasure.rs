@@ -1,28 +1,25 @@
-//! Tombstones: what is remembered of an erasure, so that a table restored from a backup does not bring anybody back.
-//!
-//! Each is an empty object in the artifact bucket, which no restore of the table touches and which goes with the data.
-//! Its key is a hash of one record of one user: it tells nothing about anybody, recognises that very record, and does
-//! not stand in the way of a later sign-up of the same address, which is another record.
+//! Tombstones in the artifact bucket: put down before a user is erased, and read when a restored table is looked through.
 
 use std::collections::HashSet;
 
-use sha2::{Digest, Sha256};
-use signup_service::user::User;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+pub use signup_service::tombstone::tombstone;
+use signup_service::tombstone::{BUCKET, PREFIX};
 
 use crate::aws::{Aws, explain};
 use crate::error::Outcome;
 
-/// Where tombstones are in the bucket.
-const PREFIX: &str = "erased/";
-
-/// The key of a record's tombstone: `erased/` and 64 hex digits.
-pub fn tombstone(user: &User) -> String {
-    let hash = Sha256::new()
-        .chain_update(b"erased\0")
-        .chain_update(user.id.0)
-        .chain_update(user.created_at.as_nanosecond().to_be_bytes())
-        .finalize();
-    hash.iter().fold(PREFIX.to_owned(), |key, byte| format!("{key}{byte:02x}"))
+/// Tells the functions, which know the table alone, in which bucket erasures are noted. Safe to repeat.
+pub async fn announce(aws: &Aws, table: &str, bucket: &str) -> Outcome<()> {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let request = aws.dynamodb().put_item().table_name(table).item("pk", text(BUCKET[0])).item("sk", text(BUCKET[1]));
+    request
+        .item("name", text(bucket))
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| explain(format!("the bucket cannot be named in `{table}`"), error))
 }
 
 /// Puts a tombstone into the bucket. Safe to repeat.
@@ -51,6 +48,8 @@ pub async fn tombstones(aws: &Aws, bucket: &str) -> Outcome<HashSet<String>> {
 
 #[cfg(test)]
 mod tests {
+    use signup_service::user::User;
+
     use super::*;
     use crate::engine::sample;
 

@@ -4,16 +4,19 @@
 use aws_sdk_ssm::types::{ParameterType, Tag};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use signup_service::keys::{AddressKey, Key};
+use signup_service::keys::{AddressKey, AdminKey, Key};
 
 use super::desired::SERVICE_TAG;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 use crate::spec::Spec;
 
-/// What the functions read at init, below the service's key prefix: the key of the addresses' hashes,
-/// and the key of the confirmation tokens.
-pub const NAMES: [&str; 2] = ["address-key", "token-key"];
+/// What the functions read at init, below the service's key prefix: the key of the addresses' hashes, that of the
+/// confirmation tokens, and that of the admins' passwords, codes and sessions.
+pub const NAMES: [&str; 3] = ["address-key", "token-key", "admin-key"];
+
+/// Those without which a table cannot be read; without the other the admins are set up anew.
+const OF_USERS: [&str; 2] = [NAMES[0], NAMES[1]];
 
 /// Makes the keys that are missing; one that exists is never changed, since hashes depend on it.
 ///
@@ -49,7 +52,7 @@ pub async fn ensure(aws: &Aws, spec: &Spec) -> Outcome<()> {
 /// Refuses a table of an earlier stack whose keys are gone: by others nobody in it would be found again, and no link that
 /// was mailed would work.
 pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
-    for name in NAMES {
+    for name in OF_USERS {
         let name = format!("{key_prefix}/{name}");
         match aws.ssm().get_parameter().name(&name).send().await {
             Ok(_) => {}
@@ -66,18 +69,25 @@ pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
 
 /// The key by which an address is found, as the functions read it.
 pub async fn address_key(aws: &Aws, key_prefix: &str) -> Outcome<AddressKey> {
-    let name = format!("{key_prefix}/{}", NAMES[0]);
+    let hint = "name the user by the ID that `users list` shows";
+    read(aws, key_prefix, NAMES[0], "without it no address can be found", hint).await.map(AddressKey)
+}
+
+/// The key of the admins, as the admin function reads it.
+pub async fn admin_key(aws: &Aws, key_prefix: &str) -> Outcome<AdminKey> {
+    read(aws, key_prefix, NAMES[2], "a deploy makes it", "deploy, and run it again").await.map(AdminKey)
+}
+
+async fn read(aws: &Aws, key_prefix: &str, name: &str, cause: &str, hint: &str) -> Outcome<Key> {
+    let name = format!("{key_prefix}/{name}");
     let found = match aws.ssm().get_parameter().name(&name).with_decryption(true).send().await {
         Ok(answer) => answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default(),
         Err(error) if service_code(&error) == Some("ParameterNotFound") => {
-            return Err(Failure::new("no_key", format!("there is no key `{name}`"))
-                .cause("without it no address can be found")
-                .hint("name the user by the ID that `users list` shows"));
+            return Err(Failure::new("no_key", format!("there is no key `{name}`")).cause(cause).hint(hint));
         }
         Err(error) => return Err(explain(format!("the key `{name}` cannot be read"), error)),
     };
     Key::from_base64(&found)
-        .map(AddressKey)
         .ok_or_else(|| Failure::new("no_key", format!("the key `{name}` is not 32 bytes in base64")))
 }
 

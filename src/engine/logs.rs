@@ -27,7 +27,7 @@ pub struct Group {
 pub struct Line {
     /// Milliseconds since 1970.
     pub at: i64,
-    /// `web`, `worker`, `sweeper`, `feedback` or `access`.
+    /// `web`, `admin`, `worker`, `sweeper`, `feedback` or `access`.
     pub of: &'static str,
     pub message: String,
     #[serde(skip)]
@@ -39,6 +39,7 @@ pub fn groups(stacks: &DeployedStacks) -> Vec<Group> {
     let output = |role, key| stacks.get(&role).and_then(|stack| stack.outputs.get(key)).cloned();
     let known = [
         ("web", output(Role::Web, "WebLogGroup")),
+        ("admin", output(Role::Web, "AdminLogGroup")),
         ("access", output(Role::Web, "AccessLogGroup")),
         ("worker", output(Role::Workers, "WorkerLogGroup")),
         ("sweeper", output(Role::Workers, "SweeperLogGroup")),

@@ -47,6 +47,7 @@ pub fn functions_by_stack(stacks: &DeployedStacks) -> Vec<(&Deployed, String)> {
     };
     let found = [
         output(Role::Web, "WebFunction"),
+        output(Role::Web, "AdminFunction"),
         output(Role::Workers, "WorkerFunction"),
         output(Role::Workers, "SweeperFunction"),
         output(Role::Workers, "FeedbackFunction"),

@@ -69,7 +69,7 @@ fn code_alone_is_live_at_once_and_the_stacks_follow() {
     assert_eq!((&report["proof"]["ok"], &report["proof"]["sign_up"]["reached"]), (&json!(true), &json!("mailed")));
     assert!(service.shows("Second") && service.is_as_planned());
     // Published by the stack, and not left at what was put last.
-    for function in ["web", "worker", "sweeper", "feedback"] {
+    for function in ["web", "admin", "worker", "sweeper", "feedback"] {
         assert_eq!(service.live(function), "2", "{function}");
     }
     // More than the code is refused, and nothing of it done.
@@ -182,7 +182,7 @@ fn the_newest_five_versions_are_kept() {
         service.title(&format!("Edition {number}"));
         service.sandbox().ok(&DEPLOY);
     }
-    for function in ["web", "worker", "sweeper", "feedback"] {
+    for function in ["web", "admin", "worker", "sweeper", "feedback"] {
         assert_eq!(service.versions(function), [4, 5, 6, 7, 8], "{function}");
     }
     // Any of them can still be gone back to.

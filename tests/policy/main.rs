@@ -54,7 +54,7 @@ const UNPROVEN: [&str; 23] = [
 ];
 
 /// Whatever an operator does to a service, in this order. The spec's title is changed before a line with a star.
-const STEPS: [&str; 19] = [
+const STEPS: [&str; 23] = [
     "plan --local",
     "deploy --local --yes",
     "verify-email --local",
@@ -67,6 +67,10 @@ const STEPS: [&str; 19] = [
     "users export --local",
     "users recount --local --repair --yes",
     "users erase somebody@example.org --local --yes",
+    "admin add ada@example.org --local",
+    "admin list --local",
+    "admin reset-password ada@example.org --local --yes",
+    "admin remove ada@example.org --local --yes",
     "logs --since 1h --local",
     "drift --local",
     "*deploy --code-only --local --yes",

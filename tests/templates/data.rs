@@ -57,7 +57,7 @@ fn only_what_must_survive_its_stack_is_kept() {
     for (template, kept) in [
         (data(), BTreeSet::from(["ArtifactBucket", "ArtifactBucketPolicy", "Table"])),
         (workers(), BTreeSet::from(["FeedbackVersion", "SweeperVersion", "WorkerVersion"])),
-        (serverless(), BTreeSet::from(["WebVersion"])),
+        (serverless(), BTreeSet::from(["AdminVersion", "WebVersion"])),
     ] {
         for (id, resource) in template.section("Resources") {
             let policies = (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]);

@@ -20,7 +20,7 @@ fn functions(template: &Template) -> impl Iterator<Item = (&str, &Value)> {
 fn each_function_is_what_its_name_says() {
     for (template, expected) in [
         (workers(), vec![("Feedback", "feedback"), ("Sweeper", "sweeper"), ("Worker", "worker")]),
-        (serverless(), vec![("Web", "web")]),
+        (serverless(), vec![("Admin", "admin"), ("Web", "web")]),
     ] {
         let found: Vec<_> = functions(&template).map(|(id, function)| (id, text(&function["Handler"]))).collect();
         assert_eq!(found, expected);
@@ -197,17 +197,26 @@ fn feedback_of_this_services_mail_alone_is_heard_and_none_is_lost_unsaid() {
 #[test]
 fn a_slow_function_is_cut_off_by_lambda_and_not_by_the_api() {
     let template = serverless();
-    let function = template.properties("Web")["Timeout"].as_u64().expect("seconds") * 1_000;
-    let integration = template.properties("Integration")["TimeoutInMillis"].as_u64().expect("milliseconds");
-    assert!(function < integration && integration <= INTEGRATION_LIMIT);
+    for (function, integration) in [("Web", "Integration"), ("Admin", "AdminIntegration")] {
+        let function = template.properties(function)["Timeout"].as_u64().expect("seconds") * 1_000;
+        let integration = template.properties(integration)["TimeoutInMillis"].as_u64().expect("milliseconds");
+        assert!(function < integration && integration <= INTEGRATION_LIMIT);
+    }
 }
 
 #[test]
-fn the_api_is_one_throttled_route_in_payload_format_2() {
+fn the_api_is_a_throttled_route_to_each_function_in_payload_format_2() {
     let template = serverless();
-    assert_eq!(template.properties("Integration")["PayloadFormatVersion"], "2.0");
-    assert_eq!(template.properties("Route")["RouteKey"], "$default");
-    assert_eq!(template.of_type("AWS::ApiGatewayV2::Route").count(), 1);
+    let mut routes = Vec::new();
+    for (_, route) in template.of_type("AWS::ApiGatewayV2::Route") {
+        let route = &route["Properties"];
+        let target = text(&route["Target"]["Fn::Sub"]);
+        let integration = target.strip_prefix("integrations/${").and_then(|rest| rest.strip_suffix('}'));
+        let integration = template.properties(integration.expect("an integration"));
+        assert_eq!(integration["PayloadFormatVersion"], "2.0");
+        routes.push((text(&route["RouteKey"]), text(&integration["IntegrationUri"]["Ref"])));
+    }
+    assert_eq!(routes, [("ANY /admin/{proxy+}", "AdminAlias"), ("$default", "WebAlias")]);
     let stage = template.properties("Stage");
     assert_eq!((&stage["StageName"], &stage["AutoDeploy"]), (&json!("$default"), &json!(true)));
     let limits =
@@ -215,8 +224,10 @@ fn the_api_is_one_throttled_route_in_payload_format_2() {
     assert_eq!(stage["DefaultRouteSettings"], limits);
     // A CORS configuration here would answer in the service's place.
     assert_eq!(template.properties("Api")["CorsConfiguration"], Value::Null);
-    let source = text(&template.properties("InvokePermission")["SourceArn"]["Fn::Sub"]);
-    assert!(source.ends_with(":${Api}/*/$default"), "{source}");
+    for (permission, end) in [("InvokePermission", "/*/$default"), ("AdminInvokePermission", "/*/*/admin/{proxy+}")] {
+        let source = text(&template.properties(permission)["SourceArn"]["Fn::Sub"]);
+        assert!(source.ends_with(&format!(":${{Api}}{end}")), "{source}");
+    }
 }
 
 #[test]

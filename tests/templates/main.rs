@@ -46,7 +46,11 @@ fn every_value_that_other_stacks_and_commands_read_is_an_output() {
             "WorkerFunction SweeperFunction FeedbackFunction DeadLetterQueueUrl MissedSweepQueueUrl LostFeedbackQueueUrl \
              WorkerLogGroup SweeperLogGroup FeedbackLogGroup",
         ),
-        (serverless(), "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AccessLogGroup DomainTarget"),
+        (
+            serverless(),
+            "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AdminFunction AdminLogGroup AccessLogGroup \
+             DomainTarget",
+        ),
     ];
     for (template, outputs) in promised {
         assert_eq!(template.names("Outputs"), outputs.split(' ').collect(), "{}", template.file);
@@ -122,7 +126,7 @@ fn every_resource_takes_the_stacks_tags_or_has_none() {
 #[test]
 fn nothing_has_a_fixed_name_but_what_must_be_found_by_it() {
     // A fixed name cannot be replaced, collides with what an earlier stack left, and for a role asks for more rights.
-    let named = ["AccessLogs", "Dashboard", "Feedback", "Sweeper", "Web", "Worker"];
+    let named = ["AccessLogs", "Admin", "Dashboard", "Feedback", "Sweeper", "Web", "Worker"];
     for template in templates() {
         for (id, resource) in template.section("Resources") {
             let name = ["Name", "TableName", "BucketName", "QueueName", "TopicName", "RoleName", "LogGroupName"];

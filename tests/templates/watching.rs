@@ -57,7 +57,7 @@ fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
             assert_eq!(alarm["TreatMissingData"], silence, "{id}");
         }
     }
-    let expected = "bounces complaints dead-letters feedback-errors latency lost-feedback mail-given-up mail-quota missed-sweeps \
+    let expected = "admin-added admin-errors admin-new-place bounces complaints dead-letters feedback-errors latency lost-feedback mail-given-up mail-quota missed-sweeps \
                     server-errors store-failures sweeper-absent sweeper-errors web-errors web-throttles worker-delay worker-errors";
     assert_eq!(names, expected.split(' ').map(str::to_owned).collect());
 }

@@ -27,6 +27,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tower::Service;
 
+/// How long the answer to a request of our own may take.
+const ANSWER: Duration = Duration::from_secs(4);
+
 /// Name resolution, TCP and TLS together: some milliseconds within AWS's network.
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -61,6 +64,10 @@ pub struct NotConnected(#[source] BoxError);
 
 /// One client, and with it one pool of connections, for all services.
 pub fn client(trust: Trust) -> Result<SharedHttpClient, BoxError> {
+    Transport::new(trust).map(SharedHttpClient::new)
+}
+
+fn pool(trust: Trust) -> Result<Client<InTime, SdkBody>, BoxError> {
     let mut roots = RootCertStore::empty();
     match trust {
         Trust::Amazon => {
@@ -86,13 +93,25 @@ pub fn client(trust: Trust) -> Result<SharedHttpClient, BoxError> {
     // A call is two small writes at most: without this the second waits for the first to be acknowledged.
     tcp.set_nodelay(true);
     let tls = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-    let pool =
-        Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(REST).build(InTime(tls));
-    Ok(SharedHttpClient::new(Transport(pool)))
+    let executor = TokioExecutor::new();
+    Ok(Client::builder(executor).pool_timer(TokioTimer::new()).pool_idle_timeout(REST).build(InTime(tls)))
 }
 
+/// A pool of connections.
 #[derive(Clone, Debug)]
-struct Transport(Client<InTime, SdkBody>);
+pub struct Transport(Client<InTime, SdkBody>);
+
+impl Transport {
+    pub fn new(trust: Trust) -> Result<Self, BoxError> {
+        pool(trust).map(Self)
+    }
+
+    /// Sends a request that is signed already, and tells how it was answered within [`ANSWER`].
+    pub async fn send(&self, request: axum::http::Request<SdkBody>) -> Result<axum::http::StatusCode, BoxError> {
+        let answer = tokio::time::timeout(ANSWER, self.0.request(request)).await;
+        Ok(answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??.status())
+    }
+}
 
 impl HttpClient for Transport {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {

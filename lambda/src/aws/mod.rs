@@ -3,6 +3,7 @@
 //! The SDK's own loader of settings is left out, since the function needs none of its sources: region and
 //! credentials are in the environment. It would cost half a megabyte and a part of every cold start.
 
+mod bucket;
 pub mod http;
 
 use std::error::Error;
@@ -19,8 +20,9 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use crate::env::Environment;
-use crate::keys::{AddressKey, Key};
+use crate::keys::{AddressKey, AdminKey, Key};
 use crate::token::TokenKey;
+pub use bucket::Bucket;
 use http::Trust;
 
 /// A call to AWS from within its network takes some milliseconds; one that takes seconds is lost.
@@ -135,6 +137,18 @@ pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, Token
     Ok((AddressKey(key(&found, address)?), TokenKey(key(&found, token)?)))
 }
 
+/// The artifact bucket, where erasures are noted; of the admin function only.
+pub fn bucket(config: &SdkConfig, environment: &Environment) -> Result<Bucket, AwsError> {
+    let store = environment.endpoint.as_ref().or(environment.object_store.as_ref()).map_or("", String::as_str);
+    Bucket::new(config.clone(), store, &environment.table, trust(environment))
+}
+
+/// The key of the admins' side alone, which is all the admin function may read.
+pub async fn admin_key(config: &SdkConfig, prefix: &str) -> Result<AdminKey, AwsError> {
+    let admin = format!("{prefix}/admin-key");
+    key(&parameters(config, &[&admin]).await?, admin).map(AdminKey)
+}
+
 /// The key for tokens alone, which is all the worker may read.
 pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, AwsError> {
     let token = format!("{prefix}/token-key");
@@ -221,6 +235,7 @@ mod tests {
             base_url: None,
             release: None,
             configuration_set: None,
+            object_store: None,
             endpoint: endpoint.map(str::to_owned),
             root: std::path::PathBuf::new(),
         };

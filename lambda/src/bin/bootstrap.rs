@@ -1,6 +1,6 @@
 //! The function: reads its environment, puts the parts together and hands them to Lambda's runtime.
 //!
-//! Nothing is decided here but which of the four handlers runs.
+//! Nothing is decided here but which of the handlers runs.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_types::SdkConfig;
+use axum::Router;
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent, service_fn};
+use signup_service::admin::Admins;
 use signup_service::aws;
 use signup_service::clock::{Clock, System, before};
 use signup_service::config::ServiceConfig;
@@ -22,6 +24,7 @@ use signup_service::mailer::SesMailer;
 use signup_service::store::{DynamoStore, Store};
 use signup_service::stream::{self, BatchResponse, StreamEvent};
 use signup_service::user::UserId;
+use signup_service::web::admin::{Desk, admin_router};
 use signup_service::web::{App, PATIENCE, Parts, router};
 use signup_service::worker::{RESERVE, Sending, Worker};
 use tower::ServiceExt;
@@ -48,12 +51,13 @@ async fn run() -> Result<(), Failure> {
     let config = environment.config()?;
     let sdk = aws::sdk_config(&environment)?;
     let client = match environment.handler {
-        Handler::Web => aws::web_table_client(&sdk),
+        Handler::Web | Handler::Admin => aws::web_table_client(&sdk),
         Handler::Worker | Handler::Sweeper | Handler::Feedback => aws_sdk_dynamodb::Client::new(&sdk),
     };
     let store = DynamoStore::new(client, &environment.table, config.form.name_field());
     match environment.handler {
         Handler::Web => web(&environment, config, &sdk, store).await,
+        Handler::Admin => admin(&environment, config, &sdk, store).await,
         Handler::Worker => {
             let worker = worker(&environment, config, &sdk, store).await?;
             lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
@@ -115,7 +119,33 @@ async fn web(
         patience: PATIENCE,
         logo: environment.logo(&config)?.map(Into::into),
     };
-    let router = router(App::new(config, parts)?);
+    answer(router(App::new(config, parts)?)).await
+}
+
+async fn admin(
+    environment: &Environment,
+    config: ServiceConfig,
+    sdk: &SdkConfig,
+    store: DynamoStore,
+) -> Result<(), Failure> {
+    let key = aws::admin_key(sdk, &environment.key_prefix).await?;
+    let (brand, service) = (config.brand(), config.service.clone());
+    let store = Arc::new(store);
+    let admins = Admins::new(store.clone(), Arc::new(System), Arc::new(System), key, brand, service.clone());
+    let desk = Desk {
+        ledger: Ledger { store, clock: Arc::new(System), entropy: Arc::new(System) },
+        admins,
+        journal: Arc::new(Stdout { service }),
+        tombstones: Arc::new(aws::bucket(sdk, environment)?),
+        base_url: environment.base_url.clone().unwrap_or_default(),
+        release: environment.release.clone().unwrap_or_default(),
+        config,
+    };
+    answer(admin_router(Arc::new(desk))).await
+}
+
+/// Answers requests by a Router.
+async fn answer(router: Router) -> Result<(), Failure> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<gateway::Event>| {
         let response = router.clone().oneshot(gateway::request(event.payload)).await?;
         Ok::<_, Failure>(gateway::answer(response).await?)

@@ -196,7 +196,7 @@ fn options<'a>(field: &Field, site: &Site<'a>, words: Option<&FieldWords>, typed
 }
 
 /// The label as declared; a plain word that stands for itself, such as `single`, begins with a capital.
-fn label(choice: &Choice) -> String {
+pub(crate) fn label(choice: &Choice) -> String {
     let plain = |letter: char| !letter.is_uppercase();
     let mut letters = choice.value.chars();
     match letters.next() {

@@ -12,6 +12,8 @@ mod sent;
 mod site;
 mod style;
 
+pub(crate) use field::label as choice_label;
+
 pub use confirm::{confirm, replace, unsubscribe};
 pub use form::{Hidden, Notice, form};
 pub use message::{Refusal, busy, expired, failed, not_found, refused, unknown_link, unsubscribed, welcome};

@@ -6,7 +6,6 @@
 use std::cmp::Ordering;
 
 use super::{at, shard_of};
-use crate::clock::day;
 use crate::user::{State, User, UserId};
 
 /// Shards of each list in order of time: one partition of DynamoDB takes 1,000 writes a second, and a page must ask
@@ -22,18 +21,22 @@ const NAME: usize = 100;
 /// Some of the users, in one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Among {
-    /// Everybody, newest first.
-    All,
-    /// Who signed up on a day in UTC (`2026-11-22`), newest first.
-    Day(String),
-    /// Newest first.
-    State(State),
-    /// By ISO 3166-1 alpha-2, newest first; somebody new is in the list once counted.
-    Country(String),
+    /// Newest first: everybody of a group, or who of it signed up at a time, of which the beginning is given as written
+    /// in UTC: `2026`, `2026-11`, `2026-11-22`.
+    Newest { of: Group, on: Option<String> },
     /// Whose address begins so, by the alphabet.
     Address(Prefix),
     /// Whose name begins so, by the alphabet; where the form asks for a name.
     Name(Prefix),
+}
+
+/// Users who have something in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Group {
+    All,
+    State(State),
+    /// By ISO 3166-1 alpha-2; somebody new is in it once counted.
+    Country(String),
 }
 
 /// How a word begins: at least [`PREFIX`] letters, in lower case.
@@ -84,37 +87,51 @@ pub(super) struct Entry {
     pub(super) place: String,
 }
 
+/// Every list.
+const LISTS: [List; 5] = [List::Time, List::State, List::Country, List::Address, List::Name];
+
 /// A user in every list that it is in. `name_field` holds what people are called by.
 pub(super) fn entries(user: &User, name_field: Option<&str>) -> Vec<Entry> {
-    let shard = shard_of(user.id, LIST_SHARDS);
-    let in_time =
-        |list, group: &str| Some(Entry { list, part: format!("{group}#{shard}"), place: at(user.created_at, user.id) });
-    let by_letters = |list, text: &str| {
+    LISTS.into_iter().filter_map(|list| entry(user, list, name_field)).collect()
+}
+
+/// A user in one list; `None` where it is not in it.
+fn entry(user: &User, list: List, name_field: Option<&str>) -> Option<Entry> {
+    let in_time = |group: &str| {
+        let shard = shard_of(user.id, LIST_SHARDS);
+        Some(Entry { list, part: format!("{group}#{shard}"), place: at(user.created_at, user.id) })
+    };
+    let by_letters = |text: &str| {
         let text = folded(text);
         let part: String = text.chars().take(PREFIX).collect();
         (part.chars().count() == PREFIX).then(|| Entry { list, part, place: format!("{text}#{}", user.id) })
     };
-    let country = user.counted.as_ref().and_then(|counted| counted.country.as_deref());
-    let name = name_field.and_then(|field| user.answers.fields.get(field)).and_then(|value| value.as_text());
-    let name: Option<String> = name.map(|name| name.chars().take(NAME).collect());
-    [
-        in_time(List::Time, ""),
-        in_time(List::State, user.state.name()),
-        country.and_then(|country| in_time(List::Country, country)),
-        by_letters(List::Address, &user.answers.email),
-        name.and_then(|name| by_letters(List::Name, &name)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    match list {
+        List::Time => in_time(""),
+        List::State => in_time(user.state.name()),
+        List::Country => user.counted.as_ref().and_then(|counted| counted.country.as_deref()).and_then(in_time),
+        List::Address => by_letters(&user.answers.email),
+        List::Name => {
+            let name = name_field.and_then(|field| user.answers.fields.get(field)).and_then(|value| value.as_text())?;
+            by_letters(&name.chars().take(NAME).collect::<String>())
+        }
+    }
 }
 
 impl Among {
+    /// Everybody, newest first.
+    pub const ALL: Self = Self::Newest { of: Group::All, on: None };
+
+    /// Everybody of a group, newest first.
+    pub fn all(of: Group) -> Self {
+        Self::Newest { of, on: None }
+    }
+
     pub(super) fn list(&self) -> List {
         match self {
-            Self::All | Self::Day(_) => List::Time,
-            Self::State(_) => List::State,
-            Self::Country(_) => List::Country,
+            Self::Newest { of: Group::All, .. } => List::Time,
+            Self::Newest { of: Group::State(_), .. } => List::State,
+            Self::Newest { of: Group::Country(_), .. } => List::Country,
             Self::Address(_) => List::Address,
             Self::Name(_) => List::Name,
         }
@@ -124,9 +141,9 @@ impl Among {
     pub(super) fn parts(&self) -> Vec<String> {
         let sharded = |group: &str| (0..LIST_SHARDS).map(|shard| format!("{group}#{shard}")).collect();
         match self {
-            Self::All | Self::Day(_) => sharded(""),
-            Self::State(state) => sharded(state.name()),
-            Self::Country(country) => sharded(country),
+            Self::Newest { of: Group::All, .. } => sharded(""),
+            Self::Newest { of: Group::State(state), .. } => sharded(state.name()),
+            Self::Newest { of: Group::Country(country), .. } => sharded(country),
             Self::Address(prefix) | Self::Name(prefix) => vec![prefix.0.chars().take(PREFIX).collect()],
         }
     }
@@ -134,21 +151,31 @@ impl Among {
     /// How every place begins that is meant; nothing where the whole part is.
     pub(super) fn beginning(&self) -> &str {
         match self {
-            Self::Day(day) => day,
+            Self::Newest { on, .. } => on.as_deref().unwrap_or_default(),
             Self::Address(prefix) | Self::Name(prefix) => &prefix.0,
-            Self::All | Self::State(_) | Self::Country(_) => "",
         }
+    }
+
+    /// So that a page is the last one of those that are read by the alphabet. It is behind every place that is meant,
+    /// and before what begins otherwise.
+    pub fn end(&self) -> From {
+        From::Before(format!("{}\u{10FFFF}", self.beginning()))
     }
 
     /// Whether the greatest place comes first.
     pub(super) fn is_descending(&self) -> bool {
-        !matches!(self, Self::Address(_) | Self::Name(_))
+        matches!(self, Self::Newest { .. })
+    }
+
+    /// Whether a user is among these.
+    pub fn holds(&self, user: &User, name_field: Option<&str>) -> bool {
+        self.place(user, name_field).is_some()
     }
 
     /// Where a user is among these; `None` for one who is not.
     pub(super) fn place(&self, user: &User, name_field: Option<&str>) -> Option<String> {
-        let (list, parts, beginning) = (self.list(), self.parts(), self.beginning());
-        let found = entries(user, name_field).into_iter().find(|entry| entry.list == list)?;
+        let (parts, beginning) = (self.parts(), self.beginning());
+        let found = entry(user, self.list(), name_field)?;
         (parts.contains(&found.part) && found.place.starts_with(beginning)).then_some(found.place)
     }
 }
@@ -204,11 +231,4 @@ pub(super) fn id_at(place: &str) -> Option<UserId> {
 /// A text as it is looked for: in lower case, with single spaces.
 fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-/// A day as [`Among::Day`] takes it; `None` for what is none.
-pub fn day_of(text: &str) -> Option<String> {
-    let date: jiff::civil::Date = text.parse().ok()?;
-    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    Some(day(midnight)).filter(|day| day == text)
 }

@@ -3,6 +3,8 @@
 //! It also keeps the stream: [`MemoryStore::changes`] gives the worker what DynamoDB would. It never forgets by
 //! itself; [`MemoryStore::expire`] does what the table's TTL would.
 
+mod admin;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
@@ -23,6 +25,7 @@ use crate::user::{User, UserId};
 pub struct MemoryStore {
     held: Mutex<Held>,
     name_field: Option<String>,
+    admins: admin::Admins,
 }
 
 #[derive(Debug, Default)]

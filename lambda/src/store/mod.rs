@@ -14,7 +14,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use directory::{Among, From, LIST_SHARDS, PREFIX, Prefix, day_of};
+pub use directory::{Among, From, Group, LIST_SHARDS, PREFIX, Prefix};
 pub use dynamo::DynamoStore;
 pub use memory::MemoryStore;
 
@@ -152,7 +152,7 @@ pub struct ListUsers {
 impl ListUsers {
     /// So many of all, newest first.
     pub fn newest(limit: u16) -> Self {
-        Self { among: Among::All, from: From::Start, limit }
+        Self { among: Among::ALL, from: From::Start, limit }
     }
 }
 

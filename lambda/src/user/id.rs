@@ -45,9 +45,10 @@ macro_rules! id {
     };
 }
 
+id!(AdminId, "an admin: the beginning of the keyed hash of the address");
 id!(UserId, "a user: the beginning of the keyed hash of the address");
 id!(MailId, "a mail of the outbox, from the system's generator");
-id!(Nonce, "one submission, from the system's generator");
+id!(Nonce, "one submission, or another thing that keys are derived for, from the system's generator");
 
 fn parse_hex(text: &str) -> Option<[u8; 16]> {
     let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;

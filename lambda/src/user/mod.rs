@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::config::MailKind;
 pub use confirm::{CODE_TRIES, ConfirmOutcome, Proof};
-pub use id::{MailId, Nonce, UserId};
+pub use id::{AdminId, MailId, Nonce, UserId};
 pub use outbox::{Attempt, End, LEASE, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
 pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules, SECOND_PAUSE};
 pub(crate) use receive::{hour, until_next_day, until_next_hour};

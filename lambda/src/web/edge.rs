@@ -3,6 +3,7 @@
 //! A log line holds the route's pattern and never the path or query as sent: those can hold a token.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -16,8 +17,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::answer::Measured;
-use super::{AppState, is_api};
-use crate::journal::{Line, Unit};
+use super::is_api;
+use crate::clock::Clock;
+use crate::journal::{Journal, Line, Unit};
 
 /// The client's address as the front states it: never a header, which a caller can write.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,25 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// What is known where a request comes in and an answer goes out.
+#[derive(Debug)]
+pub(super) struct Edge {
+    /// Of pages, and of those that may be shown in a frame.
+    policy: HeaderValue,
+    embed_policy: HeaderValue,
+    /// Whose pages may call the API, and show the form in a frame.
+    origins: Vec<String>,
+    clock: Arc<dyn Clock>,
+    journal: Arc<dyn Journal>,
+}
+
+impl Edge {
+    pub(super) fn new(origins: &[String], clock: Arc<dyn Clock>, journal: Arc<dyn Journal>) -> Arc<Self> {
+        let (policy, embed_policy) = (policy(&[]), policy(origins));
+        Arc::new(Self { policy, embed_policy, origins: origins.to_vec(), clock, journal })
+    }
+}
+
 /// Where the request comes from.
 pub(super) fn client(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ClientAddress>().map(|address| address.0)
@@ -61,14 +82,14 @@ pub(super) fn query(uri: &Uri, name: &str) -> Option<String> {
 }
 
 /// Adds the headers that every answer carries; a handler's own `Cache-Control` stays.
-pub(super) async fn headers(State(app): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn headers(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let embedded = is_embedded(request.uri());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.insert(CONTENT_SECURITY_POLICY, if embedded { app.embed_policy.clone() } else { app.policy.clone() });
+    headers.insert(CONTENT_SECURITY_POLICY, if embedded { edge.embed_policy.clone() } else { edge.policy.clone() });
     if !embedded {
         // Of the two that say so, the one that old browsers know.
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -78,7 +99,7 @@ pub(super) async fn headers(State(app): State<AppState>, request: Request, next:
 }
 
 /// The policy for pages that these origins alone may show in a frame; nobody when there is none.
-pub(super) fn policy(ancestors: &[String]) -> HeaderValue {
+fn policy(ancestors: &[String]) -> HeaderValue {
     let ancestors = if ancestors.is_empty() { "'none'".to_owned() } else { ancestors.join(" ") };
     HeaderValue::try_from(format!("{POLICY} {ancestors}"))
         // An origin that no header can hold is refused by the spec's checks; nobody is then the safe choice.
@@ -86,11 +107,11 @@ pub(super) fn policy(ancestors: &[String]) -> HeaderValue {
 }
 
 /// Lets the pages of allowed origins call the API, and answers their browsers' questions.
-pub(super) async fn cors(State(app): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn cors(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     if !is_api(&request) {
         return next.run(request).await;
     }
-    let allowed = &app.config.security.allowed_origins;
+    let allowed = &edge.origins;
     let origin =
         request.headers().get(ORIGIN).filter(|origin| allowed.iter().any(|it| it.as_bytes() == origin.as_bytes()));
     let origin = origin.cloned();
@@ -113,7 +134,7 @@ pub(super) async fn cors(State(app): State<AppState>, request: Request, next: Ne
 }
 
 /// Writes one line for each request, which is also where its metrics come from.
-pub(super) async fn log(State(app): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn log(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
@@ -125,7 +146,7 @@ pub(super) async fn log(State(app): State<AppState>, request: Request, next: Nex
     let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
     let response = next.run(request).await;
     let latency = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let line = Line::new("request", app.ledger.clock.now())
+    let line = Line::new("request", edge.clock.now())
         .with("method", method)
         .with("route", route)
         .with("status", response.status().as_u16())
@@ -135,6 +156,6 @@ pub(super) async fn log(State(app): State<AppState>, request: Request, next: Nex
         Some(measured) => line.with("reason", measured.reason).metric(measured.metric, Unit::Count, 1),
         None => line,
     };
-    app.parts.journal.write(&line);
+    edge.journal.write(&line);
     response
 }

@@ -18,6 +18,11 @@ pub(super) async fn style(State(app): State<AppState>) -> Response {
     file("text/css; charset=utf-8", FOR_GOOD, app.style.clone())
 }
 
+/// `GET /admin.css`
+pub(super) async fn admin_style() -> Response {
+    file("text/css; charset=utf-8", FOR_GOOD, crate::admin::page::STYLESHEET)
+}
+
 /// `GET /form.js`
 pub(super) async fn form_script() -> Response {
     file(SCRIPT, FOR_GOOD, include_str!("../../scripts/form.js"))

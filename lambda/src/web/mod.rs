@@ -4,6 +4,7 @@
 //! field and the reason; our own failure is a plain 500 whose cause goes to the log and nowhere else.
 
 mod actions;
+pub mod admin;
 mod answer;
 mod api;
 mod body;
@@ -20,11 +21,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use edge::Edge;
 pub use edge::{ClientAddress, RequestId};
 
 use crate::clock::{Clock, Entropy};
@@ -50,9 +51,6 @@ pub struct App {
     checker: Checker,
     accent: Accent,
     style: String,
-    /// Of pages, and of those that may be shown in a frame.
-    policy: HeaderValue,
-    embed_policy: HeaderValue,
     form_version: FormVersion,
     rules: Rules,
     ledger: Ledger,
@@ -91,8 +89,6 @@ impl App {
             checker,
             style: stylesheet(&accent),
             accent,
-            policy: edge::policy(&[]),
-            embed_policy: edge::policy(&config.security.allowed_origins),
             form_version: FormVersion::new(&config.service, &config.form),
             rules: Rules::of(&config),
             ledger,
@@ -114,6 +110,8 @@ impl App {
 
 /// The Router, with every answer's headers and one log line for each request.
 pub fn router(app: AppState) -> Router {
+    let Parts { clock, journal, .. } = &app.parts;
+    let edge = Edge::new(&app.config.security.allowed_origins, clock.clone(), journal.clone());
     Router::new()
         .route("/", get(pages::form))
         .route("/embed", get(pages::form))
@@ -124,6 +122,9 @@ pub fn router(app: AppState) -> Router {
         .route("/welcome", get(pages::welcome))
         .route("/unsubscribe", get(links::unsubscribe_page).post(links::unsubscribe))
         .route("/style.css", get(files::style))
+        .route("/admin.css", get(files::admin_style))
+        .route("/admin", get(pages::to_admin))
+        .route("/admin/", get(pages::to_admin))
         .route("/form.js", get(files::form_script))
         .route("/confirm.js", get(files::confirm_script))
         .route("/icon.svg", get(files::icon))
@@ -136,9 +137,9 @@ pub fn router(app: AppState) -> Router {
         .route("/api/v1/challenges", get(api::challenge))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(app.clone(), edge::cors))
-        .layer(from_fn_with_state(app.clone(), edge::headers))
-        .layer(from_fn_with_state(app.clone(), edge::log))
+        .layer(from_fn_with_state(edge.clone(), edge::cors))
+        .layer(from_fn_with_state(edge.clone(), edge::headers))
+        .layer(from_fn_with_state(edge, edge::log))
         .with_state(app)
 }
 

@@ -13,7 +13,7 @@ use super::{App, AppState, BUSY, edge};
 use crate::address::Address;
 use crate::form::FieldError;
 use crate::guard::proof;
-use crate::page::{self, Notice, Refusal, Sent, SentProblem};
+use crate::page::{self, Notice, Refusal, Sent, SentProblem, Site};
 use crate::store::StoreError;
 use crate::user::{ConfirmOutcome, UserId};
 
@@ -25,6 +25,11 @@ pub(super) async fn form(State(app): State<AppState>, request: Request) -> Respo
 /// `GET` of where a form is sent: typed in or loaded anew, it leads back to the form.
 pub(super) async fn to_form(State(app): State<AppState>, request: Request) -> Response {
     see_other(&Visit::of(&app, &request).site().home())
+}
+
+/// `GET /admin` and `GET /admin/`, which the front may take for the public's: to the admins' own side.
+pub(super) async fn to_admin(State(app): State<AppState>, request: Request) -> Response {
+    see_other(&format!("{}admin/dashboard", Site::new(&app.config, &app.parts.release).at(request.uri().path()).root))
 }
 
 /// `POST /sign-up`: to the next page, or back to the form with everything that was typed.

@@ -1,5 +1,7 @@
 //! The service's tests that share a world: one binary, so that the compiler sees what of it nobody uses.
 
+mod admin;
+mod admins;
 mod alike;
 mod bots;
 mod capacity;

@@ -9,8 +9,8 @@ use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::after;
 use signup_service::pace::{MailHealth, Quota};
 use signup_service::store::{
-    Among, CLAIM, Claimed, DynamoStore, From, ListUsers, MemoryStore, Prefix, SHARDS, Saved, Settled, Spending, Spent,
-    Store, UserPage,
+    Among, CLAIM, Claimed, DynamoStore, From, Group, ListUsers, MemoryStore, Prefix, SHARDS, Saved, Settled, Spending,
+    Spent, Store, UserPage,
 };
 use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, STREAM_GRACE, State, User, UserId};
 
@@ -307,7 +307,7 @@ async fn users_are_listed_in_every_order(store: &dyn Store) {
     }
     let newest = store.list_users(&ListUsers::newest(1)).await.expect("the store works").users;
     assert_eq!(newest, users[..1]);
-    let country = || Among::Country("FR".into());
+    let country = || Among::all(Group::Country("FR".into()));
     assert_eq!(listed(store, &country(), 9).await, [], "nobody is counted yet");
     let last = users.len() - 1;
     let counted = count(store, &users[last..], start()).await;
@@ -331,13 +331,17 @@ async fn users_are_listed_in_every_order(store: &dyn Store) {
     let day = |user: &User| user.created_at.to_string()[..10].to_owned();
     let third = "2026-11-25".to_owned();
     assert_eq!(users.iter().filter(|user| day(user) == third).count(), 7);
+    let on = |of, on: &str| Among::Newest { of, on: Some(on.to_owned()) };
     let prefix = |text| Prefix::new(text).expect("long enough");
     for (among, expected) in [
-        (Among::All, of(&|_| true)),
-        (Among::Day(third.clone()), of(&|user| day(user) == third)),
-        (Among::Day("2026-11-26".into()), vec![]),
-        (Among::State(State::Pending), of(&|user| user.state == State::Pending)),
-        (Among::State(users[3].state), vec![users[3].id]),
+        (Among::ALL, of(&|_| true)),
+        (on(Group::All, &third), of(&|user| day(user) == third)),
+        (on(Group::All, "2026-11-26"), vec![]),
+        (on(Group::All, "2026-11"), of(&|user| day(user).starts_with("2026-11"))),
+        (on(Group::Country("FR".into()), &third), vec![]),
+        (on(Group::State(State::Pending), &third), of(&|user| user.state == State::Pending && day(user) == third)),
+        (Among::all(Group::State(State::Pending)), of(&|user| user.state == State::Pending)),
+        (Among::all(Group::State(users[3].state)), vec![users[3].id]),
         (country(), vec![users[last].id]),
         (Among::Address(prefix(" USER3-")), by(&address, "user3-")),
         (Among::Address(prefix("us")), by(&address, "")),

@@ -7,7 +7,7 @@ use serde_json::json;
 use signup_service::clock::{Clock, System};
 use signup_service::config::Form;
 use signup_service::export::{Encoder, is_shown};
-use signup_service::store::{Among, Store};
+use signup_service::store::{Among, Group, Store};
 use signup_service::user::State;
 
 use super::partial::Partial;
@@ -88,7 +88,7 @@ async fn write<W: Write>(
     note: impl Fn(u64),
 ) -> Result<(u64, W), Broken> {
     let mut encoder = Encoder::begin(format.into(), form, to).map_err(Broken::Sink)?;
-    let among = state.map_or(Among::All, Among::State);
+    let among = Among::all(state.map_or(Group::All, Group::State));
     let mut walk = Walk::new(store, among, PAGE, None);
     let mut users: u64 = 0;
     while let Some(page) = walk.page().await.map_err(Broken::Source)? {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 use signup_service::clock::{Clock, System};
-use signup_service::store::{Among, Store};
+use signup_service::store::{Among, Group, Store};
 use signup_service::user::{State, User};
 
 use super::walk::{Walk, cursor, is_cursor};
@@ -59,7 +59,7 @@ async fn collect(
     now: Timestamp,
 ) -> Outcome<(Vec<User>, Option<String>)> {
     let wanted = usize::from(limit);
-    let among = state.map_or(Among::All, Among::State);
+    let among = Among::all(state.map_or(Group::All, Group::State));
     // One more tells whether there are more.
     let mut walk = Walk::new(store, among, limit + 1, after);
     let mut users = Vec::new();

@@ -115,7 +115,7 @@ impl Who {
 }
 
 /// A failed call of the table in the house's words.
-pub fn store_failure(error: &StoreError) -> Box<Failure> {
+pub(super) fn store_failure(error: &StoreError) -> Box<Failure> {
     let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source()).last();
     let cause = innermost.map(ToString::to_string).unwrap_or_default();
     match error {

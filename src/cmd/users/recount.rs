@@ -166,7 +166,7 @@ impl Recount<'_> {
     async fn read(&self) -> Outcome<Reading> {
         let counters = async || self.store.counters(None).await.map_err(|error| store_failure(&error));
         let mut reading = Reading { before: counters().await?, ..Reading::default() };
-        let mut walk = Walk::new(self.store, Among::All, PAGE, None);
+        let mut walk = Walk::new(self.store, Among::ALL, PAGE, None);
         while let Some(page) = walk.page().await? {
             for user in page {
                 reading.users += 1;

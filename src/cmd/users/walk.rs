@@ -66,7 +66,7 @@ mod tests {
         for number in 1..=5 {
             sample::keep(&store, &sample::received(number, "ada@example.com")).await;
         }
-        let mut walk = Walk::new(&store, Among::All, 2, None);
+        let mut walk = Walk::new(&store, Among::ALL, 2, None);
         let mut found = Vec::new();
         while let Some(page) = walk.page().await.expect("the store works") {
             assert!(page.len() <= 2);
@@ -76,7 +76,7 @@ mod tests {
         let behind = cursor(&sample::received(3, "ada@example.com"));
         assert!(is_cursor(&behind) && !is_cursor("nowhere"));
         let rest =
-            Walk::new(&store, Among::All, 9, Some(behind)).page().await.expect("the store works").expect("a page");
+            Walk::new(&store, Among::ALL, 9, Some(behind)).page().await.expect("the store works").expect("a page");
         assert_eq!(rest.iter().map(|user| user.id.0[0]).collect::<Vec<_>>(), [2, 1]);
     }
 }

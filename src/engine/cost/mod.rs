@@ -41,7 +41,7 @@ const USER_BYTES: f64 = 3_000.0;
 const LOG_BYTES: f64 = 18_000.0;
 
 /// Metrics that the functions write themselves, and those of the templates' metric filters.
-const METRICS: f64 = 13.0;
+const METRICS: f64 = 16.0;
 
 const GB: f64 = 1_000_000_000.0;
 
@@ -218,9 +218,9 @@ mod tests {
     fn a_bill_reads_as_a_table() {
         insta::assert_snapshot!(Bill::of(&stacks(&[]), 1_000).text(), @r"
         a month at 1,000 sign-ups (us-east-1 prices of 2026-06)
-           $1.70  alarms            17 at $0.10
+           $2.00  alarms            20 at $0.10
            $3.00  dashboard         1 at $3.00
-           $3.90  metrics           13 at $0.30
+           $4.80  metrics           16 at $0.30
            $0.04  schedule          43,800 invocations at $1.00 a million
            $0.01  functions         58,800 invocations at $0.20 a million
            $0.01  their memory      712 GB-seconds at $13.3334 a million
@@ -231,7 +231,7 @@ mod tests {
            $0.00  table, backups    0.003 GB at $0.20
            $0.10  mail              1,000 mails at $0.10 a thousand
            $0.01  logs              0.018 GB at $0.50
-           $8.79  in all
+           $9.99  in all
         the same by other means
           $15.00  Cognito           Essentials, the default; on Lite $0.0055 a user
           $56.95  ALB, 2 instances  t4g.small, two zones; the same table and mail
@@ -239,9 +239,9 @@ mod tests {
         ");
         insta::assert_snapshot!(Bill::of(&stacks(&[("PointInTimeRecoveryDays", "0")]), 10_000_000).text(), @r"
         a month at 10,000,000 sign-ups (us-east-1 prices of 2026-06)
-                $1.70  alarms            17 at $0.10
+                $2.00  alarms            20 at $0.10
                 $3.00  dashboard         1 at $3.00
-                $3.90  metrics           13 at $0.30
+                $4.80  metrics           16 at $0.30
                 $0.04  schedule          43,800 invocations at $1.00 a million
                $30.01  functions         150,043,800 invocations at $0.20 a million
                $22.01  their memory      1,650,548 GB-seconds at $13.3334 a million
@@ -251,7 +251,7 @@ mod tests {
                 $7.50  table, storage    30 GB at $0.25
             $1,000.00  mail              10,000,000 mails at $0.10 a thousand
                $90.00  logs              180 GB at $0.50
-            $1,412.54  in all
+            $1,413.74  in all
         the same by other means
           $150,000.00  Cognito           Essentials, the default; on Lite $0.0055 a user
             $1,198.72  ALB, 2 instances  t4g.small, two zones; the same table and mail

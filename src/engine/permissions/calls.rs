@@ -1,6 +1,6 @@
 //! signupctl's own calls: the actions that each operation needs, and the subcommands that it serves. Pure.
 
-use super::Command::{self, Deploy, Destroy, Doctor, Drift, Logs, Plan, Rollback, Status, Users, VerifyEmail};
+use super::Command::{self, Admin, Deploy, Destroy, Doctor, Drift, Logs, Plan, Rollback, Status, Users, VerifyEmail};
 use super::scope::On;
 
 /// One operation of the SDK.
@@ -118,10 +118,16 @@ pub const ALL: &[Call] = &[
     call("dynamodb", "update_continuous_backups", &["dynamodb:UpdateContinuousBackups"], On::Table, DELETE),
     call("dynamodb", "delete_table", &["dynamodb:DeleteTable"], On::Table, DELETE),
     // The lock, the proof, and the people.
-    call("dynamodb", "put_item", &["dynamodb:PutItem"], On::Table, &[Deploy, Rollback, Drift, Destroy, Users]),
-    call("dynamodb", "delete_item", &["dynamodb:DeleteItem"], On::Table, &[Deploy, Rollback, Drift, Destroy, Users]),
-    call("dynamodb", "get_item", &["dynamodb:GetItem"], On::Table, &[Deploy, Rollback, Status, Users]),
-    call("dynamodb", "query", &["dynamodb:Query"], On::Table, &[Deploy, Rollback, Destroy, Status, Users]),
+    call("dynamodb", "put_item", &["dynamodb:PutItem"], On::Table, &[Deploy, Rollback, Drift, Destroy, Users, Admin]),
+    call(
+        "dynamodb",
+        "delete_item",
+        &["dynamodb:DeleteItem"],
+        On::Table,
+        &[Deploy, Rollback, Drift, Destroy, Users, Admin],
+    ),
+    call("dynamodb", "get_item", &["dynamodb:GetItem"], On::Table, &[Deploy, Rollback, Status, Users, Admin]),
+    call("dynamodb", "query", &["dynamodb:Query"], On::Table, &[Deploy, Rollback, Destroy, Status, Users, Admin]),
     call("dynamodb", "batch_get_item", &["dynamodb:BatchGetItem"], On::Table, &[Deploy, Rollback, Users]),
     call("dynamodb", "update_item", &["dynamodb:UpdateItem"], On::Table, &[Users]),
     call(
@@ -157,7 +163,7 @@ pub const ALL: &[Call] = &[
         On::Parameters,
         &[Deploy, Destroy, VerifyEmail],
     ),
-    call("ssm", "get_parameter", &["ssm:GetParameter"], On::Parameters, &[Deploy, Destroy, Users, VerifyEmail]),
+    call("ssm", "get_parameter", &["ssm:GetParameter"], On::Parameters, &[Deploy, Destroy, Users, VerifyEmail, Admin]),
     call("ssm", "delete_parameter", &["ssm:DeleteParameter"], On::Parameters, &[Destroy]),
     call("ssm", "delete_parameters", &["ssm:DeleteParameters"], On::Parameters, &[Destroy]),
     call("sesv2", "get_account", &["ses:GetAccount"], On::Anything, &[Deploy, Status, VerifyEmail, Doctor]),

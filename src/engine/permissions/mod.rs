@@ -22,6 +22,7 @@ pub enum Command {
     Drift,
     Destroy,
     VerifyEmail,
+    Admin,
     Doctor,
     /// `outputs` asks for a part of the same.
     Status,
@@ -30,13 +31,14 @@ pub enum Command {
 }
 
 impl Command {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Plan,
         Self::Deploy,
         Self::Rollback,
         Self::Drift,
         Self::Destroy,
         Self::VerifyEmail,
+        Self::Admin,
         Self::Doctor,
         Self::Status,
         Self::Logs,
@@ -51,6 +53,7 @@ impl Command {
             Self::Drift => "drift",
             Self::Destroy => "destroy",
             Self::VerifyEmail => "verify-email",
+            Self::Admin => "admin",
             Self::Doctor => "doctor",
             Self::Status => "status",
             Self::Logs => "logs",

@@ -294,17 +294,21 @@ pub mod tests {
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-sweeper
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-worker:*
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-worker
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-admin:*
+        arn:aws:lambda:eu-central-1:123456789012:function:waitlist-admin
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-web:*
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-web
         arn:aws:iam::123456789012:role/waitlist-workers-FeedbackRole-*
         arn:aws:iam::123456789012:role/waitlist-workers-SweeperRole-*
         arn:aws:iam::123456789012:role/waitlist-workers-SweeperScheduleRole-*
         arn:aws:iam::123456789012:role/waitlist-workers-WorkerRole-*
+        arn:aws:iam::123456789012:role/waitlist-web-AdminRole-*
         arn:aws:iam::123456789012:role/waitlist-web-WebRole-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-FeedbackLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-SweeperLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-WorkerLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web
+        arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-web-AdminLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-web-WebLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web:*
         arn:aws:cloudwatch::123456789012:dashboard/waitlist-eu-central-1

@@ -5,12 +5,16 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::super::directory::{Entry, List, entries};
+use super::super::directory::{self, List, entries};
 use super::super::shard;
 use super::json;
-use crate::user::{User, UserId};
+use crate::admin::{self, Admin, Attempts, Session, TokenHash};
+use crate::user::{AdminId, User, UserId};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -23,8 +27,8 @@ pub(super) enum BadItem {
     #[error("the item has no usable `{0}`")]
     Attribute(&'static str),
     // The cause would quote what a person typed.
-    #[error("the item is no user as this version writes one")]
-    User,
+    #[error("the item is no {0} as this version writes one")]
+    Kind(&'static str),
 }
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
@@ -77,13 +81,41 @@ pub(super) fn index(list: List) -> (&'static str, [&'static str; 2]) {
     }
 }
 
+/// Where admins are, by ID.
+pub(super) const ADMINS: &str = "ADMINS";
+
+pub(super) fn admin_key(id: AdminId) -> Item {
+    key(ADMINS.into(), id.to_string())
+}
+
+/// Where one admin's sessions are.
+pub(super) fn admin_partition(id: AdminId) -> String {
+    format!("ADMIN#{id}")
+}
+
+/// What the sort key of every session begins with.
+pub(super) const SESSION: &str = "SESSION#";
+
+pub(super) fn session_key(admin: AdminId, hash: TokenHash) -> Item {
+    key(admin_partition(admin), format!("{SESSION}{hash}"))
+}
+
+pub(super) fn attempts_key(name: &str) -> Item {
+    key(format!("{ATTEMPTS}{name}"), "ATTEMPTS")
+}
+
+const ATTEMPTS: &str = "ADMIN#ATTEMPTS#";
+
+/// Where the audit log is, by time.
+pub(super) const AUDIT: &str = "ADMIN#AUDIT";
+
 /// The item of a user: its JSON, and what the keys and indexes need.
 pub(super) fn of_user(user: &User, name_field: Option<&str>) -> Item {
     let Ok(Value::Object(object)) = serde_json::to_value(user) else { return Item::new() };
     let mut item = json::attributes(object);
     item.extend(user_key(user.id));
     let mut put = |name: &str, value| drop(item.insert(name.into(), value));
-    for Entry { list, part, place } in entries(user, name_field) {
+    for directory::Entry { list, part, place } in entries(user, name_field) {
         let (_, [hash, range]) = index(list);
         put(hash, s(part));
         put(range, s(place));
@@ -100,8 +132,55 @@ pub(super) fn of_user(user: &User, name_field: Option<&str>) -> Item {
 
 pub(super) fn read_user(item: &Item) -> Result<User, BadItem> {
     let id = user_id(item)?;
-    let user: User = serde_json::from_value(Value::Object(json::values(item))).map_err(|_| BadItem::User)?;
-    Ok(User { id, ..user })
+    Ok(User { id, ..read(item, "user")? })
+}
+
+/// The item of a value's JSON under a key, to be forgotten at a time.
+fn of<T: Serialize>(value: &T, key: Item, forgotten_at: Option<Timestamp>) -> Item {
+    let Ok(Value::Object(object)) = serde_json::to_value(value) else { return Item::new() };
+    let mut item = json::attributes(object);
+    item.extend(key);
+    item.extend(forgotten_at.map(|at| ("ttl".to_owned(), n(at.as_second()))));
+    item
+}
+
+fn read<T: DeserializeOwned>(item: &Item, kind: &'static str) -> Result<T, BadItem> {
+    serde_json::from_value(Value::Object(json::values(item))).map_err(|_| BadItem::Kind(kind))
+}
+
+pub(super) fn of_admin(admin: &Admin) -> Item {
+    of(admin, admin_key(admin.id), None)
+}
+
+pub(super) fn read_admin(item: &Item) -> Result<Admin, BadItem> {
+    let id = AdminId::parse(text(item, "sk")?).ok_or(BadItem::Attribute("sk"))?;
+    Ok(Admin { id, ..read(item, "admin")? })
+}
+
+pub(super) fn of_session(session: &Session) -> Item {
+    of(session, session_key(session.admin, session.hash), Some(session.ends_at()))
+}
+
+pub(super) fn read_session(item: &Item, admin: AdminId) -> Result<Session, BadItem> {
+    Ok(Session { admin, ..read(item, "session")? })
+}
+
+pub(super) fn of_attempts(name: &str, attempts: &Attempts) -> Item {
+    of(attempts, attempts_key(name), Some(attempts.forgotten_at()))
+}
+
+/// Attempts and the name under which they are counted.
+pub(super) fn read_attempts(item: &Item) -> Result<(String, Attempts), BadItem> {
+    let name = text(item, "pk")?.strip_prefix(ATTEMPTS).ok_or(BadItem::Attribute("pk"))?;
+    Ok((name.to_owned(), read(item, "counter of attempts")?))
+}
+
+pub(super) fn of_entry(entry: &admin::Entry) -> Item {
+    of(entry, key(AUDIT.into(), entry.id.as_str()), Some(entry.keep_until()))
+}
+
+pub(super) fn read_entry(item: &Item) -> Result<admin::Entry, BadItem> {
+    Ok(admin::Entry { id: text(item, "sk")?.to_owned(), ..read(item, "entry of the audit log")? })
 }
 
 pub(super) fn text<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, BadItem> {

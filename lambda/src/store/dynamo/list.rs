@@ -37,7 +37,7 @@ pub(super) async fn list_users(store: &DynamoStore, query: &ListUsers) -> Result
         users.extend(read(store, part).await?.into_iter().map(|user| (user.id, user)));
     }
     // Since the index was read somebody may have been erased, or have become another's.
-    let is_there = |user: &User| query.among.place(user, store.name_field()).is_some();
+    let is_there = |user: &User| query.among.holds(user, store.name_field());
     let users = ids.iter().filter_map(|id| users.remove(id)).filter(is_there).collect();
     Ok(UserPage { users, previous: page.previous, next: page.next })
 }

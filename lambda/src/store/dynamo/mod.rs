@@ -1,5 +1,6 @@
 //! The store on DynamoDB: one table and its indexes, no scan.
 
+mod admin;
 mod budget;
 mod counters;
 mod item;

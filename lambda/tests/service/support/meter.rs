@@ -25,6 +25,8 @@ pub struct Spent {
     pub listed: f64,
     /// Units of reading.
     pub read: f64,
+    /// Items that were read, whether they were answered with or not.
+    pub items: u64,
     /// The operations by name, in their order.
     pub calls: Vec<String>,
 }
@@ -34,13 +36,14 @@ impl Spent {
         self.write += other.write;
         self.listed += other.listed;
         self.read += other.read;
+        self.items += other.items;
         self.calls.extend(other.calls);
     }
 
     /// What each of so many alike spent.
     pub fn each(&self, count: f64) -> Self {
         let Self { write, listed, read, .. } = self;
-        Self { write: write / count, listed: listed / count, read: read / count, calls: Vec::new() }
+        Self { write: write / count, listed: listed / count, read: read / count, ..Self::default() }
     }
 }
 
@@ -111,8 +114,22 @@ impl HttpConnector for Metered {
                 spent.write += all - listed;
                 spent.listed += listed;
             }
+            spent.items += items(&name, &body);
             spent.calls.push(name);
             Ok(HttpResponse::new(status, SdkBody::from(bytes)))
         })
+    }
+}
+
+/// How many items a call read: of a query those that DynamoDB looked at, which can be more than it found.
+fn items(call: &str, body: &Value) -> u64 {
+    match call {
+        "Query" | "Scan" => body["ScannedCount"].as_u64().expect("a count"),
+        "BatchGetItem" => {
+            let tables = body["Responses"].as_object().expect("tables").values();
+            tables.map(|items| items.as_array().map_or(0, Vec::len) as u64).sum()
+        }
+        "GetItem" => 1,
+        _ => 0,
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! What the emulator does without asking the role cannot be proven here, and is listed in [`UNPROVEN`].
 
+mod admin;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::time::{Duration, Instant};
@@ -43,7 +45,9 @@ impl Service {
         // Everybody here comes from one client.
         let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
         let budgets = "security:\n  budgets: {unproven_per_hour: 100000}\n";
-        sandbox.write("signup.yaml", format!("{spec}{budgets}"));
+        // By which admins look people up.
+        let fields = "    - {name: name, type: text, autocomplete: name}\n    - {name: country, type: country}\n";
+        sandbox.write("signup.yaml", format!("{spec}{fields}{budgets}"));
         let endpoint =
             sandbox.json(&["deploy", "--local", "--yes"])["endpoint"].as_str().expect("an address").to_owned();
         let account = Account::new(sandbox.emulator());
@@ -167,6 +171,7 @@ fn narrower(policy: &Value) -> Vec<(String, Value)> {
             let name = match resource.rsplit(':').next().unwrap_or_default() {
                 // The rest of its name is CloudFormation's choice.
                 set if set.starts_with("configuration-set/") => "configuration-set",
+                table if table.starts_with("table/") => table.rsplit('/').next().unwrap_or_default(),
                 name => name,
             };
             found.push((name.to_owned(), without(policy, index, "Resource", &resource)));
@@ -205,7 +210,8 @@ fn every_permission_is_needed_and_together_they_are_enough() {
     // A flow that lacks a permission never gets better; what it is given is far more than it takes with one.
     let short = Duration::from_secs(3);
     type Flow = fn(&Service, Duration) -> Result<(), String>;
-    let flows: [(&str, &str, Flow); 4] = [
+    let flows: [(&str, &str, Flow); 5] = [
+        ("admin", "AdminRole", admin::work),
         ("web", "WebRole", Service::web),
         ("worker", "WorkerRole", Service::worker),
         ("sweeper", "SweeperRole", Service::sweeper),

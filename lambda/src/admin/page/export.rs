@@ -1,0 +1,97 @@
+//! The page that offers users as a file.
+
+use askama::Template;
+
+use super::filter::{By, Choice, country_choices, label};
+use super::frame::{Account, Frame, Section};
+use super::number::{counted, grouped};
+use super::render;
+use crate::census::Census;
+use crate::page::Site;
+use crate::user::State;
+
+/// `GET admin/export?by=&value=`.
+#[derive(Clone, Debug)]
+pub struct Export<'a> {
+    pub by: &'a By,
+    /// Of all months.
+    pub census: &'a Census,
+    /// The files that together hold everybody, in the order in which they are to be read. One where all fits into one.
+    pub parts: &'a [ExportPart],
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct ExportPart {
+    /// What tells it from the others, such as `November 2026`; not shown where it is the only one.
+    pub label: String,
+    /// What its links hold beside the filter.
+    pub pairs: Vec<(String, String)>,
+    /// How many are in it, where that is known.
+    pub users: Option<u64>,
+}
+
+struct Part {
+    label: String,
+    users: Option<String>,
+    csv: String,
+    json: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/export.html", whitespace = "minimize")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    by: &'a By,
+    count: Option<String>,
+    parts: Vec<Part>,
+    countries: Vec<Choice>,
+    states: Vec<Choice>,
+}
+
+impl Page<'_> {
+    fn day(&self) -> String {
+        match self.by {
+            By::Day(day) => day.to_string(),
+            _ => String::new(),
+        }
+    }
+
+    fn search(&self) -> &str {
+        match self.by {
+            By::Search(text) => text,
+            _ => "",
+        }
+    }
+}
+
+/// The choice of what to export, at `admin/export`. The files are at `admin/export.csv` and `admin/export.json`.
+pub fn export(site: &Site<'_>, me: &Account<'_>, view: &Export<'_>) -> String {
+    let Export { by, census, parts } = view;
+    let frame = Frame::new(site, me, Section::Export);
+    let filter = by.pairs();
+    let part = |part: &ExportPart| {
+        let filter = filter.iter().map(|(key, value)| (*key, value.as_str()));
+        let pairs: Vec<(&str, &str)> =
+            filter.chain(part.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))).collect();
+        Part {
+            label: part.label.clone(),
+            users: part.users.map(grouped),
+            csv: frame.to_with("export.csv", &pairs),
+            json: frame.to_with("export.json", &pairs),
+        }
+    };
+    let state = |state: State| Choice {
+        value: state.name().into(),
+        label: label(state).into(),
+        chosen: **by == By::State(state),
+    };
+    render(&Page {
+        frame,
+        by,
+        count: by.total(census).map(|total| counted(total, "user", "users")),
+        parts: parts.iter().map(part).collect(),
+        countries: country_choices(census, by),
+        states: State::ALL.map(state).into(),
+    })
+}

@@ -1,0 +1,129 @@
+//! What admins do for their own safety: look at their sessions and end them, change the password, make recovery codes.
+
+use super::account::Admin;
+use super::admins::{AdminError, Admins, Visit};
+use super::audit::Action;
+use super::code::draw_recovery;
+use super::password::{Password, WeakPassword};
+use super::role::{Denied, Right};
+use super::session::Session;
+use super::sign_in::{SignedIn, Welcome};
+use super::token::TokenHash;
+use super::{Actor, AdminId};
+use crate::store::StoreError;
+
+const PASSWORD: &str = "change a password";
+const RECOVERY: &str = "make recovery codes";
+
+/// What came of changing the password.
+#[derive(Debug)]
+pub enum PasswordChanged {
+    /// All other sessions are over, and this one goes on under new cookies.
+    Done(Box<Welcome>),
+    Weak(WeakPassword),
+    Denied(Denied),
+}
+
+/// What came of making recovery codes.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RecoveryCodes {
+    /// Shown now and never again; those from before are worth nothing.
+    Made(Vec<String>),
+    Denied(Denied),
+}
+
+/// Without the codes.
+impl std::fmt::Debug for RecoveryCodes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Made(_) => f.write_str("Made(..)"),
+            Self::Denied(denied) => f.debug_tuple("Denied").field(denied).finish(),
+        }
+    }
+}
+
+impl Admins {
+    /// The open sessions of this admin, last used first.
+    pub async fn sessions(&self, signed_in: &SignedIn) -> Result<Vec<Session>, StoreError> {
+        let now = self.clock.now();
+        let mut sessions = self.store.list_sessions(signed_in.admin.id).await?;
+        sessions.retain(|session| session.is_open(&signed_in.admin, now));
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.seen_at));
+        Ok(sessions)
+    }
+
+    /// Ends one of this admin's sessions. Safe to repeat.
+    pub async fn revoke(&self, signed_in: &SignedIn, hash: TokenHash, visit: &Visit) -> Result<(), StoreError> {
+        self.store.delete_session(signed_in.admin.id, hash).await?;
+        self.record(&Actor::Admin(signed_in, visit), Action::SessionRevoked, None).await
+    }
+
+    /// Ends all of them but this one.
+    pub async fn revoke_others(&self, signed_in: &SignedIn, visit: &Visit) -> Result<(), StoreError> {
+        self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
+        self.record(&Actor::Admin(signed_in, visit), Action::OtherSessionsRevoked, None).await
+    }
+
+    /// Changes the password of an admin who has proven themselves a moment ago.
+    pub async fn change_password(
+        &self,
+        signed_in: &SignedIn,
+        typed: &str,
+        visit: &Visit,
+    ) -> Result<PasswordChanged, AdminError> {
+        if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
+            return Ok(PasswordChanged::Denied(denied));
+        }
+        let password = Password::new(typed);
+        if let Err(weak) = password.check(&self.names(&signed_in.admin)) {
+            return Ok(PasswordChanged::Weak(weak));
+        }
+        let hash = self.hash(password).await?;
+        let change = |admin: Admin, now| admin.with_password(hash.clone(), now);
+        let Some(admin) = self.change_own(PASSWORD, signed_in, change).await? else {
+            return Ok(PasswordChanged::Denied(Denied::ProveAgain));
+        };
+        self.end_sessions(admin.id, None).await?;
+        Ok(PasswordChanged::Done(Box::new(self.begin(admin, visit, false, Action::PasswordChanged).await?)))
+    }
+
+    /// Makes new recovery codes for an admin who has proven themselves a moment ago.
+    pub async fn new_recovery_codes(&self, signed_in: &SignedIn, visit: &Visit) -> Result<RecoveryCodes, StoreError> {
+        if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
+            return Ok(RecoveryCodes::Denied(denied));
+        }
+        let codes = draw_recovery(&*self.entropy);
+        let hashes = self.recovery_hashes(signed_in.admin.id, &codes);
+        let change = |admin: Admin, _| admin.with_recovery(hashes.clone());
+        if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
+            return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
+        }
+        self.record(&Actor::Admin(signed_in, visit), Action::RecoveryCodesMade, None).await?;
+        Ok(RecoveryCodes::Made(codes))
+    }
+
+    /// Changes the admin who is signed in, unless the session has ended meanwhile by a reset or another change.
+    async fn change_own(
+        &self,
+        operation: &'static str,
+        signed_in: &SignedIn,
+        change: impl Fn(Admin, jiff::Timestamp) -> Option<Admin>,
+    ) -> Result<Option<Admin>, StoreError> {
+        let id = signed_in.admin.id;
+        let decide = |found: Option<Admin>, now| {
+            let open = found.filter(|admin| signed_in.session.is_open(admin, now));
+            let next = open.and_then(|admin| change(admin, now));
+            (next.clone(), next)
+        };
+        self.change(operation, id, self.store.load_admin(id).await?, decide).await
+    }
+
+    pub(super) async fn end_sessions(&self, admin: AdminId, except: Option<TokenHash>) -> Result<(), StoreError> {
+        for session in self.store.list_sessions(admin).await? {
+            if Some(session.hash) != except {
+                self.store.delete_session(admin, session.hash).await?;
+            }
+        }
+        Ok(())
+    }
+}

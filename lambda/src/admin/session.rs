@@ -1,0 +1,105 @@
+//! A session: from a sign-in until it is ended, unused for too long, or too old.
+//!
+//! Pure. The browser holds a [`Token`] in the cookie [`COOKIE`], the table its hash. `Token::to_string` is the value.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::account::Admin;
+use super::token::{Token, TokenHash};
+use super::{AdminId, Visit};
+use crate::clock::{after, millis};
+
+/// The session's cookie: `Secure`, `HttpOnly`, `SameSite=Strict`, `Path=/`, without an expiry.
+pub const COOKIE: &str = "__Host-admin";
+
+/// How long a session may be unused, and how old it may become, in seconds: 30 minutes and 12 hours, a working day.
+/// NIST SP 800-63B allows as much at its second level.
+pub const IDLE: u32 = 30 * 60;
+pub const ABSOLUTE: u32 = 12 * 3_600;
+
+/// How long a proof is good for what is hard to take back, in seconds.
+pub const PROOF: u32 = 5 * 60;
+
+/// How old the note of the last use may become before it is written anew, in seconds.
+const NOTE: u32 = 60;
+
+/// The longest name of a browser that is kept, in characters.
+const AGENT_LENGTH: usize = 120;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    #[serde(skip)]
+    pub admin: AdminId,
+    pub hash: TokenHash,
+    #[serde(with = "millis")]
+    pub created_at: Timestamp,
+    /// When it was last used, up to a minute late.
+    #[serde(with = "millis")]
+    pub seen_at: Timestamp,
+    /// When password and code were last given.
+    #[serde(with = "millis")]
+    pub proven_at: Timestamp,
+    /// The keyed hash of the network it was begun from.
+    pub network: String,
+    /// What the browser calls itself.
+    pub agent: String,
+}
+
+impl Session {
+    pub(super) fn begun(token: &Token, visit: &Visit, now: Timestamp) -> Self {
+        Self {
+            admin: token.admin,
+            hash: token.session(),
+            created_at: now,
+            seen_at: now,
+            proven_at: now,
+            network: visit.network.clone(),
+            agent: visit.agent.clone(),
+        }
+    }
+
+    /// The same session under another token, proven now. It becomes no younger.
+    pub(super) fn proven(&self, token: &Token, now: Timestamp) -> Self {
+        Self { hash: token.session(), seen_at: now, proven_at: now, ..self.clone() }
+    }
+
+    /// When it ends however much it is used.
+    pub fn ends_at(&self) -> Timestamp {
+        after(self.created_at, ABSOLUTE)
+    }
+
+    /// Whether it is still good for this admin: one who was reset or whose password changed has only newer ones.
+    pub fn is_open(&self, admin: &Admin, now: Timestamp) -> bool {
+        let changed_at = admin.credentials.as_ref().map(|credentials| credentials.changed_at);
+        self.admin == admin.id
+            && changed_at.is_some_and(|changed_at| changed_at <= self.created_at)
+            && now < after(self.seen_at, IDLE)
+            && now < self.ends_at()
+    }
+
+    pub fn is_proven(&self, now: Timestamp) -> bool {
+        now < after(self.proven_at, PROOF)
+    }
+
+    /// The session as used now, when that is worth a write.
+    pub(super) fn seen(&self, now: Timestamp) -> Option<Self> {
+        (now >= after(self.seen_at, NOTE)).then(|| Self { seen_at: now, ..self.clone() })
+    }
+}
+
+/// A browser's name as it is kept: cut, and without anything that a terminal or a log would take for a command.
+pub(super) fn agent(header: &str) -> String {
+    header.chars().filter(|letter| !letter.is_control()).take(AGENT_LENGTH).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browsers_name_is_cut_and_harmless() {
+        assert_eq!(agent(" Firefox\r\n\u{1b}[31m/150 "), "Firefox[31m/150");
+        assert_eq!(agent(&"é".repeat(500)).chars().count(), AGENT_LENGTH);
+    }
+}

@@ -1,0 +1,335 @@
+//! A request of an admin's browser: who sends it, from which page, and what is answered when it may not be.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::sync::OnceLock;
+
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::http::header::{COOKIE, HeaderName, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::door::account;
+use super::{Desk, page};
+use crate::admin::{AdminError, COOKIE as SESSION, DEVICE_COOKIE, Denied, SignedIn, Visit};
+use crate::page::Site;
+use crate::store::StoreError;
+use crate::web::BUSY;
+use crate::web::answer::{html, later};
+use crate::web::body::{self, BodyError, FORM};
+use crate::web::edge;
+use crate::web::visit::value;
+
+/// The cookie that a form shows before anybody is signed in: what a page of another site sends does not come with it.
+const DOOR: &str = "__Host-admin-door";
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The field of every form by which it is known to be ours.
+const CSRF: &str = "csrf";
+
+/// Where an answer may lead after a sign-in, from `admin/`.
+const PLACES: [&str; 5] = ["dashboard", "users", "audit", "export", "security"];
+
+/// How long such a place may be.
+const LONGEST_PLACE: usize = 1_000;
+
+/// A request, as far as it is read before its body is.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) desk: &'a Desk,
+    path: String,
+    query: Vec<(String, String)>,
+    /// What the browser keeps of the session.
+    pub(super) session: Option<String>,
+    door: Option<String>,
+    pub(super) visit: Visit,
+    /// Whether a page of another site sends it.
+    is_foreign: bool,
+    /// Who sends it, once that is known.
+    me: OnceLock<SignedIn>,
+}
+
+/// The name in a path; empty where it is not even text.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(Path::from_request_parts(parts, state).await.map_or_else(|_| String::new(), |Path(name)| name)))
+    }
+}
+
+/// Why a request is not answered as asked.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    SignIn,
+    Denied(Denied),
+    NotFound,
+    /// Its form was made for another session, or not by us.
+    TooOld,
+    WrongMethod,
+    /// More users than one file holds.
+    TooMany,
+    Body(BodyError),
+    Ours(AdminError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+impl From<AdminError> for Refusal {
+    fn from(error: AdminError) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+/// What a form holds.
+pub(super) type Form = Vec<(String, String)>;
+
+impl<'a> Call<'a> {
+    pub(super) fn of(desk: &'a Desk, request: &Request) -> Self {
+        let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let cookie = |name: &str| {
+            let all = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+            let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+        };
+        let query = request.uri().query().unwrap_or_default();
+        let device = cookie(DEVICE_COOKIE);
+        let is_foreign = match header(FETCH_SITE) {
+            Some(site) => !["same-origin", "none"].contains(&site),
+            // Browsers that do not say so tell where a form was, unless a page tells them not to, as ours do.
+            None => header(ORIGIN).is_some_and(|origin| origin != "null" && !desk.is_at(origin)),
+        };
+        Self {
+            desk,
+            path: request.uri().path().to_owned(),
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            session: cookie(SESSION),
+            door: cookie(DOOR),
+            visit: desk.admins.visit(edge::client(request), header(USER_AGENT), device.as_deref()),
+            is_foreign,
+            me: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn site(&self) -> Site<'a> {
+        Site::new(&self.desk.config, &self.desk.release).at(&self.path)
+    }
+
+    /// The first value of a name in the query; empty when there is none.
+    pub(super) fn asked(&self, name: &str) -> &str {
+        value(&self.query, name)
+    }
+
+    /// What is asked for, as it is written into the audit log.
+    pub(super) fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.query).finish()
+    }
+
+    /// Every value of a name in the query.
+    pub(super) fn all_asked<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Who sends it.
+    pub(super) async fn admitted(&self) -> Result<SignedIn, Refusal> {
+        let Some(session) = &self.session else { return Err(Refusal::SignIn) };
+        let signed_in = self.desk.admins.authenticate(session).await?.ok_or(Refusal::SignIn)?;
+        Ok(self.me.get_or_init(|| signed_in).clone())
+    }
+
+    /// Who sends a form, and what it holds; a form that is not this session's is refused.
+    pub(super) async fn form(&self, request: Request) -> Result<(SignedIn, Form), Refusal> {
+        let signed_in = self.admitted().await?;
+        let form = body::pairs(&body::read(request, FORM).await?);
+        if self.is_foreign || !self.desk.admins.check_csrf(&signed_in, value(&form, CSRF)) {
+            return Err(Refusal::TooOld);
+        }
+        Ok((signed_in, form))
+    }
+
+    /// What a form holds that is sent before anybody is signed in.
+    pub(super) async fn form_at_door(&self, request: Request) -> Result<Form, Refusal> {
+        let form = body::pairs(&body::read(request, FORM).await?);
+        let is_ours = self.door.as_deref().is_some_and(|door| !door.is_empty() && door == value(&form, CSRF));
+        if self.is_foreign || !is_ours { Err(Refusal::TooOld) } else { Ok(form) }
+    }
+
+    /// What such a form has to hold: what the browser keeps already, or something new, which [`Call::at_door`] gives it.
+    pub(super) fn door(&self) -> Cow<'_, str> {
+        match self.door.as_deref().filter(|door| door.len() == 32 && door.bytes().all(|it| it.is_ascii_hexdigit())) {
+            Some(door) => door.into(),
+            None => {
+                let bytes: [u8; 16] = self.desk.ledger.entropy.bytes();
+                bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+            }
+        }
+    }
+
+    /// A page with a form for somebody who is not signed in.
+    pub(super) fn at_door(&self, status: StatusCode, door: &str, page: String) -> Response {
+        with_cookie(self.show(status, page), DOOR, door, "")
+    }
+
+    pub(super) fn show(&self, status: StatusCode, page: String) -> Response {
+        html(status, page)
+    }
+
+    /// To a place below `admin/`.
+    pub(super) fn see_other(&self, place: &str) -> Response {
+        let target = format!("{}admin/{place}", self.site().root);
+        (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response()
+    }
+
+    /// The page, or why it is not to be seen.
+    pub(super) fn answer(&self, outcome: Result<Response, Refusal>) -> Response {
+        outcome.unwrap_or_else(|refusal| self.refuse(refusal))
+    }
+
+    /// The answer to what no route takes: for whoever is signed in a page among the others.
+    pub(super) async fn astray(&self, refusal: Refusal) -> Response {
+        // Whoever is not, or cannot be told to be, gets the same answer without the navigation.
+        self.admitted().await.ok();
+        self.refuse(refusal)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Response {
+        use crate::page::Refusal as Form;
+        let site = self.site();
+        let csrf = self.me.get().map(|me| self.desk.admins.csrf(me)).unwrap_or_default();
+        let me = self.me.get().map(|me| account(me, &csrf));
+        let me = me.as_ref();
+        match refusal {
+            Refusal::SignIn => self.see_other(&self.with_next("sign-in", self.session.is_some())),
+            Refusal::Denied(Denied::ProveAgain) => self.see_other(&self.with_next("prove", false)),
+            Refusal::Denied(Denied::Role) => self.show(StatusCode::FORBIDDEN, page::not_allowed(&site, me)),
+            Refusal::NotFound => self.show(StatusCode::NOT_FOUND, page::not_found(&site, me)),
+            Refusal::TooOld => self.show(StatusCode::FORBIDDEN, page::too_old(&site, me)),
+            Refusal::WrongMethod => {
+                self.show(StatusCode::METHOD_NOT_ALLOWED, page::refused(&site, me, Form::WrongMethod))
+            }
+            Refusal::TooMany => self.show(StatusCode::UNPROCESSABLE_ENTITY, page::too_many(&site, me)),
+            Refusal::Body(BodyError::Type) => {
+                self.show(StatusCode::UNSUPPORTED_MEDIA_TYPE, page::refused(&site, me, Form::Unreadable))
+            }
+            Refusal::Body(BodyError::TooLarge) => {
+                self.show(StatusCode::PAYLOAD_TOO_LARGE, page::refused(&site, me, Form::TooLarge))
+            }
+            Refusal::Ours(AdminError::Store(error @ StoreError::Busy { .. })) => {
+                error.log();
+                later(BUSY, self.show(StatusCode::SERVICE_UNAVAILABLE, page::busy(&site, me)))
+            }
+            Refusal::Ours(error) => {
+                tracing::error!(cause = crate::aws::chain(&error), "an admin's request failed");
+                self.show(StatusCode::INTERNAL_SERVER_ERROR, page::failed(&site, me))
+            }
+        }
+    }
+
+    /// A place, and that it leads back to the page asked for: to that of the form, where a form was sent.
+    fn with_next(&self, place: &str, ended: bool) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if ended {
+            query.append_pair("ended", "1");
+        }
+        let mut next = self.path.trim_start_matches("/admin/").to_owned();
+        if let Some((of_form, _)) = ["/resend", "/unsubscribe"].iter().find_map(|end| next.split_once(end)) {
+            next = of_form.to_owned();
+        }
+        if next.starts_with("security/") {
+            next = "security".into();
+        }
+        let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        if !kept.is_empty() {
+            next = format!("{next}?{kept}");
+        }
+        if next_place(&next).is_some() && next != "dashboard" {
+            query.append_pair("next", &next);
+        }
+        let query = query.finish();
+        if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") }
+    }
+}
+
+impl Desk {
+    /// Whether an `Origin` is the service's own.
+    fn is_at(&self, origin: &str) -> bool {
+        let rest = self.base_url.strip_prefix(origin).filter(|_| origin.contains("://"));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// A place below `admin/` that an answer may lead to; `None` for what no page of ours asks for.
+pub(super) fn next_place(text: &str) -> Option<&str> {
+    let (path, _) = text.split_once('?').unwrap_or((text, ""));
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/?".contains(letter);
+    let first = path.split('/').next().unwrap_or_default().trim_end_matches(".csv").trim_end_matches(".json");
+    let known = PLACES.contains(&first) && text.len() <= LONGEST_PLACE;
+    (known && text.chars().all(is_plain) && !path.contains("..") && !path.contains("//")).then_some(text)
+}
+
+/// Has the browser keep something for this service alone. `life` adds how long; without it, until it is closed.
+pub(super) fn with_cookie(mut response: Response, name: &str, value: &str, life: &str) -> Response {
+    let cookie = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{life}");
+    // Names and values are ours, and hold nothing that a header cannot.
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The answer to whoever has tried too often.
+pub(super) fn too_many(mut response: Response, seconds: u64) -> Response {
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_leads_to_our_own_pages_alone() {
+        for place in ["dashboard?days=365", "users?by=search&value=a%2Fb", "users/0123/erase", "export.csv?by=state"] {
+            assert_eq!(next_place(place), Some(place));
+        }
+        for place in [
+            "",
+            "sign-out",
+            "set-up?t=x",
+            "//evil.example",
+            "/dashboard",
+            "https://evil.example",
+            "dashboard\\evil",
+            "users/../../x",
+            "users//evil.example",
+            "dashboard\r\nx: y",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(next_place(place), None, "{place:?}");
+        }
+        assert_eq!(next_place(&format!("users?value={}", "x".repeat(LONGEST_PLACE))), None);
+    }
+}

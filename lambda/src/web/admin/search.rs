@@ -1,0 +1,107 @@
+//! Which users a filter means, page by page: the store's lists, and for a search two of them, one after the other.
+
+use super::Desk;
+use super::call::Refusal;
+use super::look::cursor;
+use crate::admin::page::By;
+use crate::export::is_shown;
+use crate::store::{Among, From, Group, ListUsers, Prefix};
+use crate::user::User;
+
+/// What a cursor of a search begins with: of the list of names, and of that of addresses, which comes after it.
+const NAMES: &str = "n:";
+const ADDRESSES: &str = "a:";
+
+/// The cursor behind every place of a list: from here back is its last page.
+const END: &str = "\u{10FFFF}";
+
+/// A page of users.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) users: Vec<User>,
+    pub(super) newer: Option<String>,
+    pub(super) older: Option<String>,
+}
+
+/// Users of a filter in its order, at most `limit`. Costs two queries, or one of each list for a search.
+pub(super) async fn find(desk: &Desk, by: &By, older: &str, newer: &str, limit: u16) -> Result<Found, Refusal> {
+    let from = match (older, newer) {
+        ("", "") => From::Start,
+        (older, "") => From::After(cursor(older)?),
+        (_, newer) => From::Before(cursor(newer)?),
+    };
+    let among = match by {
+        By::All => Among::ALL,
+        By::Day(day) => Among::Newest { of: Group::All, on: Some(day.to_string()) },
+        By::Country(code) => Among::all(Group::Country(code.clone())),
+        By::State(state) => Among::all(Group::State(*state)),
+        By::Search(text) => return search(desk, text, from, limit).await,
+    };
+    page(desk, among, from, limit).await
+}
+
+async fn page(desk: &Desk, among: Among, from: From, limit: u16) -> Result<Found, Refusal> {
+    let found = desk.ledger.store.list_users(&ListUsers { among, from, limit }).await?;
+    let now = desk.clock().now();
+    let users = found.users.into_iter().filter(|user| is_shown(user, None, now)).collect();
+    Ok(Found { users, newer: found.previous, older: found.next })
+}
+
+/// Whose name begins so, and then whose address alone does. An address that is typed as far as its `@` is no name.
+async fn search(desk: &Desk, text: &str, from: From, limit: u16) -> Result<Found, Refusal> {
+    let Some(prefix) = Prefix::new(text) else { return Ok(Found::default()) };
+    let name_field = desk.config.form.name_field().filter(|_| !text.contains('@'));
+    let named = Among::Name(prefix.clone());
+    let addressed = Among::Address(prefix);
+    let (in_names, mut from) = split(from, name_field.is_some())?;
+    let mut any_names = name_field.is_some();
+    if in_names {
+        if from == From::Before(END.to_owned()) {
+            from = named.end();
+        }
+        let mut found = page(desk, named.clone(), from.clone(), limit).await?;
+        if from != From::Start || !found.users.is_empty() {
+            found.mark(NAMES);
+            if found.older.is_none() && !page(desk, addressed, From::Start, 1).await?.users.is_empty() {
+                found.older = Some(ADDRESSES.to_owned());
+            }
+            return Ok(found);
+        }
+        (any_names, from) = (false, From::Start);
+    }
+    let mut found = page(desk, addressed, from, limit).await?;
+    found.users.retain(|user| !(any_names && named.holds(user, name_field)));
+    found.mark(ADDRESSES);
+    if any_names && found.newer.is_none() {
+        found.newer = Some(format!("{NAMES}{END}"));
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// Says in the cursors of which list they are.
+    fn mark(&mut self, list: &str) {
+        for cursor in [&mut self.newer, &mut self.older].into_iter().flatten() {
+            cursor.insert_str(0, list);
+        }
+    }
+}
+
+/// In which of the two lists a page begins, and where.
+fn split(from: From, has_names: bool) -> Result<(bool, From), Refusal> {
+    let list_of = |cursor: &str| {
+        let names = cursor.strip_prefix(NAMES).map(|rest| (true, rest.to_owned()));
+        names.or_else(|| cursor.strip_prefix(ADDRESSES).map(|rest| (false, rest.to_owned()))).ok_or(Refusal::NotFound)
+    };
+    Ok(match from {
+        From::Start => (has_names, From::Start),
+        From::After(cursor) => match list_of(&cursor)? {
+            (names, rest) if rest.is_empty() => (names, From::Start),
+            (names, rest) => (names, From::After(rest)),
+        },
+        From::Before(cursor) => {
+            let (names, rest) = list_of(&cursor)?;
+            (names, From::Before(rest))
+        }
+    })
+}

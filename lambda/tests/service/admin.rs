@@ -1,0 +1,15 @@
+//! The admins' side as a browser meets it: the Router over the store in memory, through a browser that keeps cookies,
+//! fills in forms and follows redirects.
+
+mod actions;
+mod browser;
+mod cost;
+mod document;
+mod door;
+mod export;
+mod hostile;
+mod house;
+mod rights;
+mod security;
+mod tried;
+mod users;

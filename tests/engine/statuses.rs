@@ -20,9 +20,9 @@ struct Script {
     looks: Option<u32>,
     /// What comes of the calls that are to mend it, in their order.
     answers: VecDeque<Reply>,
-    /// Events that the emulator does not know, newest first; of which stack, and how many it knew of when they came.
+    /// Events that the emulator does not know, newest first; of which stack, and the newest that it knew of when they came.
     events: String,
-    known: Arc<Mutex<Option<(String, usize)>>>,
+    known: Arc<Mutex<Option<(String, String)>>>,
     /// The calls that changed anything of this stack.
     calls: Vec<String>,
 }
@@ -55,16 +55,16 @@ impl Script {
                     return Fate::Pass;
                 }
                 Fate::Change(Box::new(move |body| {
-                    let mut places: Vec<usize> = body.match_indices("<member>").map(|(place, _)| place).collect();
-                    places.push(body.find("</StackEvents>").unwrap_or(body.len()));
-                    let count = places.len() - 1;
+                    let newest = |body: &str| body.split_once("<EventId>")?.1.split('<').next().map(str::to_owned);
                     let mut known = known.lock().expect("no panic while held");
-                    let (stack, before) = known.get_or_insert((named.clone(), count));
+                    let (stack, last) = known.get_or_insert_with(|| (named.clone(), newest(&body).unwrap_or_default()));
                     if *stack != named {
                         return body;
                     }
-                    // What happened since comes before.
-                    let place = places[count - *before];
+                    // What happened since comes before, and fills the page in the end.
+                    let end = body.find("</StackEvents>").unwrap_or(body.len());
+                    let at = body.find(&format!("<EventId>{last}</EventId>"));
+                    let place = at.and_then(|at| body[..at].rfind("<member>")).unwrap_or(end);
                     format!("{}{events}{}", &body[..place], &body[place..])
                 }))
             }

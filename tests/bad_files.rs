@@ -1,7 +1,5 @@
 //! Mistakes in what a spec names, such as languages, mail templates and the logo, are shown where they stand.
 
-mod support;
-
 use insta::assert_snapshot;
 use support::Sandbox;
 

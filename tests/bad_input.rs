@@ -1,7 +1,5 @@
 //! Every mistake gets a clear error and the exit code of the interface, and changes nothing.
 
-mod support;
-
 use std::fmt::Write;
 
 use insta::assert_snapshot;

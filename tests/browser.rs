@@ -4,8 +4,6 @@
 //! Needs node with npm, and Chromium. Where one of them is missing it says so and passes, unless the environment has
 //! `SIGNUPCTL_BROWSER=required`. What npm installs, and a picture of every page, is below cargo's `target/tmp`.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

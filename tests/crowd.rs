@@ -1,8 +1,6 @@
 //! A crowd on the local AWS: a thousand people, and a thousand times the same, fifty of them at any moment. Nobody is
 //! lost, doubled or miscounted.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

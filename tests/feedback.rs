@@ -2,8 +2,6 @@
 //!
 //! The emulator's SES tells a configuration set's destination nothing, so that the test publishes in its place.
 
-mod support;
-
 use serde_json::{Value, json};
 use support::deployed::{Deployed, wait_for};
 use support::{Sandbox, http};

@@ -1,7 +1,5 @@
 //! signupctl can be killed at any moment: the next run finds what is there and finishes.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};

@@ -1,7 +1,5 @@
 //! The commands about users on the local AWS: on the deployed table, with users as the service writes them.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 

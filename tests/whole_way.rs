@@ -1,8 +1,6 @@
 //! The main job on the local AWS, with the real templates and the real function: deploy, sign up, confirm,
 //! deploy again, change the form, destroy, come back, delete.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use serde_json::Value;

@@ -1,8 +1,6 @@
 //! The claims that every front must hold, for the function as it is deployed; and what its logs must not hold.
 
 mod claims;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::sync::Mutex;
 use std::time::Duration;

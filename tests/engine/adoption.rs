@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::proxy::{self, Fate};
-use crate::support::account::Account;
-use crate::support::deployed::{Deployed, wait_for};
-use crate::support::{Sandbox, http, text};
+use support::account::Account;
+use support::deployed::{Deployed, wait_for};
+use support::proxy::{self, Fate};
+use support::{Sandbox, http, text};
 
 const ADOPT: [&str; 4] = ["deploy", "--local", "--yes", "--adopt"];
 

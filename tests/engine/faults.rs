@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use crate::proxy::{self, Fate, Protocol, Request};
-use crate::support::deployed::rehearsed;
-use crate::support::{http, text};
+use support::deployed::rehearsed;
+use support::proxy::{self, Fate, Protocol, Request};
+use support::{http, text};
 
 /// Cycles of deploy, update and destroy, each with a seed of its own.
 const CYCLES: u64 = 50;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::proxy::{self, Fate};
-use crate::support::{Sandbox, http};
+use support::proxy::{self, Fate};
+use support::{Sandbox, http};
 
 #[derive(Debug, Default)]
 struct Seen {

@@ -4,10 +4,7 @@
 mod adoption;
 mod faults;
 mod frugal;
-mod proxy;
 mod releases;
 mod statuses;
-#[path = "../support/mod.rs"]
-mod support;
 mod together;
 mod watching;

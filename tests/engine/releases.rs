@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::proxy::{self, Fate};
-use crate::support::account::Account;
-use crate::support::deployed::Deployed;
-use crate::support::{Sandbox, http, text};
+use support::account::Account;
+use support::deployed::Deployed;
+use support::proxy::{self, Fate};
+use support::{Sandbox, http, text};
 
 /// A deployed waiting list whose title can be changed.
 struct Service {

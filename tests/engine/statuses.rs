@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use crate::proxy::{self, Fate, Request};
-use crate::support::account::Account;
-use crate::support::deployed::wait_for;
-use crate::support::{Sandbox, http, text};
+use support::account::Account;
+use support::deployed::wait_for;
+use support::proxy::{self, Fate, Request};
+use support::{Sandbox, http, text};
 
 const STACK: &str = "waitlist-web";
 

@@ -4,10 +4,10 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::proxy::{self, Fate};
-use crate::support::account::Account;
-use crate::support::deployed::{rehearsed, wait_for};
-use crate::support::{Sandbox, http, text};
+use support::account::Account;
+use support::deployed::{rehearsed, wait_for};
+use support::proxy::{self, Fate};
+use support::{Sandbox, http, text};
 
 /// Deploys of one service from two folders at the same moment.
 #[test]

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::proxy::{self, Fate};
-use crate::support::deployed::{Deployed, wait_for};
-use crate::support::{Sandbox, http, text};
+use support::deployed::{Deployed, wait_for};
+use support::proxy::{self, Fate};
+use support::{Sandbox, http, text};
 
 fn deployed() -> Deployed {
     Deployed::of(Sandbox::new().with_example("waitlist.yaml"))

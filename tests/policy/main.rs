@@ -5,13 +5,7 @@
 //! for the caller it does not check: those actions are listed by the snapshot, and held against the templates by a unit
 //! test.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod principal;
-#[path = "../engine/proxy.rs"]
-#[allow(dead_code, reason = "the engine's tests use the rest")]
-mod proxy;
 
 use std::collections::BTreeSet;
 

@@ -13,9 +13,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::proxy::{self, Request};
-use crate::support::account::{Account, elements};
-use crate::support::{Sandbox, http};
+use support::account::{Account, elements};
+use support::proxy::{self, Request};
+use support::{Sandbox, http};
 
 const USER: &str = "deployer";
 

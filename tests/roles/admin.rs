@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
 use crate::Service;
-use crate::support::http::{self, Answer, encode};
+use support::http::{self, Answer, encode};
 
 /// A browser with its cookies.
 struct Browser<'a> {

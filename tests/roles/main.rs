@@ -4,8 +4,6 @@
 //! What the emulator does without asking the role cannot be proven here, and is listed in [`UNPROVEN`].
 
 mod admin;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::time::{Duration, Instant};
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::http::{self, Answer};
 
 /// One account on one emulator.
+#[derive(Debug)]
 pub struct Account {
     pub endpoint: String,
     pub region: &'static str,

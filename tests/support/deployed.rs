@@ -46,6 +46,7 @@ pub fn rehearsed(example: &str) -> (Sandbox, String, Account, BTreeMap<String, u
 }
 
 /// A deployed service.
+#[derive(Debug)]
 pub struct Deployed {
     pub sandbox: Sandbox,
     pub account: Account,

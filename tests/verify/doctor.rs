@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::account::Account;
-use crate::support::{Sandbox, text};
 use crate::{Told, domain, sandboxed};
+use support::account::Account;
+use support::{Sandbox, text};
 
 /// The worst level of a check's findings; `absent` without any.
 fn level(report: &Value, check: &str) -> String {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::dns;
-use crate::proxy::{self, Fate};
-use crate::support::Sandbox;
-use crate::support::account::Account;
+use support::Sandbox;
+use support::account::Account;
+use support::proxy::{self, Fate};
 
 fn started() -> (Sandbox, Account) {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");

@@ -5,17 +5,12 @@ mod dns;
 mod doctor;
 mod lifecycle;
 mod production;
-#[path = "../engine/proxy.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod proxy;
 mod states;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::sync::{Arc, Mutex};
 
-use proxy::Fate;
 use serde_json::{Value, json};
+use support::proxy::{self, Fate};
 use support::{Sandbox, text};
 
 /// A sandbox whose SES tells what a test says.

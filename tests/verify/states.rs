@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::text;
 use crate::{Told, dns, domain, sandboxed};
+use support::text;
 
 /// The records as SES wants them.
 const RIGHT: [(&str, &str, &str); 6] = [

@@ -1,10 +1,9 @@
 //! Runs the real `signupctl` in a sandbox of its own: its own state, its own emulator, no credentials.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 pub mod account;
 pub mod deployed;
 pub mod http;
+pub mod proxy;
 
 use std::fs::File;
 use std::io::Write;
@@ -18,18 +17,25 @@ use zip::write::SimpleFileOptions;
 
 /// The repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// A folder for specs and state. The installed emulator is shared by all sandboxes, in the target
 /// folder, so that it is downloaded once.
+#[derive(Debug)]
 pub struct Sandbox {
     folder: TempDir,
 }
 
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+}
+
 impl Sandbox {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+        Self::default()
     }
 
     pub fn path(&self) -> &Path {
@@ -61,7 +67,7 @@ impl Sandbox {
 
     /// `signupctl` with these words, in this sandbox, and nothing of the developer's AWS settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signupctl"));
+        let mut command = Command::new(binary());
         for (name, _) in std::env::vars_os() {
             // Nor does it look as if cargo had started it.
             if name.to_string_lossy().starts_with("AWS_") || name == "CARGO_MANIFEST_DIR" {
@@ -144,8 +150,14 @@ impl Drop for Sandbox {
     }
 }
 
+/// The program that cargo built for the tests that ask for it.
+fn binary() -> PathBuf {
+    std::env::var_os("CARGO_BIN_EXE_signupctl").expect("cargo runs the tests").into()
+}
+
 fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+    let profile = binary().parent().expect("a folder").to_owned();
+    profile.parent().expect("the target folder").join("tmp/cache")
 }
 
 pub fn text(bytes: &[u8]) -> String {

@@ -1,12 +1,13 @@
 //! Stands between signupctl and the emulator: passes requests on, or does to them what a test says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Sandbox, http};
+use crate::{Sandbox, http};
 
 /// A request as signupctl sent it.
 #[derive(Debug)]
@@ -77,6 +78,21 @@ pub enum Fate {
     Lose,
     /// It is passed on, and the connection ends before the answer.
     Forget,
+}
+
+/// The name alone: how an answer is changed cannot be shown.
+impl fmt::Debug for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "Pass",
+            Self::PassAs(_) => "PassAs",
+            Self::Change(_) => "Change",
+            Self::Answer(..) => "Answer",
+            Self::Replace(..) => "Replace",
+            Self::Lose => "Lose",
+            Self::Forget => "Forget",
+        })
+    }
 }
 
 /// Puts a proxy between a sandbox and its emulator, which must run, until the test ends. Health checks always pass.

@@ -49,22 +49,6 @@ struct Page<'a> {
     states: Vec<Choice>,
 }
 
-impl Page<'_> {
-    fn day(&self) -> String {
-        match self.by {
-            By::Day(day) => day.to_string(),
-            _ => String::new(),
-        }
-    }
-
-    fn search(&self) -> &str {
-        match self.by {
-            By::Search(text) => text,
-            _ => "",
-        }
-    }
-}
-
 /// The choice of what to export, at `admin/export`. The files are at `admin/export.csv` and `admin/export.json`.
 pub fn export(site: &Site<'_>, me: &Account<'_>, view: &Export<'_>) -> String {
     let Export { by, census, parts } = view;

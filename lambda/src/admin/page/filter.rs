@@ -55,6 +55,22 @@ impl By {
         }
     }
 
+    /// The day, as its field shows it; empty of another filter.
+    pub fn day(&self) -> String {
+        match self {
+            Self::Day(day) => day.to_string(),
+            _ => String::new(),
+        }
+    }
+
+    /// What is looked for; empty of another filter.
+    pub fn search(&self) -> &str {
+        match self {
+            Self::Search(text) => text,
+            _ => "",
+        }
+    }
+
     /// How many the counters know of; nothing of a search.
     pub(super) fn total(&self, census: &Census) -> Option<u64> {
         match self {

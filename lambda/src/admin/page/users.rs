@@ -66,22 +66,6 @@ struct Page<'a> {
     nobody: bool,
 }
 
-impl Page<'_> {
-    fn day(&self) -> String {
-        match self.by {
-            By::Day(day) => day.to_string(),
-            _ => String::new(),
-        }
-    }
-
-    fn search(&self) -> &str {
-        match self.by {
-            By::Search(text) => text,
-            _ => "",
-        }
-    }
-}
-
 /// The users of a filter, at `admin/users`.
 pub fn users(site: &Site<'_>, me: &Account<'_>, config: &ServiceConfig, view: &Users<'_>) -> String {
     let Users { by, columns, users, census, .. } = view;

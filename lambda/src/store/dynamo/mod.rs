@@ -11,7 +11,9 @@ mod user;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 
 use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
@@ -22,6 +24,10 @@ use item::Item;
 use transact::failed;
 
 pub(crate) use json::plain;
+
+/// What an item must be to be replaced.
+const IS_VERSION: &str = "#version = :version";
+const IS_ABSENT: &str = "attribute_not_exists(pk)";
 
 /// The service's table.
 #[derive(Clone, Debug)]
@@ -50,6 +56,40 @@ impl DynamoStore {
     async fn get(&self, operation: &'static str, key: Item) -> Result<Option<Item>, StoreError> {
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
         request.send().await.map(|found| found.item).map_err(|error| failed(operation, error))
+    }
+
+    /// Keeps an item in the place of the version `over`, or of none. The answer to an earlier try may have been lost: when
+    /// what is there is what was to be kept, as `is_kept` says, it was.
+    async fn put_over(
+        &self,
+        operation: &'static str,
+        item: Item,
+        over: Option<u64>,
+        is_kept: impl Fn(&Item) -> bool,
+    ) -> Result<Saved, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = match over {
+            None => put.condition_expression(IS_ABSENT),
+            Some(version) => put
+                .condition_expression(IS_VERSION)
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", item::n(version)),
+        };
+        let error = match put.send().await {
+            Ok(_) => return Ok(Saved::Done),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(found)) => {
+                Ok(if found.item().is_some_and(is_kept) { Saved::Done } else { Saved::Changed })
+            }
+            _ => Err(failed(operation, error)),
+        }
     }
 
     /// Items of a query, in its order, at most `limit`, over as many calls as it takes.

@@ -1,12 +1,11 @@
 //! Users: read, kept unless somebody was faster, settled together with the counters, erased.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use sha2::{Digest, Sha256};
 
-use super::DynamoStore;
-use super::item::{self, n};
+use super::item::{self, Item, n};
 use super::transact::{self, Reason, TRIES, Transacted, any_condition, failed, try_again};
+use super::{DynamoStore, IS_VERSION};
 use crate::census::Delta;
 use crate::store::{SHARDS, Saved, Settled, StoreError};
 use crate::user::{User, UserId};
@@ -17,41 +16,14 @@ const TOUCH: &str = "touch a user";
 const SETTLE: &str = "settle users";
 const ERASE: &str = "erase a user";
 
-/// What a user must be to be replaced.
-const IS_VERSION: &str = "#version = :version";
-const IS_ABSENT: &str = "attribute_not_exists(pk)";
-
 pub(super) async fn load(store: &DynamoStore, id: UserId) -> Result<Option<User>, StoreError> {
     let item = store.get(LOAD, item::user_key(id)).await?;
     item.map(|item| item::read_user(&item).map_err(|error| StoreError::new(LOAD, error))).transpose()
 }
 
 pub(super) async fn save(store: &DynamoStore, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-    let put = store
-        .client
-        .put_item()
-        .table_name(store.table())
-        .set_item(Some(item::of_user(user, store.name_field())))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    let put = match over {
-        None => put.condition_expression(IS_ABSENT),
-        Some(version) => put
-            .condition_expression(IS_VERSION)
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(version)),
-    };
-    let error = match put.send().await {
-        Ok(_) => return Ok(Saved::Done),
-        Err(error) => error,
-    };
-    match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(found)) => {
-            // The answer to an earlier try may have been lost: what is there then is what was to be kept.
-            let kept = found.item().and_then(|item| item::read_user(item).ok()).is_some_and(|found| found == *user);
-            Ok(if kept { Saved::Done } else { Saved::Changed })
-        }
-        _ => Err(failed(SAVE, error)),
-    }
+    let is_kept = |item: &Item| item::read_user(item).is_ok_and(|found| found == *user);
+    store.put_over(SAVE, item::of_user(user, store.name_field()), over, is_kept).await
 }
 
 pub(super) async fn touch(store: &DynamoStore, id: UserId) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! Users as files, for an owner who has just shown that it is them: in parts that fit into one answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,13 +11,14 @@ use axum::response::{IntoResponse, Response};
 use super::call::{Call, Refusal};
 use super::door::account;
 use super::look::filter;
+use super::search::{name_field, newest};
 use super::{Desk, DeskState};
 use crate::admin::page::{By, Export, ExportPart};
-use crate::admin::{Action, Actor, Right};
+use crate::admin::{Action, Actor, Denied, Right, Role};
 use crate::census::{Pair, Sums};
 use crate::clock::day;
 use crate::export::{Encoder, Format, is_shown};
-use crate::store::{Among, From, Group, ListUsers, Prefix};
+use crate::store::{Among, From, ListUsers, Prefix};
 
 /// Users that one file is offered for: Lambda answers with six megabytes, and a registration takes some 500 bytes. A file
 /// that turns out to hold more than twice as many is refused, and never cut.
@@ -31,9 +32,9 @@ pub(super) async fn page(State(desk): State<DeskState>, request: Request) -> Res
     let call = Call::of(&desk, &request);
     let outcome = async {
         let signed_in = call.admitted().await?;
-        signed_in.may(Right::View, desk.clock().now())?;
-        if signed_in.may(Right::Mail, desk.clock().now()).is_err() {
-            return Err(crate::admin::Denied::Role.into());
+        // Whoever may export is asked for a proof by the files, and not by the page that offers them.
+        if signed_in.admin.role != Role::Owner {
+            return Err(Denied::Role.into());
         }
         let by = filter(&call)?;
         let sums = desk.ledger.store.counters(None).await?;
@@ -135,27 +136,17 @@ fn lists(desk: &Desk, by: &By, on: &str) -> Result<Vec<Among>, Refusal> {
     if !is_time(on) {
         return Err(Refusal::NotFound);
     }
-    let on = Some(on.to_owned()).filter(|on| !on.is_empty());
-    let of = match by {
-        By::All => Group::All,
-        By::Day(day) => {
-            let day = day.to_string();
-            let on = on.unwrap_or_else(|| day.clone());
-            if !on.starts_with(&day) {
-                return Err(Refusal::NotFound);
-            }
-            return Ok(vec![Among::Newest { of: Group::All, on: Some(on) }]);
-        }
-        By::Country(code) => Group::Country(code.clone()),
-        By::State(state) => Group::State(*state),
-        By::Search(text) => {
-            let Some(prefix) = Prefix::new(text) else { return Ok(Vec::new()) };
-            let names = desk.config.form.name_field().is_some() && !text.contains('@');
-            let names = names.then(|| Among::Name(prefix.clone()));
-            return Ok(names.into_iter().chain([Among::Address(prefix)]).collect());
-        }
-    };
-    Ok(vec![Among::Newest { of, on }])
+    if let (By::Day(day), false) = (by, on.is_empty())
+        && !on.starts_with(&day.to_string())
+    {
+        return Err(Refusal::NotFound);
+    }
+    if let Some(among) = newest(by, Some(on.to_owned()).filter(|on| !on.is_empty())) {
+        return Ok(vec![among]);
+    }
+    let Some(prefix) = Prefix::new(by.search()) else { return Ok(Vec::new()) };
+    let names = name_field(desk, by.search()).map(|_| Among::Name(prefix.clone()));
+    Ok(names.into_iter().chain([Among::Address(prefix)]).collect())
 }
 
 /// Whether a text is how a time begins: a month, a day or an hour of one, or nothing at all.
@@ -170,7 +161,7 @@ async fn read(desk: &Desk, lists: Vec<Among>, format: Format) -> Result<Vec<u8>,
     let unwritten = |error: std::io::Error| crate::store::StoreError::new("write an export", error);
     let mut encoder = Encoder::begin(format, &desk.config.form, Vec::new()).map_err(unwritten)?;
     let now = desk.clock().now();
-    let mut written = std::collections::BTreeSet::new();
+    let mut written = BTreeSet::new();
     for among in lists {
         let mut from = From::Start;
         loop {

@@ -30,14 +30,28 @@ pub(super) async fn find(desk: &Desk, by: &By, older: &str, newer: &str, limit: 
         (older, "") => From::After(cursor(older)?),
         (_, newer) => From::Before(cursor(newer)?),
     };
-    let among = match by {
-        By::All => Among::ALL,
-        By::Day(day) => Among::Newest { of: Group::All, on: Some(day.to_string()) },
-        By::Country(code) => Among::all(Group::Country(code.clone())),
-        By::State(state) => Among::all(Group::State(*state)),
-        By::Search(text) => return search(desk, text, from, limit).await,
+    match newest(by, None) {
+        Some(among) => page(desk, among, from, limit).await,
+        None => search(desk, by.search(), from, limit).await,
+    }
+}
+
+/// The one list that holds a filter's users, of a time where one is given; none holds those of a search.
+pub(super) fn newest(by: &By, on: Option<String>) -> Option<Among> {
+    let (of, on) = match by {
+        By::All => (Group::All, on),
+        By::Day(day) => (Group::All, on.or_else(|| Some(day.to_string()))),
+        By::Country(code) => (Group::Country(code.clone()), on),
+        By::State(state) => (Group::State(*state), on),
+        By::Search(_) => return None,
     };
-    page(desk, among, from, limit).await
+    Some(Among::Newest { of, on })
+}
+
+/// The field by whose beginning a text is looked for besides the address: an address that is typed as far as its `@` is
+/// no name.
+pub(super) fn name_field<'a>(desk: &'a Desk, text: &str) -> Option<&'a str> {
+    desk.config.form.name_field().filter(|_| !text.contains('@'))
 }
 
 async fn page(desk: &Desk, among: Among, from: From, limit: u16) -> Result<Found, Refusal> {
@@ -47,10 +61,10 @@ async fn page(desk: &Desk, among: Among, from: From, limit: u16) -> Result<Found
     Ok(Found { users, newer: found.previous, older: found.next })
 }
 
-/// Whose name begins so, and then whose address alone does. An address that is typed as far as its `@` is no name.
+/// Whose name begins so, and then whose address alone does.
 async fn search(desk: &Desk, text: &str, from: From, limit: u16) -> Result<Found, Refusal> {
     let Some(prefix) = Prefix::new(text) else { return Ok(Found::default()) };
-    let name_field = desk.config.form.name_field().filter(|_| !text.contains('@'));
+    let name_field = name_field(desk, text);
     let named = Among::Name(prefix.clone());
     let addressed = Among::Address(prefix);
     let (in_names, mut from) = split(from, name_field.is_some())?;

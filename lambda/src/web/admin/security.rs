@@ -3,13 +3,16 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::Timestamp;
 
 use super::call::{Call, Refusal};
 use super::door::account;
 use super::{DeskState, page};
 use crate::address::Address;
 use crate::admin::page::{AdminRow, Mistake, Security, SecurityNotice, SessionRow, SetUpLink as LinkView};
-use crate::admin::{Actor, AdminId, Invited, Managed, RecoveryCodes, Right, Role, SetUpLink, SignedIn, TokenHash};
+use crate::admin::{
+    Actor, Admin, AdminId, Invited, Managed, RecoveryCodes, Right, Role, SetUpLink, SignedIn, TokenHash,
+};
 use crate::web::visit::value;
 
 /// What the page shows besides what there is.
@@ -49,27 +52,8 @@ async fn show(call: &Call<'_>, me: &SignedIn, shown: &Shown<'_>) -> Result<Respo
         })
         .collect();
     let names: Vec<String> = admins.iter().flatten().map(|admin| admin.id.to_string()).collect();
-    let rows: Option<Vec<AdminRow<'_>>> = admins.as_ref().map(|admins| {
-        let row = |(admin, id): (&'_ crate::admin::Admin, &'_ String)| {
-            let open = admin.setup.as_ref().map(|setup| setup.expires_at).filter(|until| *until > now);
-            (admin.created_at, open, admin.credentials.is_some(), admin.id == me.admin.id, id.clone())
-        };
-        let facts: Vec<_> = admins.iter().zip(&names).map(row).collect();
-        admins
-            .iter()
-            .zip(&names)
-            .zip(facts)
-            .map(|((admin, id), (since, invited_until, active, mine, _))| AdminRow {
-                id,
-                email: &admin.email,
-                role: admin.role,
-                since,
-                invited_until,
-                active,
-                me: mine,
-            })
-            .collect()
-    });
+    let rows: Option<Vec<AdminRow<'_>>> =
+        admins.as_ref().map(|admins| admins.iter().zip(&names).map(|(admin, id)| row(admin, id, me, now)).collect());
     let left = me.admin.credentials.as_ref().map_or(0, |credentials| credentials.recovery.len());
     let view = Security {
         sessions: &sessions,
@@ -82,6 +66,19 @@ async fn show(call: &Call<'_>, me: &SignedIn, shown: &Shown<'_>) -> Result<Respo
     let csrf = desk.admins.csrf(me);
     let status = if shown.mistakes.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok(call.show(status, page::security(&call.site(), &account(me, &csrf), &view)))
+}
+
+/// Another admin, or the one who looks.
+fn row<'a>(admin: &'a Admin, id: &'a str, me: &SignedIn, now: Timestamp) -> AdminRow<'a> {
+    AdminRow {
+        id,
+        email: &admin.email,
+        role: admin.role,
+        since: admin.created_at,
+        invited_until: admin.setup.as_ref().map(|setup| setup.expires_at).filter(|until| *until > now),
+        active: admin.credentials.is_some(),
+        me: admin.id == me.admin.id,
+    }
 }
 
 /// `POST /admin/security/sessions/revoke`

@@ -1,13 +1,12 @@
 //! Admins: read, listed, and kept or deleted unless somebody was faster.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use sha2::{Digest, Sha256};
 
-use super::super::DynamoStore;
-use super::super::item::{self, n, s};
+use super::super::item::{self, Item, n, s};
 use super::super::transact::{self, TRIES, Transacted, any_condition, failed, try_again};
 use super::super::user::token;
+use super::super::{DynamoStore, IS_ABSENT, IS_VERSION};
 use super::read;
 use crate::admin::{Admin, AdminId};
 use crate::store::{Saved, StoreError};
@@ -16,9 +15,6 @@ const LOAD: &str = "load an admin";
 const LIST: &str = "list admins";
 const SAVE: &str = "save an admin";
 const DELETE: &str = "delete an admin";
-
-const IS_VERSION: &str = "#version = :version";
-const IS_ABSENT: &str = "attribute_not_exists(pk)";
 
 pub(super) async fn load(store: &DynamoStore, id: AdminId) -> Result<Option<Admin>, StoreError> {
     let item = store.get(LOAD, item::admin_key(id)).await?;
@@ -54,31 +50,8 @@ pub(super) async fn save(
         })?;
         return with_witness(store, SAVE, put, admin, witness).await;
     }
-    let put = store
-        .client
-        .put_item()
-        .table_name(store.table())
-        .set_item(Some(item::of_admin(admin)))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    let put = match over {
-        None => put.condition_expression(IS_ABSENT),
-        Some(version) => put
-            .condition_expression(IS_VERSION)
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(version)),
-    };
-    let error = match put.send().await {
-        Ok(_) => return Ok(Saved::Done),
-        Err(error) => error,
-    };
-    match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(found)) => {
-            // The answer to an earlier try may have been lost: what is there then is what was to be kept.
-            let kept = found.item().and_then(|item| item::read_admin(item).ok()).is_some_and(|found| found == *admin);
-            Ok(if kept { Saved::Done } else { Saved::Changed })
-        }
-        _ => Err(failed(SAVE, error)),
-    }
+    let is_kept = |item: &Item| item::read_admin(item).is_ok_and(|found| found == *admin);
+    store.put_over(SAVE, item::of_admin(admin), over, is_kept).await
 }
 
 pub(super) async fn delete(store: &DynamoStore, admin: &Admin, witness: Option<&Admin>) -> Result<Saved, StoreError> {

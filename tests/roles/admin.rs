@@ -12,6 +12,8 @@ use support::http::{self, Answer, encode};
 struct Browser<'a> {
     endpoint: &'a str,
     cookies: Vec<(String, String)>,
+    /// Below `admin/`, where the last answer leads.
+    leads_to: String,
 }
 
 impl Browser<'_> {
@@ -25,6 +27,9 @@ impl Browser<'_> {
             self.cookies.retain(|(known, _)| known != name);
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
+        let location = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
+        self.leads_to =
+            location.and_then(|(_, to)| to.split_once("admin/")).map_or_else(String::new, |(_, to)| to.to_owned());
         answer
     }
 
@@ -36,6 +41,13 @@ impl Browser<'_> {
         } else {
             Err(format!("`{path}` was answered with {}", answer.status))
         }
+    }
+
+    /// The users whose address or name begins so.
+    fn search(&mut self, text: &str) -> Result<String, String> {
+        let page = self.get("users")?;
+        self.post(&page, "search", &[("to", "users"), ("value", text)], 303)?;
+        self.get(&self.leads_to.clone())
     }
 
     /// Sends a form with the token of the page it is on.
@@ -93,7 +105,7 @@ pub fn work(service: &Service, patience: Duration) -> Result<(), String> {
     let link = set_up["set_up"].as_str().expect("a link");
     let (_, path) = link.split_once("/admin/").expect("a place");
     let token = path.split_once("t=").expect("a token").1.to_owned();
-    let mut browser = Browser { endpoint: &service.endpoint, cookies: Vec::new() };
+    let mut browser = Browser { endpoint: &service.endpoint, cookies: Vec::new(), leads_to: String::new() };
     let page = browser.get(path)?;
     let fields = [("token", token.as_str()), ("password", PASSWORD), ("again", PASSWORD)];
     let page = browser.post(&page, "set-up", &fields, 200)?;
@@ -103,14 +115,15 @@ pub fn work(service: &Service, patience: Duration) -> Result<(), String> {
 
     browser.get("dashboard")?;
     let id = crate::until(patience, || {
-        let shown = browser.get(&format!("users?by=search&value={}", encode(&people[0]))).ok()?;
+        let shown = browser.search(&people[0]).ok()?;
         let (_, rest) = shown.split_once("/users/")?;
         rest.split('"').next().map(str::to_owned)
     });
     let id = id.ok_or("the user is not found")?;
-    for list in ["users", "users?by=state&value=pending", "users?by=country&value=FR", "users?by=search&value=person"] {
+    for list in ["users", "users?by=state&value=pending", "users?by=country&value=FR"] {
         browser.get(list)?;
     }
+    browser.search("person")?;
     let page = browser.get(&format!("users/{id}"))?;
     // Who never confirmed leaves no address behind.
     browser.post(&page, &format!("users/{id}/unsubscribe"), &[], 200)?;

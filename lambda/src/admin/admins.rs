@@ -19,6 +19,7 @@ use super::{Admin, AdminId};
 use crate::clock::{Clock, Entropy};
 use crate::keys::AdminKey;
 use crate::store::{Saved, StoreError};
+use crate::user::Nonce;
 
 /// How often a change is tried while others change the same.
 pub(super) const TRIES: u32 = 8;
@@ -123,6 +124,16 @@ impl Admins {
     /// Whether a form that was sent is this session's.
     pub fn check_csrf(&self, signed_in: &SignedIn, token: &str) -> bool {
         self.key.check_csrf(&signed_in.session.hash.0, token)
+    }
+
+    /// A text as a page's address holds it: this admin's pages read it back, and nobody reads it there.
+    pub fn seal(&self, signed_in: &SignedIn, text: &str) -> String {
+        self.key.seal(signed_in.admin.id, text, Nonce(self.entropy.bytes()))
+    }
+
+    /// What was sealed for this admin; `None` of anything else.
+    pub fn unseal(&self, signed_in: &SignedIn, sealed: &str) -> Option<String> {
+        self.key.unseal(signed_in.admin.id, sealed)
     }
 
     /// Writes into the audit log what was done to a user, or with all of them: before it is done, where it cannot be

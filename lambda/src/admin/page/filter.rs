@@ -11,6 +11,9 @@ use crate::store::Prefix;
 use crate::user::State;
 
 /// A filter of users. Its query is `by` and `value`: `?by=country&value=FR`.
+///
+/// What is searched for is somebody's name or address, and an address of a page is kept by browsers and proxies: there
+/// it is sealed, and it travels in the open in the body of a form alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum By {
     #[default]
@@ -21,7 +24,15 @@ pub enum By {
     Country(String),
     State(State),
     /// Address or name begins so.
-    Search(String),
+    Search(Search),
+}
+
+/// What is searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    pub text: String,
+    /// The same as the page's address holds it.
+    pub sealed: String,
 }
 
 /// As long as an address may be, in Unicode scalar values.
@@ -29,18 +40,24 @@ const LONGEST_SEARCH: usize = 254;
 
 impl By {
     /// Reads the query's `by` and `value`. `None` for what no page of ours links to; an empty value is everybody, as
-    /// an empty form sends it.
-    pub fn parse(by: Option<&str>, value: Option<&str>) -> Option<Self> {
-        let value = value.unwrap_or_default().trim();
-        match by.unwrap_or_default() {
+    /// an empty form sends it. `unseal` opens what is searched for.
+    pub fn parse(by: &str, value: &str, unseal: impl FnOnce(&str) -> Option<String>) -> Option<Self> {
+        let value = value.trim();
+        match by {
             "" | "all" => Some(Self::All),
             "day" | "country" | "state" | "search" if value.is_empty() => Some(Self::All),
             "day" => value.parse().ok().map(Self::Day),
             "country" => is_country(value).then(|| Self::Country(value.to_owned())),
             "state" => State::parse(value).map(Self::State),
-            "search" => (value.chars().count() <= LONGEST_SEARCH).then(|| Self::Search(value.to_owned())),
+            "search" => unseal(value).map(|text| Self::Search(Search { text, sealed: value.to_owned() })),
             _ => None,
         }
+    }
+
+    /// What was typed to be searched for; `None` of what no form of ours sends, an empty text of a form left empty.
+    pub fn typed(text: &str) -> Option<&str> {
+        let text = text.trim();
+        (text.chars().count() <= LONGEST_SEARCH).then_some(text)
     }
 
     /// The query that reads back as this filter.
@@ -51,7 +68,7 @@ impl By {
             Self::Day(day) => pairs("day", day.to_string()),
             Self::Country(code) => pairs("country", code.clone()),
             Self::State(state) => pairs("state", state.name().to_owned()),
-            Self::Search(text) => pairs("search", text.clone()),
+            Self::Search(search) => pairs("search", search.sealed.clone()),
         }
     }
 
@@ -66,7 +83,7 @@ impl By {
     /// What is looked for; empty of another filter.
     pub fn search(&self) -> &str {
         match self {
-            Self::Search(text) => text,
+            Self::Search(search) => &search.text,
             _ => "",
         }
     }
@@ -89,7 +106,7 @@ impl By {
             Self::Day(day) => format!("Signed up on {}", long(*day)),
             Self::Country(code) => format!("Users from {}", country(code)),
             Self::State(state) => format!("{} users", label(*state)),
-            Self::Search(text) => format!("Beginning with “{text}”"),
+            Self::Search(search) => format!("Beginning with “{}”", search.text),
         }
     }
 
@@ -105,7 +122,7 @@ impl By {
 
     /// Whether nobody is looked for, since too many would begin so.
     pub(super) fn is_too_short(&self) -> bool {
-        matches!(self, Self::Search(text) if Prefix::new(text).is_none())
+        matches!(self, Self::Search(search) if Prefix::new(&search.text).is_none())
     }
 
     pub(super) fn is_all(&self) -> bool {
@@ -160,17 +177,21 @@ mod tests {
     #[test]
     fn a_filter_reads_back_from_its_query() {
         let day = "2026-11-22".parse().expect("a day");
-        let all = [By::All, By::Day(day), By::Country("FR".into()), By::Search("a&b=".into())];
+        let search = By::Search(Search { text: "a&b=".into(), sealed: "b&a=".into() });
+        let unseal = |sealed: &str| (sealed == "b&a=").then(|| "a&b=".to_owned());
+        let all = [By::All, By::Day(day), By::Country("FR".into()), search];
         for by in all.into_iter().chain(State::ALL.map(By::State)) {
             let pairs = by.pairs();
-            let of = |key| pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_str());
-            assert_eq!(By::parse(of("by"), of("value")), Some(by));
+            let of = |key| pairs.iter().find(|(name, _)| *name == key).map_or("", |(_, value)| value.as_str());
+            assert_eq!(By::parse(of("by"), of("value"), unseal), Some(by));
         }
-        assert_eq!(By::parse(Some("search"), Some("  ")), Some(By::All));
-        for (by, value) in [("day", "2026-13-01"), ("country", "XX"), ("state", "gone"), ("color", "red")] {
-            assert_eq!(By::parse(Some(by), Some(value)), None, "{by}");
+        assert_eq!(By::parse("search", "  ", unseal), Some(By::All));
+        for (by, value) in
+            [("day", "2026-13-01"), ("country", "XX"), ("state", "gone"), ("color", "red"), ("search", "a&b=")]
+        {
+            assert_eq!(By::parse(by, value, unseal), None, "{by}");
         }
-        assert_eq!(By::parse(Some("search"), Some(&"x".repeat(255))), None);
+        assert_eq!((By::typed(" ada "), By::typed(&"x".repeat(255))), (Some("ada"), None));
     }
 
     #[test]
@@ -181,7 +202,7 @@ mod tests {
         assert_eq!(of(By::State(State::Confirmed)), Some(census.confirmed()));
         assert_eq!(of(By::Country("FR".into())), Some(census.countries["FR"].received));
         assert_eq!(of(By::Country("AQ".into())), Some(0));
-        assert_eq!(of(By::Search("a".into())), None);
+        assert_eq!(of(By::Search(Search { text: "a".into(), sealed: "b".into() })), None);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use columns::Columns;
 pub use dashboard::{Dashboard, MailHealth, Quota, dashboard};
 pub use erase::{Erase, erase};
 pub use export::{Export, ExportPart, export};
-pub use filter::By;
+pub use filter::{By, Search};
 pub use frame::Account;
 pub use message::{busy, failed, not_allowed, not_found, refused, too_many, too_old};
 pub use mistake::Mistake;

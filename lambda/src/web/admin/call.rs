@@ -33,7 +33,7 @@ const CSRF: &str = "csrf";
 const PLACES: [&str; 5] = ["dashboard", "users", "audit", "export", "security"];
 
 /// How long such a place may be.
-const LONGEST_PLACE: usize = 1_000;
+const LONGEST_PLACE: usize = 2_000;
 
 /// A request, as far as it is read before its body is.
 #[derive(Debug)]
@@ -259,6 +259,9 @@ impl<'a> Call<'a> {
         }
         if next.starts_with("security/") {
             next = "security".into();
+        }
+        if next == "search" {
+            next = "users".into();
         }
         let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
         if !kept.is_empty() {

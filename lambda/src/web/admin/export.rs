@@ -36,7 +36,7 @@ pub(super) async fn page(State(desk): State<DeskState>, request: Request) -> Res
         if signed_in.admin.role != Role::Owner {
             return Err(Denied::Role.into());
         }
-        let by = filter(&call)?;
+        let by = filter(&call, &signed_in)?;
         let sums = desk.ledger.store.counters(None).await?;
         let parts = parts(&sums, &by);
         let census = sums.census();
@@ -122,7 +122,7 @@ async fn file(call: &Call<'_>, format: Format) -> Result<Response, Refusal> {
         Format::Csv => ("csv", "text/csv; charset=utf-8"),
         Format::Json => ("json", "application/json"),
     };
-    let lists = lists(desk, &filter(call)?, call.asked("on"))?;
+    let lists = lists(desk, &filter(call, &signed_in)?, call.asked("on"))?;
     let action = Action::Exported { format: name.into(), filter: call.query() };
     desk.admins.record(&Actor::Admin(&signed_in, &call.visit), action, None).await?;
     let body = read(desk, lists, format).await?;

@@ -61,8 +61,9 @@ fn whole(count: f64) -> u64 {
 }
 
 /// The filter that is asked for; none of ours makes another.
-pub(super) fn filter(call: &Call<'_>) -> Result<By, Refusal> {
-    By::parse(Some(call.asked("by")), Some(call.asked("value"))).ok_or(Refusal::NotFound)
+pub(super) fn filter(call: &Call<'_>, me: &SignedIn) -> Result<By, Refusal> {
+    let unseal = |sealed: &str| call.desk.admins.unseal(me, sealed);
+    By::parse(call.asked("by"), call.asked("value"), unseal).ok_or(Refusal::NotFound)
 }
 
 /// `GET /admin/users?by=&value=&col=&older=&newer=`
@@ -70,10 +71,10 @@ pub(super) async fn users(State(desk): State<DeskState>, request: Request) -> Re
     let call = Call::of(&desk, &request);
     let outcome = async {
         let signed_in = call.admitted().await?;
-        let by = filter(&call)?;
+        let by = filter(&call, &signed_in)?;
         let columns = Columns::new(&desk.config, call.all_asked("col"));
         let sums = async { Ok::<_, Refusal>(desk.ledger.store.counters(None).await?) };
-        let found = find(&desk, &by, call.asked("older"), call.asked("newer"), PAGE);
+        let found = find(&desk, &signed_in, &by, call.asked("older"), call.asked("newer"));
         let (sums, found) = tokio::try_join!(sums, found)?;
         let Found { users, newer, older } = found;
         let census = sums.census();

@@ -74,6 +74,7 @@ pub fn admin_router(desk: DeskState) -> Router {
         .route("/admin/users/{id}/resend", post(act::resend))
         .route("/admin/users/{id}/unsubscribe", post(act::unsubscribe))
         .route("/admin/users/{id}/erase", get(act::erase_page).post(act::erase))
+        .route("/admin/search", post(search::begin))
         .route("/admin/audit", get(look::audit))
         .route("/admin/export", get(export::page))
         .route("/admin/export.csv", get(export::csv))

@@ -1,12 +1,17 @@
 //! Which users a filter means, page by page: the store's lists, and for a search two of them, one after the other.
 
-use super::Desk;
-use super::call::Refusal;
-use super::look::cursor;
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::call::{Call, Refusal};
+use super::look::{PAGE, cursor};
+use super::{Desk, DeskState};
+use crate::admin::SignedIn;
 use crate::admin::page::By;
 use crate::export::is_shown;
 use crate::store::{Among, From, Group, ListUsers, Prefix};
 use crate::user::User;
+use crate::web::visit::value;
 
 /// What a cursor of a search begins with: of the list of names, and of that of addresses, which comes after it.
 const NAMES: &str = "n:";
@@ -23,17 +28,44 @@ pub(super) struct Found {
     pub(super) older: Option<String>,
 }
 
-/// Users of a filter in its order, at most `limit`. Costs two queries, or one of each list for a search.
-pub(super) async fn find(desk: &Desk, by: &By, older: &str, newer: &str, limit: u16) -> Result<Found, Refusal> {
+/// `POST /admin/search`: seals what was typed, and leads to the list that it means or to its export.
+pub(super) async fn begin(State(desk): State<DeskState>, request: Request) -> Response {
+    let call = Call::of(&desk, &request);
+    let outcome = async {
+        let (signed_in, form) = call.form(request).await?;
+        let place = if value(&form, "to") == "export" { "export" } else { "users" };
+        let text = By::typed(value(&form, "value")).ok_or(Refusal::NotFound)?;
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if !text.is_empty() {
+            query.append_pair("by", "search").append_pair("value", &desk.admins.seal(&signed_in, text));
+        }
+        query.extend_pairs(form.iter().filter(|(name, _)| name == "col"));
+        Ok(call.see_other(&format!("{place}?{}", query.finish())))
+    };
+    call.answer(outcome.await)
+}
+
+/// Users of a filter in its order, a page of them. Costs two queries, or one of each list for a search.
+pub(super) async fn find(desk: &Desk, me: &SignedIn, by: &By, older: &str, newer: &str) -> Result<Found, Refusal> {
+    let among = newest(by, None);
+    // A place in the list of a search is somebody's name or address.
+    let cursor = |text| match among {
+        Some(_) => cursor(text),
+        None => desk.admins.unseal(me, text).ok_or(Refusal::NotFound),
+    };
     let from = match (older, newer) {
         ("", "") => From::Start,
         (older, "") => From::After(cursor(older)?),
         (_, newer) => From::Before(cursor(newer)?),
     };
-    match newest(by, None) {
-        Some(among) => page(desk, among, from, limit).await,
-        None => search(desk, by.search(), from, limit).await,
-    }
+    let Some(among) = among else {
+        let mut found = search(desk, by.search(), from, PAGE).await?;
+        for cursor in [&mut found.newer, &mut found.older].into_iter().flatten() {
+            *cursor = desk.admins.seal(me, cursor);
+        }
+        return Ok(found);
+    };
+    page(desk, among, from, PAGE).await
 }
 
 /// The one list that holds a filter's users, of a time where one is given; none holds those of a search.

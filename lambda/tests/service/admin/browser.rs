@@ -106,16 +106,28 @@ impl Browser {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
         let target = self.at.join(answer.header("location")).expect("an address");
         assert_eq!(target.origin(), Url::parse(BASE_URL).expect("an address").origin(), "{target}");
-        let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
-        self.get(&format!("{}{query}", target.path())).await
+        self.get(&self.place(target.as_str())).await
+    }
+
+    /// Where the form of a search leads that a page has: the address holds nothing of what was typed.
+    pub async fn search(&mut self, page: &str, text: &str) -> String {
+        self.get(page).await;
+        let answer = self.submit("admin/search", &[("value", text)]).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        self.place(answer.header("location"))
     }
 
     /// Where a link of the page leads, with its query.
     pub fn link(&self, mark: &str) -> Option<String> {
         let tag = tags(&self.page, "a").into_iter().find(|tag| tag.contains(mark))?;
-        let target = self.at.join(&attribute(tag, "href")?).expect("an address");
+        Some(self.place(&attribute(tag, "href")?))
+    }
+
+    /// A relative address of the page as a path with its query.
+    fn place(&self, address: &str) -> String {
+        let target = self.at.join(address).expect("an address");
         let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Some(format!("{}{query}", target.path()))
+        format!("{}{query}", target.path())
     }
 
     /// The token of the page that is shown.

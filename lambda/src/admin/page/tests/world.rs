@@ -203,7 +203,7 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
         url: "https://example.com/join/admin/set-up?t=Zm9vYmFyYmF6cXV4",
         until: minutes_ago(-60),
     };
-    let search = By::Search(world.typed.into());
+    let search = By::Search(Search { text: world.typed.into(), sealed: "c2VhbGVk".into() });
     let wide = [
         "full_name",
         "age",

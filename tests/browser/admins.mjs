@@ -23,6 +23,22 @@ async function changes(owner, { email }, name) {
   await owner.follow(row.getByRole('button', { name }));
 }
 
+export async function changesPassword(admin) {
+  await admin.open('/admin/security');
+  await admin.link('Change your password');
+  await admin.look('password');
+  await admin.fill({ current: VIEWER.password, password: 'password1234', again: 'password1234' });
+  await admin.press('Change the password', 422);
+  await admin.isToldOf('current', 'This is not your current password.');
+  await admin.isToldOf('password', 'Many people use this password');
+  await admin.look('password-mistake');
+  const password = `${OWNER.password}, once more`;
+  await admin.fill({ current: OWNER.password, password, again: password });
+  await admin.press('Change the password');
+  await admin.says('Your password has been changed', '[role=status]');
+  await admin.look('password-changed');
+}
+
 // A session that was left open elsewhere is ended from here.
 export async function endsSessions(owner, app) {
   const elsewhere = await come();

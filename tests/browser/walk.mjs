@@ -2,7 +2,7 @@
 // a viewer come and go. `browser.rs` starts it with a deployed service; whatever does not hold throws.
 //
 // All of it happens with script switched off, apart from one sign-up.
-import { endsSessions, readsAudit, viewerComesAndGoes } from './admins.mjs';
+import { changesPassword, endsSessions, readsAudit, viewerComesAndGoes } from './admins.mjs';
 import { comesAndGoes, cookiesAreGuarded, provesAgain, setAccountUp, strangersGuess } from './door.mjs';
 import { peopleSignUp } from './form.mjs';
 import { acts, countsAre, erases, exports, findsNobody, looksAtUsers } from './users.mjs';
@@ -28,9 +28,11 @@ try {
   await provesAgain(owner, account.app);
   await endsSessions(owner, account.app);
   await strangersGuess(owner, account.app);
+  await changesPassword(owner);
   await readsAudit(owner, [
     'Set the account up', 'Was refused at sign-in', 'Looked at a user', 'Unsubscribed a user', 'Proved who it is',
     'Exported users', 'Erased a user', 'Made new recovery codes', 'Added an admin', 'Removed an admin',
+    'Was not allowed', 'Sent a form of another page', 'Changed the password',
   ]);
   gallery.judge();
 } finally {

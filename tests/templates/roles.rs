@@ -114,6 +114,23 @@ fn what_is_an_admins_is_the_admin_functions_alone() {
 }
 
 #[test]
+fn a_function_adds_to_its_own_log_and_changes_none() {
+    let mut met = BTreeSet::new();
+    for template in templates() {
+        for (role, statement) in template.role_statements() {
+            let actions: Vec<&str> = each(&statement["Action"]).into_iter().map(text).collect();
+            if actions.iter().any(|action| action.starts_with("logs:")) {
+                assert_eq!(actions, ["logs:CreateLogStream", "logs:PutLogEvents"], "{role}");
+                let own = json!({ "Fn::GetAtt": format!("{}.Arn", role.replace("Role", "Logs")) });
+                assert_eq!(statement["Resource"], own, "{role}");
+                met.insert(role.to_owned());
+            }
+        }
+    }
+    assert!(met.contains("AdminRole"), "{met:?}");
+}
+
+#[test]
 fn each_role_belongs_to_one_function_or_schedule() {
     for template in templates() {
         let mut owners = Vec::new();

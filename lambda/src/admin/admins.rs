@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::audit::{Action, Entry, EntryPage, ListEntries};
+use super::audit::{Action, Entry, EntryPage, ListEntries, Whom};
 use super::password::{HashError, Password};
 use super::role::{Denied, Right};
 use super::session::agent;
@@ -17,6 +17,7 @@ use super::sign_in::SignedIn;
 use super::store::AdminStore;
 use super::{Admin, AdminId};
 use crate::clock::{Clock, Entropy};
+use crate::journal::Journal;
 use crate::keys::AdminKey;
 use crate::store::{Saved, StoreError};
 use crate::user::Nonce;
@@ -38,6 +39,8 @@ pub struct Admins {
     pub(super) brand: String,
     service: String,
     hashing: Semaphore,
+    /// Where each entry of the audit log is told a second time; nowhere by a command, whose output is for a person.
+    journal: Option<Arc<dyn Journal>>,
 }
 
 /// Where a request comes from.
@@ -91,6 +94,13 @@ impl Actor<'_> {
             Self::Admin(_, visit) => Some(&visit.network),
         }
     }
+
+    fn id(&self) -> Option<AdminId> {
+        match self {
+            Self::Operator(_) => None,
+            Self::Admin(signed_in, _) => Some(signed_in.admin.id),
+        }
+    }
 }
 
 impl Admins {
@@ -104,7 +114,13 @@ impl Admins {
         service: impl Into<String>,
     ) -> Self {
         let hashing = Semaphore::new(HASHED_AT_ONCE);
-        Self { store, clock, entropy, key, brand: brand.into(), service: service.into(), hashing }
+        Self { store, clock, entropy, key, brand: brand.into(), service: service.into(), hashing, journal: None }
+    }
+
+    /// The same, which also tells a journal of each entry of the audit log.
+    #[must_use]
+    pub fn telling(self, journal: Arc<dyn Journal>) -> Self {
+        Self { journal: Some(journal), ..self }
     }
 
     /// A request's origin, as far as it is kept.
@@ -136,10 +152,18 @@ impl Admins {
         self.key.unseal(signed_in.admin.id, sealed)
     }
 
-    /// Writes into the audit log what was done to a user, or with all of them: before it is done, where it cannot be
-    /// taken back.
-    pub async fn record(&self, by: &Actor<'_>, action: Action, subject: Option<String>) -> Result<(), StoreError> {
-        self.store.append_entry(&self.entry(by.name(), by.network(), action).on(subject)).await
+    /// Writes into the audit log what was done, and to whom: before it is done, where it cannot be taken back.
+    pub async fn record(&self, by: &Actor<'_>, action: Action, whom: Option<Whom<'_>>) -> Result<(), StoreError> {
+        let entry = self.entry(by.name(), by.network(), action).on(whom);
+        self.store.append_entry(&entry).await?;
+        self.tell(&entry, by.id(), whom);
+        Ok(())
+    }
+
+    pub(super) fn tell(&self, entry: &Entry, by: Option<AdminId>, whom: Option<Whom<'_>>) {
+        if let Some(journal) = &self.journal {
+            journal.write(&entry.line(by, whom));
+        }
     }
 
     /// A page of the audit log, newest first.

@@ -1,12 +1,16 @@
 //! The audit log: who did what, when, and from where.
 //!
-//! Pure. A user who was erased is in it by ID alone, and nothing of what a user typed ever is.
+//! Pure. A user who was erased is in it by ID alone, and nothing of what a user typed ever is. Each entry is kept in the
+//! table and, as a [`Line`] without any address, in the function's log, which the function can add to and not change.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::role::Role;
+use super::{Admin, AdminId};
 use crate::clock::{after, rfc3339};
+use crate::journal::Line;
+use crate::user::UserId;
 
 /// How long an entry is kept, in seconds: 400 days, so that a year can be looked back on from a month later.
 pub const KEPT: u32 = 400 * 86_400;
@@ -62,9 +66,51 @@ pub enum Action {
     Erased,
     Exported {
         format: String,
-        /// What was asked for, in the words of the page's address.
+        /// What was asked for, in the words of the page's address; of a search only that it was one.
         filter: String,
     },
+    /// Something that an admin who was signed in may not do.
+    Refused {
+        /// The pattern of its path: what stands in its place was typed, or can be.
+        route: String,
+        cause: Cause,
+    },
+}
+
+/// Why something was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It is for owners.
+    Role,
+    /// The form was not one of this session's pages.
+    Form,
+}
+
+impl Cause {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Form => "form",
+        }
+    }
+}
+
+/// Whom something was done to.
+#[derive(Clone, Copy, Debug)]
+pub enum Whom<'a> {
+    User(UserId),
+    Admin(&'a Admin),
+}
+
+impl Whom<'_> {
+    /// What the audit log calls them.
+    fn name(self) -> String {
+        match self {
+            Self::User(id) => id.to_string(),
+            Self::Admin(admin) => admin.email.clone(),
+        }
+    }
 }
 
 impl Action {
@@ -89,6 +135,7 @@ impl Action {
             Self::Unsubscribed => "unsubscribed",
             Self::Erased => "erased",
             Self::Exported { .. } => "exported",
+            Self::Refused { .. } => "refused",
         }
     }
 }
@@ -105,8 +152,29 @@ impl Entry {
         }
     }
 
-    pub(super) fn on(self, subject: Option<String>) -> Self {
-        Self { subject, ..self }
+    pub(super) fn on(self, whom: Option<Whom<'_>>) -> Self {
+        Self { subject: whom.map(Whom::name), ..self }
+    }
+
+    /// The same for the function's log: people by their IDs, and nothing of a filter.
+    pub(super) fn line(&self, by: Option<AdminId>, whom: Option<Whom<'_>>) -> Line {
+        let (user, subject) = match whom {
+            Some(Whom::User(id)) => (Some(id.to_string()), None),
+            Some(Whom::Admin(admin)) => (None, Some(admin.id.to_string())),
+            None => (None, None),
+        };
+        let admin = by.map(|id| id.to_string());
+        let known = [("admin", admin), ("user", user), ("subject_admin", subject), ("network", self.network.clone())];
+        let line = Line::new("audit", self.at).with("action", self.action.name());
+        let known = known.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)));
+        let line = known.fold(line, |line, (name, value)| line.with(name, value));
+        match &self.action {
+            Action::SignedIn { new_place } => line.with("new_place", *new_place),
+            Action::AdminAdded { role } | Action::RoleChanged { role } => line.with("role", role.name()),
+            Action::Exported { format, .. } => line.with("format", format.as_str()),
+            Action::Refused { route, cause } => line.with("route", route.as_str()).with("cause", cause.name()),
+            _ => line,
+        }
     }
 
     /// When it is forgotten.
@@ -196,6 +264,7 @@ mod tests {
             Action::Exported { format: "csv".into(), filter: "state=pending".into() },
             Action::RoleChanged { role: Role::Viewer },
             Action::OtherSessionsRevoked,
+            Action::Refused { route: "/admin/export".into(), cause: Cause::Role },
         ] {
             let entry = Entry::new("ada@example.com", Some("0123456789abcdef"), action.clone(), 7, now);
             let json = serde_json::to_value(&entry).expect("json");

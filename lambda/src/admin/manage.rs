@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::account::Admin;
 use super::admins::{Actor, Admins, TRIES};
-use super::audit::Action;
+use super::audit::{Action, Whom};
 use super::role::{Denied, Right, Role};
 use super::{AdminId, Setup};
 use crate::address::Address;
@@ -80,7 +80,7 @@ impl Admins {
         if self.store.save_admin(&admin, None, None).await? == Saved::Changed {
             return Ok(Invited::Known);
         }
-        self.record(by, Action::AdminAdded { role }, Some(admin.email)).await?;
+        self.record(by, Action::AdminAdded { role }, Some(Whom::Admin(&admin))).await?;
         Ok(Invited::Link(link))
     }
 
@@ -133,7 +133,7 @@ impl Admins {
             if !matches!(next, Next::Role(_)) {
                 self.end_sessions(id, None).await?;
             }
-            self.record(by, action, Some(admin.email)).await?;
+            self.record(by, action, Some(Whom::Admin(&admin))).await?;
             return Ok(Managed::Done(()));
         }
         Err(StoreError::busy(CHANGE, "the admins kept changing"))

@@ -3,7 +3,7 @@
 //! ```text
 //! signupctl admin add -> Admins::invite -> link -> set_up_password -> set_up_code -> session
 //! sign-in page -> Admins::sign_in -> attempts counted -> password and code -> Admin changed -> session -> audit log
-//! any other page -> Admins::authenticate -> SignedIn::may(Right) -> Admins::record
+//! any other page -> Admins::authenticate -> SignedIn::may(Right) -> Admins::record -> audit log, journal
 //! ```
 //!
 //! What an admin is and every change of one is pure ([`Admin`], [`Session`], [`Attempts`]); [`Admins`] puts them together
@@ -33,7 +33,7 @@ mod totp;
 pub use account::{Admin, Credentials, Enrolment, Place, SETUP, Setup};
 pub use admins::{Actor, AdminError, Admins, Visit};
 pub use attempts::{Attempts, LONGEST_DELAY, MEMORY};
-pub use audit::{Action, Entry, EntryPage, KEPT, ListEntries, Start};
+pub use audit::{Action, Cause, Entry, EntryPage, KEPT, ListEntries, Start, Whom};
 pub use code::{Code, RECOVERY_CODES};
 pub use manage::{Invited, Managed, SetUpLink};
 pub use password::{HashError, MAX_LENGTH, MIN_LENGTH, Password, WeakPassword};

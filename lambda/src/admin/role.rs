@@ -52,7 +52,7 @@ pub enum Right {
     Erase,
     /// To add, change and remove admins.
     Administer,
-    /// To change one's own password and recovery codes.
+    /// To change one's own password and recovery codes, and to end one's sessions.
     Secure,
 }
 

@@ -1,7 +1,10 @@
 //! What admins do for their own safety: look at their sessions and end them, change the password, make recovery codes.
 
+use std::time::Duration;
+
 use super::account::Admin;
 use super::admins::{AdminError, Admins, Visit};
+use super::attempts::Scope;
 use super::audit::Action;
 use super::code::draw_recovery;
 use super::password::{Password, WeakPassword};
@@ -20,14 +23,24 @@ const RECOVERY: &str = "make recovery codes";
 pub enum PasswordChanged {
     /// All other sessions are over, and this one goes on under new cookies.
     Done(Box<Welcome>),
-    Weak(WeakPassword),
+    /// Nothing was changed, for one of two reasons or for both.
+    Mistaken {
+        /// The current password is another one.
+        is_wrong: bool,
+        /// The new one is none.
+        weak: Option<WeakPassword>,
+    },
+    /// Nothing was looked at.
+    TooMany {
+        retry_after: Duration,
+    },
     Denied(Denied),
 }
 
 /// What came of making recovery codes.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RecoveryCodes {
-    /// Shown now and never again; those from before are worth nothing.
+    /// Shown now and never again; those from before are worth nothing, and all other sessions are over.
     Made(Vec<String>),
     Denied(Denied),
 }
@@ -52,34 +65,65 @@ impl Admins {
         Ok(sessions)
     }
 
-    /// Ends one of this admin's sessions. Safe to repeat.
-    pub async fn revoke(&self, signed_in: &SignedIn, hash: TokenHash, visit: &Visit) -> Result<(), StoreError> {
+    /// Ends one of the sessions of an admin who has proven themselves a moment ago. Safe to repeat.
+    pub async fn revoke(
+        &self,
+        signed_in: &SignedIn,
+        hash: TokenHash,
+        visit: &Visit,
+    ) -> Result<Result<(), Denied>, StoreError> {
+        if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
+            return Ok(Err(denied));
+        }
         self.store.delete_session(signed_in.admin.id, hash).await?;
-        self.record(&Actor::Admin(signed_in, visit), Action::SessionRevoked, None).await
+        self.record(&Actor::Admin(signed_in, visit), Action::SessionRevoked, None).await?;
+        Ok(Ok(()))
     }
 
     /// Ends all of them but this one.
-    pub async fn revoke_others(&self, signed_in: &SignedIn, visit: &Visit) -> Result<(), StoreError> {
+    pub async fn revoke_others(&self, signed_in: &SignedIn, visit: &Visit) -> Result<Result<(), Denied>, StoreError> {
+        if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
+            return Ok(Err(denied));
+        }
         self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
-        self.record(&Actor::Admin(signed_in, visit), Action::OtherSessionsRevoked, None).await
+        self.record(&Actor::Admin(signed_in, visit), Action::OtherSessionsRevoked, None).await?;
+        Ok(Ok(()))
     }
 
-    /// Changes the password of an admin who has proven themselves a moment ago.
+    /// Changes the password of an admin who has proven themselves a moment ago and gives the current one once more.
+    /// Wrong ones are counted for the session, together with those of `prove_again`.
     pub async fn change_password(
         &self,
         signed_in: &SignedIn,
+        current: &str,
         typed: &str,
         visit: &Visit,
     ) -> Result<PasswordChanged, AdminError> {
         if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
             return Ok(PasswordChanged::Denied(denied));
         }
+        let scopes = [Scope::Session(signed_in.session.hash)];
+        if let Some(retry_after) = self.count(&scopes).await? {
+            return Ok(PasswordChanged::TooMany { retry_after });
+        }
+        let known = signed_in.admin.password_hash().map(str::to_owned);
+        let is_wrong = !self.verify(current, known.clone()).await?;
+        if is_wrong {
+            self.refused(Some((signed_in.admin.id, &signed_in.admin.email)), visit).await?;
+        } else {
+            self.take_back(&scopes).await?;
+        }
         let password = Password::new(typed);
-        if let Err(weak) = password.check(&self.names(&signed_in.admin)) {
-            return Ok(PasswordChanged::Weak(weak));
+        let weak = password.check(&self.names(&signed_in.admin)).err();
+        if is_wrong || weak.is_some() {
+            return Ok(PasswordChanged::Mistaken { is_wrong, weak });
         }
         let hash = self.hash(password).await?;
-        let change = |admin: Admin, now| admin.with_password(hash.clone(), now);
+        // The current password was good for the hash that was checked, and for no later one.
+        let change = |admin: Admin, now| {
+            let same = admin.password_hash() == known.as_deref();
+            same.then(|| admin.with_password(hash.clone(), now)).flatten()
+        };
         let Some(admin) = self.change_own(PASSWORD, signed_in, change).await? else {
             return Ok(PasswordChanged::Denied(Denied::ProveAgain));
         };
@@ -87,7 +131,7 @@ impl Admins {
         Ok(PasswordChanged::Done(Box::new(self.begin(admin, visit, false, Action::PasswordChanged).await?)))
     }
 
-    /// Makes new recovery codes for an admin who has proven themselves a moment ago.
+    /// Makes new recovery codes for an admin who has proven themselves a moment ago, and ends all other sessions.
     pub async fn new_recovery_codes(&self, signed_in: &SignedIn, visit: &Visit) -> Result<RecoveryCodes, StoreError> {
         if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
             return Ok(RecoveryCodes::Denied(denied));
@@ -98,6 +142,7 @@ impl Admins {
         if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
             return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
         }
+        self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
         self.record(&Actor::Admin(signed_in, visit), Action::RecoveryCodesMade, None).await?;
         Ok(RecoveryCodes::Made(codes))
     }

@@ -103,7 +103,7 @@ impl Admins {
     pub async fn sign_in(&self, form: &SignInForm<'_>, visit: &Visit, old: Option<&str>) -> Result<SignIn, AdminError> {
         let id = self.key.admin_typed(form.email);
         let found = self.store.load_admin(id).await?;
-        let known = found.as_ref().map(|admin| admin.email.clone());
+        let known = found.as_ref().map(|admin| (admin.id, admin.email.clone()));
         let familiar = self.familiar(found.as_ref(), visit);
         let scopes = match &familiar {
             Some(scope) => vec![scope.clone()],
@@ -115,7 +115,7 @@ impl Admins {
             return Ok(SignIn::TooMany { retry_after });
         }
         let Some(admin) = self.check(SIGN_IN, id, found, form.password, form.code, Some(visit)).await? else {
-            self.refused(known.as_deref(), visit).await?;
+            self.refused(known.as_ref().map(|(id, email)| (*id, email.as_str())), visit).await?;
             return Ok(SignIn::Refused);
         };
         self.take_back(&scopes).await?;
@@ -158,7 +158,7 @@ impl Admins {
         }
         let found = self.store.load_admin(id).await?;
         let Some(admin) = self.check(PROVE, id, found, password, code, None).await? else {
-            self.refused(Some(&signed_in.admin.email), visit).await?;
+            self.refused(Some((id, &signed_in.admin.email)), visit).await?;
             return Ok(Proved::Refused);
         };
         self.take_back(&scopes).await?;
@@ -222,12 +222,15 @@ impl Admins {
     }
 
     /// Notes a refusal where there is somebody whom it concerns, and takes as long where there is not.
-    async fn refused(&self, known: Option<&str>, visit: &Visit) -> Result<(), StoreError> {
-        let entry = self.entry(known.unwrap_or_default(), Some(&visit.network), Action::SignInRefused);
+    pub(super) async fn refused(&self, known: Option<(AdminId, &str)>, visit: &Visit) -> Result<(), StoreError> {
+        let email = known.map_or("", |(_, email)| email);
+        let entry = self.entry(email, Some(&visit.network), Action::SignInRefused);
         match known {
-            Some(_) => self.store.append_entry(&entry).await,
-            None => self.store.touch_entry(&entry).await,
+            Some(_) => self.store.append_entry(&entry).await?,
+            None => self.store.touch_entry(&entry).await?,
         }
+        self.tell(&entry, known.map(|(id, _)| id), None);
+        Ok(())
     }
 
     /// What a known browser or network is counted by.
@@ -250,7 +253,7 @@ impl Admins {
     }
 
     /// Counts a try in each of the scopes, unless one of them has to wait: then how long.
-    async fn count(&self, scopes: &[Scope]) -> Result<Option<Duration>, StoreError> {
+    pub(super) async fn count(&self, scopes: &[Scope]) -> Result<Option<Duration>, StoreError> {
         let count = |scope: &Scope, found: Option<&Attempts>, now| Some(Attempts::counted(found, scope, now));
         for tried in 0..TRIES {
             let (now, found) = self.attempts(scopes).await?;
@@ -266,7 +269,7 @@ impl Admins {
     }
 
     /// Takes back what was counted, after a success. When too many others are counted at once it stays.
-    async fn take_back(&self, scopes: &[Scope]) -> Result<(), StoreError> {
+    pub(super) async fn take_back(&self, scopes: &[Scope]) -> Result<(), StoreError> {
         let count = |scope: &Scope, found: Option<&Attempts>, now| found.map(|it| Attempts::taken_back(it, scope, now));
         for tried in 0..TRIES {
             let (now, found) = self.attempts(scopes).await?;

@@ -131,11 +131,12 @@ async fn admin(
     let key = aws::admin_key(sdk, &environment.key_prefix).await?;
     let (brand, service) = (config.brand(), config.service.clone());
     let store = Arc::new(store);
-    let admins = Admins::new(store.clone(), Arc::new(System), Arc::new(System), key, brand, service.clone());
+    let journal = Arc::new(Stdout { service: service.clone() });
+    let admins = Admins::new(store.clone(), Arc::new(System), Arc::new(System), key, brand, service);
     let desk = Desk {
         ledger: Ledger { store, clock: Arc::new(System), entropy: Arc::new(System) },
-        admins,
-        journal: Arc::new(Stdout { service }),
+        admins: admins.telling(journal.clone()),
+        journal,
         tombstones: Arc::new(aws::bucket(sdk, environment)?),
         base_url: environment.base_url.clone().unwrap_or_default(),
         release: environment.release.clone().unwrap_or_default(),

@@ -2,6 +2,7 @@
 //! fills in forms and follows redirects.
 
 mod actions;
+mod audit;
 mod browser;
 mod cost;
 mod document;

@@ -38,7 +38,7 @@ pub struct AuditEntry<'a> {
 pub enum Subject<'a> {
     /// A user, who may have been erased since.
     User(UserId),
-    /// An admin's address, a filter, a format.
+    /// An admin's address, or the route that was refused.
     Text(&'a str),
 }
 
@@ -64,6 +64,9 @@ impl AuditEntry<'_> {
             "session_revoked" => "Ended a session",
             "other_sessions_revoked" => "Ended all other sessions",
             "recovery_codes_made" => "Made new recovery codes",
+            "password_changed" => "Changed the password",
+            "refused" => "Was not allowed",
+            "refused_form" => "Sent a form of another page",
             "proven_again" => "Proved who it is",
             other => {
                 let mut letters = other.chars();

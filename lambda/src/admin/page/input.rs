@@ -109,6 +109,18 @@ pub(super) fn password<'a>() -> Input<'a> {
     Input::new("password", "Password", Kind::Password)
 }
 
+/// A new password, as it is asked for wherever one is chosen.
+pub(super) fn new_password<'a>(label: &'static str, mistakes: &[Mistake]) -> Input<'a> {
+    Input::new("password", label, Kind::NewPassword)
+        .hint("At least 12 characters. A few words in a row are easy to remember and hard to guess.")
+        .judged(mistakes)
+}
+
+/// The same once more, against slips.
+pub(super) fn again<'a>(mistakes: &[Mistake]) -> Input<'a> {
+    Input::new("again", "The same password again", Kind::NewPassword).judged(mistakes)
+}
+
 /// The code as `sign-in` and `prove` ask for it.
 pub(super) fn code<'a>() -> Input<'a> {
     Input::new("code", "Code", Kind::Code)

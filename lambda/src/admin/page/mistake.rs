@@ -10,6 +10,8 @@ pub enum Mistake {
     PasswordCommon,
     /// Holds the address, or little else.
     PasswordLikeAddress,
+    /// Not the one that the admin has.
+    PasswordWrong,
     /// The two passwords are not the same.
     PasswordsDiffer,
     /// Of the authenticator app, while setting up.
@@ -29,6 +31,7 @@ impl Mistake {
             Self::PasswordTooShort | Self::PasswordTooLong | Self::PasswordCommon | Self::PasswordLikeAddress => {
                 "password"
             }
+            Self::PasswordWrong => "current",
             Self::PasswordsDiffer => "again",
             Self::CodeWrong => "code",
             Self::AddressInvalid | Self::AddressTaken => "email",
@@ -42,6 +45,7 @@ impl Mistake {
             Self::PasswordTooLong => "Use a shorter password.",
             Self::PasswordCommon => "Many people use this password, so it is guessed first. Choose another.",
             Self::PasswordLikeAddress => "Do not use your address in the password. Choose another.",
+            Self::PasswordWrong => "This is not your current password. Type the one that you sign in with.",
             Self::PasswordsDiffer => "Type the same password in both fields.",
             Self::CodeWrong => "This code does not fit. Type the one that the app shows now.",
             Self::AddressInvalid => "Enter an address like name@example.com.",

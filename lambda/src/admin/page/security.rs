@@ -118,6 +118,8 @@ pub enum SecurityNotice<'a> {
     Link(SetUpLink<'a>),
     SessionRevoked,
     OthersRevoked,
+    /// The own one, and so the other sessions are over.
+    PasswordChanged,
     RoleChanged,
     AdminRemoved,
     /// The service needs an owner, and this is the last one.
@@ -139,6 +141,7 @@ impl<'a> SecurityNotice<'a> {
             Self::Link(_) => "Here is the set-up link.",
             Self::SessionRevoked => "The session has ended.",
             Self::OthersRevoked => "All your other sessions have ended.",
+            Self::PasswordChanged => "Your password has been changed, and all your other sessions have ended.",
             Self::RoleChanged => "The role has been changed.",
             Self::AdminRemoved => "The admin has been removed, and their sessions have ended.",
             Self::LastOwner => "This is the last owner. Make somebody else an owner first.",

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::frame::{Account, Frame, Section};
-use super::input::{Input, Kind};
+use super::input::{Input, Kind, again, new_password};
 use super::mistake::Mistake;
 use super::render;
 use crate::page::Site;
@@ -42,11 +42,8 @@ struct PasswordPage<'a> {
 
 /// Step 1, at `admin/set-up`: sends `password` and `again`.
 pub fn set_up_password(site: &Site<'_>, view: &SetUp<'_>) -> String {
-    let password = Input::new("password", "Password", Kind::NewPassword)
-        .hint("At least 12 characters. A few words in a row are easy to remember and hard to guess.")
-        .judged(view.mistakes);
-    let again = Input::new("again", "The same password again", Kind::NewPassword).judged(view.mistakes);
-    render(&PasswordPage { frame: Frame::apart(site, None), view, inputs: vec![password, again] })
+    let inputs = vec![new_password("Password", view.mistakes), again(view.mistakes)];
+    render(&PasswordPage { frame: Frame::apart(site, None), view, inputs })
 }
 
 #[derive(Template)]

@@ -296,6 +296,8 @@ fn the_pages_read_as_before() {
     insta::assert_snapshot!("export", main(world.export(&By::State(State::Confirmed), &parts(3))));
     insta::assert_snapshot!("audit", main(world.audit(None, Some("cursor"))));
     insta::assert_snapshot!("security", main(world.security(None, &[], &sample::owner())));
+    let mistakes = [Mistake::PasswordWrong, Mistake::PasswordTooShort];
+    insta::assert_snapshot!("change_password", main(world.change_password(None, &mistakes)));
     insta::assert_snapshot!("prove", main(world.prove(None)));
     insta::assert_snapshot!("set_up_password", main(world.set_up(1, &[Mistake::PasswordTooShort])));
     let app = main(world.set_up(2, &[])).replace(&qr(), "QR");

@@ -108,9 +108,10 @@ async fn sessions_are_listed_and_ended_by_their_admin() {
     let listed = house.admins.sessions(&third.signed_in).await.expect("works");
     let networks: Vec<&str> = listed.iter().map(|session| session.network.as_str()).collect();
     assert_eq!(networks, ["train", "hotel", "home"]);
-    house.admins.revoke(&third.signed_in, second.signed_in.session.hash, &home()).await.expect("works");
+    let ended = house.admins.revoke(&third.signed_in, second.signed_in.session.hash, &home()).await.expect("works");
+    assert_eq!(ended, Ok(()));
     assert!(!house.is_in(&second.cookie).await && house.is_in(&first.cookie).await);
-    house.admins.revoke_others(&third.signed_in, &home()).await.expect("works");
+    assert_eq!(house.admins.revoke_others(&third.signed_in, &home()).await.expect("works"), Ok(()));
     assert!(!house.is_in(&first.cookie).await && house.is_in(&third.cookie).await);
     house.admins.sign_out(&third.signed_in, &home()).await.expect("works");
     assert!(!house.is_in(&third.cookie).await);
@@ -122,10 +123,21 @@ async fn another_password_ends_all_other_sessions_and_the_browsers_that_were_kno
     let (house, first) = House::with_ada().await;
     house.forward(60);
     let second = house.sign_in(ADA, &from("hotel")).await;
-    let change =
-        async |typed| house.admins.change_password(&second.signed_in, typed, &from("hotel")).await.expect("works");
-    assert!(matches!(change("password1234").await, PasswordChanged::Weak(WeakPassword::Common)));
-    let changed = change(NEW).await;
+    let change = async |current, typed| {
+        house.admins.change_password(&second.signed_in, current, typed, &from("hotel")).await.expect("works")
+    };
+    for (current, typed, is_wrong, is_weak) in
+        [(PASSWORD, "password1234", false, true), ("guess", NEW, true, false), ("", "password1234", true, true)]
+    {
+        let common = is_weak.then_some(WeakPassword::Common);
+        let changed = change(current, typed).await;
+        assert!(
+            matches!(changed, PasswordChanged::Mistaken { is_wrong: wrong, weak } if wrong == is_wrong && weak == common),
+            "{changed:?}"
+        );
+    }
+    assert!(house.is_in(&first.cookie).await, "nothing was changed");
+    let changed = change(PASSWORD, NEW).await;
     let PasswordChanged::Done(third) = changed else { panic!("{changed:?}") };
     assert!(
         !house.is_in(&first.cookie).await && !house.is_in(&second.cookie).await && house.is_in(&third.cookie).await
@@ -139,7 +151,44 @@ async fn another_password_ends_all_other_sessions_and_the_browsers_that_were_kno
     };
     assert!(old_browser.new_place);
     house.forward(PROOF);
-    assert!(matches!(change(NEW).await, PasswordChanged::Denied(Denied::ProveAgain)));
+    assert!(matches!(change(NEW, NEW).await, PasswordChanged::Denied(Denied::ProveAgain)));
+}
+
+#[tokio::test]
+async fn wrong_current_passwords_and_wrong_proofs_are_counted_together() {
+    let (house, stolen) = House::with_ada().await;
+    let typed = "eleven red tulips at dawn";
+    let change = async |current| house.admins.change_password(&stolen.signed_in, current, typed, &from("cellar")).await;
+    for _ in 0..3 {
+        assert!(matches!(change("guess").await, Ok(PasswordChanged::Mistaken { is_wrong: true, weak: None })));
+    }
+    for _ in 0..2 {
+        let proved = house.admins.prove_again(&stolen.signed_in, "guess", "000000", &from("cellar")).await;
+        assert!(matches!(proved, Ok(Proved::Refused)));
+    }
+    assert!(matches!(change(PASSWORD).await, Ok(PasswordChanged::TooMany { .. })), "also the right one waits");
+    assert_eq!(house.log().await.iter().filter(|line| *line == "ada@example.com sign_in_refused").count(), 5);
+    house.sign_in(ADA, &home()).await;
+}
+
+#[tokio::test]
+async fn new_recovery_codes_end_all_other_sessions() {
+    let (house, first) = House::with_ada().await;
+    let second = house.sign_in(ADA, &from("hotel")).await;
+    let made = house.admins.new_recovery_codes(&second.signed_in, &from("hotel")).await.expect("works");
+    assert!(matches!(made, RecoveryCodes::Made(_)));
+    assert!(!house.is_in(&first.cookie).await && house.is_in(&second.cookie).await);
+}
+
+#[tokio::test]
+async fn sessions_are_ended_by_whoever_has_proven_themselves_alone() {
+    let (house, first) = House::with_ada().await;
+    house.forward(PROOF);
+    let second = house.sign_in(ADA, &from("hotel")).await;
+    let (stolen, other) = (&first.signed_in, second.signed_in.session.hash);
+    assert_eq!(house.admins.revoke(stolen, other, &home()).await.expect("works"), Err(Denied::ProveAgain));
+    assert_eq!(house.admins.revoke_others(stolen, &home()).await.expect("works"), Err(Denied::ProveAgain));
+    assert!(house.is_in(&second.cookie).await);
 }
 
 #[tokio::test]
@@ -148,7 +197,7 @@ async fn a_session_that_was_over_changes_nothing() {
     house.admins.reset(&OPERATOR, house.id(ADA)).await.expect("works");
     let denied = house.admins.new_recovery_codes(&first.signed_in, &home()).await.expect("works");
     assert_eq!(denied, RecoveryCodes::Denied(Denied::ProveAgain));
-    let denied = house.admins.change_password(&first.signed_in, "eleven red tulips at dawn", &home()).await;
+    let denied = house.admins.change_password(&first.signed_in, PASSWORD, "eleven red tulips at dawn", &home()).await;
     assert!(matches!(denied, Ok(PasswordChanged::Denied(_))));
     assert!(house.admin(ADA).await.credentials.is_none());
 }

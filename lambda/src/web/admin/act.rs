@@ -10,7 +10,7 @@ use super::door::account;
 use super::look::{one, show_user};
 use super::{DeskState, page};
 use crate::admin::page::{Erase, Mistake, UserNotice};
-use crate::admin::{Action, Actor, Right, SignedIn};
+use crate::admin::{Action, Actor, Right, SignedIn, Whom};
 use crate::store::Saved;
 use crate::tombstone::tombstone;
 use crate::user::{MailId, State as Of, User, UserId};
@@ -63,7 +63,7 @@ async fn change(
     if let (None, notice) = decide(user.clone(), desk.clock().now()) {
         return Ok(show_user(call, &signed_in, &user, Some(notice)));
     }
-    desk.admins.record(&Actor::Admin(&signed_in, &call.visit), action, Some(id.to_string())).await?;
+    desk.admins.record(&Actor::Admin(&signed_in, &call.visit), action, Some(Whom::User(id))).await?;
     let decide = |found: Option<User>, now| match found {
         Some(user) => {
             let (next, notice) = decide(user, now);
@@ -107,7 +107,7 @@ pub(super) async fn erase(State(desk): State<DeskState>, Named(id): Named, reque
             return Ok(show_erase(&call, &signed_in, &user, &[Mistake::ErasureNotConfirmed]));
         }
         let by = Actor::Admin(&signed_in, &call.visit);
-        desk.admins.record(&by, Action::Erased, Some(user.id.to_string())).await?;
+        desk.admins.record(&by, Action::Erased, Some(Whom::User(user.id))).await?;
         forget(&call, user).await?;
         Ok(call.see_other("users"))
     };

@@ -11,8 +11,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::door::account;
+use super::refused::Refused;
 use super::{Desk, page};
-use crate::admin::{AdminError, COOKIE as SESSION, DEVICE_COOKIE, Denied, SignedIn, Visit};
+use crate::admin::{AdminError, COOKIE as SESSION, Cause, DEVICE_COOKIE, Denied, SignedIn, Visit};
 use crate::page::Site;
 use crate::store::StoreError;
 use crate::web::BUSY;
@@ -31,6 +32,9 @@ const CSRF: &str = "csrf";
 
 /// Where an answer may lead after a sign-in, from `admin/`.
 const PLACES: [&str; 5] = ["dashboard", "users", "audit", "export", "security"];
+
+/// The one place below `security/` that is a page, and not only where a form goes.
+const PASSWORD: &str = "security/password";
 
 /// How long such a place may be.
 const LONGEST_PLACE: usize = 2_000;
@@ -141,12 +145,6 @@ impl<'a> Call<'a> {
         value(&self.query, name)
     }
 
-    /// What is asked for, as it is written into the audit log.
-    pub(super) fn query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(&self.query).finish()
-    }
-
     /// Every value of a name in the query.
     pub(super) fn all_asked<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
         self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -223,9 +221,9 @@ impl<'a> Call<'a> {
         match refusal {
             Refusal::SignIn => self.see_other(&self.with_next("sign-in", self.session.is_some())),
             Refusal::Denied(Denied::ProveAgain) => self.see_other(&self.with_next("prove", false)),
-            Refusal::Denied(Denied::Role) => self.show(StatusCode::FORBIDDEN, page::not_allowed(&site, me)),
+            Refusal::Denied(Denied::Role) => self.forbid(Cause::Role, page::not_allowed(&site, me)),
             Refusal::NotFound => self.show(StatusCode::NOT_FOUND, page::not_found(&site, me)),
-            Refusal::TooOld => self.show(StatusCode::FORBIDDEN, page::too_old(&site, me)),
+            Refusal::TooOld => self.forbid(Cause::Form, page::too_old(&site, me)),
             Refusal::WrongMethod => {
                 self.show(StatusCode::METHOD_NOT_ALLOWED, page::refused(&site, me, Form::WrongMethod))
             }
@@ -247,6 +245,16 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// What is forbidden to whoever is signed in is to be in the audit log.
+    fn forbid(&self, cause: Cause, page: String) -> Response {
+        let mut response = self.show(StatusCode::FORBIDDEN, page);
+        if let Some(me) = self.me.get() {
+            let refused = Refused { signed_in: me.clone(), visit: self.visit.clone(), cause };
+            response.extensions_mut().insert(refused);
+        }
+        response
+    }
+
     /// A place, and that it leads back to the page asked for: to that of the form, where a form was sent.
     fn with_next(&self, place: &str, ended: bool) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -257,7 +265,7 @@ impl<'a> Call<'a> {
         if let Some((of_form, _)) = ["/resend", "/unsubscribe"].iter().find_map(|end| next.split_once(end)) {
             next = of_form.to_owned();
         }
-        if next.starts_with("security/") {
+        if next.starts_with("security/") && next != PASSWORD {
             next = "security".into();
         }
         if next == "search" {

@@ -78,11 +78,11 @@ async fn try_sign_in(call: &Call<'_>, request: Request) -> Result<Response, Refu
     })
 }
 
-fn too_many_tries(retry_after: Duration) -> SignInNotice {
+pub(super) fn too_many_tries(retry_after: Duration) -> SignInNotice {
     SignInNotice::TooMany { minutes: u32::try_from(retry_after.as_secs().div_ceil(60)).unwrap_or(u32::MAX) }
 }
 
-fn welcomed(answer: Response, welcome: &Welcome) -> Response {
+pub(super) fn welcomed(answer: Response, welcome: &Welcome) -> Response {
     let answer = with_cookie(answer, COOKIE, &welcome.cookie, "");
     with_cookie(answer, DEVICE_COOKIE, &welcome.device, DEVICE)
 }
@@ -114,7 +114,7 @@ fn expired(call: &Call<'_>) -> Response {
 }
 
 /// The status of a page whose form was filled in wrongly, or not yet.
-fn status(mistakes: &[Mistake]) -> StatusCode {
+pub(super) fn status(mistakes: &[Mistake]) -> StatusCode {
     if mistakes.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
 }
 
@@ -159,7 +159,7 @@ async fn choose_password(call: &Call<'_>, form: &Form) -> Result<Response, Refus
     })
 }
 
-fn weakness(weak: WeakPassword) -> Mistake {
+pub(super) fn weakness(weak: WeakPassword) -> Mistake {
     match weak {
         WeakPassword::TooShort => Mistake::PasswordTooShort,
         WeakPassword::TooLong => Mistake::PasswordTooLong,

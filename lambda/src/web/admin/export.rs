@@ -122,13 +122,22 @@ async fn file(call: &Call<'_>, format: Format) -> Result<Response, Refusal> {
         Format::Csv => ("csv", "text/csv; charset=utf-8"),
         Format::Json => ("json", "application/json"),
     };
-    let lists = lists(desk, &filter(call, &signed_in)?, call.asked("on"))?;
-    let action = Action::Exported { format: name.into(), filter: call.query() };
+    let (by, on) = (filter(call, &signed_in)?, call.asked("on"));
+    let lists = lists(desk, &by, on)?;
+    let action = Action::Exported { format: name.into(), filter: logged(&by, on) };
     desk.admins.record(&Actor::Admin(&signed_in, &call.visit), action, None).await?;
     let body = read(desk, lists, format).await?;
     let file = format!("attachment; filename=\"{}-{}.{name}\"", desk.config.service, day(desk.clock().now()));
     let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, file)];
     Ok((headers, Body::from(body)).into_response())
+}
+
+/// A filter as the audit log keeps it. What is searched for can be an address, which would outlive its user there.
+fn logged(by: &By, on: &str) -> String {
+    let is_kept = |name: &str| name == "by" || !matches!(by, By::Search(_));
+    let pairs = by.pairs().into_iter().filter(|(name, _)| is_kept(name));
+    let on = [("on", on.to_owned())].into_iter().filter(|(_, on)| !on.is_empty());
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs.chain(on)).finish()
 }
 
 /// The lists that together hold a filter's users, of the time that is asked for.

@@ -11,7 +11,7 @@ use super::{DeskState, page};
 use crate::admin::page::{
     Audit, AuditEntry, By, Columns, Dashboard, MailHealth, Quota, Range, Subject, UserNotice, UserView, Users,
 };
-use crate::admin::{Action, Actor, ListEntries, SignedIn, Start};
+use crate::admin::{Action, Actor, Cause, ListEntries, SignedIn, Start, Whom};
 use crate::store::ListUsers;
 use crate::user::{User, UserId};
 
@@ -108,7 +108,7 @@ pub(super) async fn user(State(desk): State<DeskState>, Named(id): Named, reques
         let signed_in = call.admitted().await?;
         let user = one(&call, &id).await?;
         let by = Actor::Admin(&signed_in, &call.visit);
-        desk.admins.record(&by, Action::UserViewed, Some(user.id.to_string())).await?;
+        desk.admins.record(&by, Action::UserViewed, Some(Whom::User(user.id))).await?;
         Ok(show_user(&call, &signed_in, &user, None))
     };
     call.answer(outcome.await)
@@ -139,9 +139,13 @@ pub(super) async fn audit(State(desk): State<DeskState>, request: Request) -> Re
                 admin: &entry.admin,
                 action: match entry.action {
                     Action::SignedIn { new_place: true } => "signed_in_new_place",
+                    Action::Refused { cause: Cause::Form, .. } => "refused_form",
                     ref action => action.name(),
                 },
-                subject: entry.subject.as_deref().map(subject),
+                subject: match &entry.action {
+                    Action::Refused { route, .. } => Some(Subject::Text(route)),
+                    _ => entry.subject.as_deref().map(subject),
+                },
                 place: entry.network.as_deref().unwrap_or_default(),
             })
             .collect();

@@ -8,6 +8,8 @@ mod call;
 mod door;
 mod export;
 mod look;
+mod password;
+mod refused;
 mod search;
 mod security;
 
@@ -80,6 +82,7 @@ pub fn admin_router(desk: DeskState) -> Router {
         .route("/admin/export.csv", get(export::csv))
         .route("/admin/export.json", get(export::json))
         .route("/admin/security", get(security::page))
+        .route("/admin/security/password", get(password::page).post(password::change))
         .route("/admin/security/sessions/revoke", post(security::revoke))
         .route("/admin/security/recovery-codes", post(security::recovery_codes))
         .route("/admin/security/admins/add", post(security::add))
@@ -88,6 +91,7 @@ pub fn admin_router(desk: DeskState) -> Router {
         .route("/admin/security/admins/reset", post(security::reset))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(desk.clone(), refused::note))
         .layer(from_fn_with_state(edge.clone(), edge::headers))
         .layer(from_fn_with_state(edge, edge::log))
         .with_state(desk)

@@ -6,7 +6,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 
 use super::call::{Call, Refusal};
-use super::door::account;
+use super::door::{account, status};
 use super::{DeskState, page};
 use crate::address::Address;
 use crate::admin::page::{AdminRow, Mistake, Security, SecurityNotice, SessionRow, SetUpLink as LinkView};
@@ -64,8 +64,16 @@ async fn show(call: &Call<'_>, me: &SignedIn, shown: &Shown<'_>) -> Result<Respo
         mistakes: shown.mistakes,
     };
     let csrf = desk.admins.csrf(me);
-    let status = if shown.mistakes.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    Ok(call.show(status, page::security(&call.site(), &account(me, &csrf), &view)))
+    Ok(call.show(status(shown.mistakes), page::security(&call.site(), &account(me, &csrf), &view)))
+}
+
+/// The page, with what came of a form.
+pub(super) async fn show_notice(
+    call: &Call<'_>,
+    me: &SignedIn,
+    notice: SecurityNotice<'_>,
+) -> Result<Response, Refusal> {
+    show(call, me, &Shown { notice: Some(notice), ..Shown::default() }).await
 }
 
 /// Another admin, or the one who looks.
@@ -88,16 +96,16 @@ pub(super) async fn revoke(State(desk): State<DeskState>, request: Request) -> R
         let (signed_in, form) = call.form(request).await?;
         let notice = match value(&form, "session") {
             "others" => {
-                desk.admins.revoke_others(&signed_in, &call.visit).await?;
+                desk.admins.revoke_others(&signed_in, &call.visit).await??;
                 SecurityNotice::OthersRevoked
             }
             id => {
                 let hash = TokenHash::parse(id).ok_or(Refusal::NotFound)?;
-                desk.admins.revoke(&signed_in, hash, &call.visit).await?;
+                desk.admins.revoke(&signed_in, hash, &call.visit).await??;
                 SecurityNotice::SessionRevoked
             }
         };
-        show(&call, &signed_in, &Shown { notice: Some(notice), ..Shown::default() }).await
+        show_notice(&call, &signed_in, notice).await
     };
     call.answer(outcome.await)
 }
@@ -143,7 +151,7 @@ pub(super) async fn add(State(desk): State<DeskState>, request: Request) -> Resp
 async fn show_link(call: &Call<'_>, me: &SignedIn, email: &str, link: &SetUpLink) -> Result<Response, Refusal> {
     let url = format!("{}/admin/set-up?t={}", call.desk.base_url, link.token);
     let notice = SecurityNotice::Link(LinkView { email, url: &url, until: link.expires_at });
-    show(call, me, &Shown { notice: Some(notice), ..Shown::default() }).await
+    show_notice(call, me, notice).await
 }
 
 /// `POST /admin/security/admins/role`
@@ -209,5 +217,5 @@ async fn managed_to(
         Managed::LastOwner => SecurityNotice::LastOwner,
         Managed::Denied(denied) => return Err(denied.into()),
     };
-    show(call, me, &Shown { notice: Some(notice), ..Shown::default() }).await
+    show_notice(call, me, notice).await
 }

@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha1::Sha1;
 use signup_service::address::Address;
-use signup_service::admin::{Actor, AdminStore, Admins, Entry, Invited, ListEntries, Role, Session, Start};
+use signup_service::admin::{Action, Actor, AdminStore, Admins, Entry, Invited, ListEntries, Role, Session, Start};
 use signup_service::census::{Delta, Tally};
 use signup_service::clock::{Clock, Entropy};
 use signup_service::config::ServiceConfig;
@@ -72,6 +72,7 @@ pub fn desk(
     let ledger = Ledger { entropy: entropy.clone(), ..ledger };
     let key = AdminKey(Key::new([5; 32]));
     let admins = Admins::new(admins, clock, entropy, key, config.brand(), config.service.clone());
+    let admins = admins.telling(journal.clone());
     Arc::new(Desk {
         config,
         ledger,
@@ -207,6 +208,11 @@ impl House {
         entries
     }
 
+    /// What was done since so many entries.
+    pub async fn done_since(&self, count: usize) -> Vec<Action> {
+        self.entries().await.into_iter().skip(count).map(|it| it.action).collect()
+    }
+
     /// Who did what to whom since so many entries.
     pub async fn log_since(&self, count: usize) -> Vec<(String, &'static str, Option<String>)> {
         let entries = self.entries().await.into_iter().skip(count);
@@ -220,6 +226,11 @@ impl House {
 
     /// All that is kept, but for when a session was last used.
     pub async fn held(&self) -> String {
+        format!("{}\n{:?}", self.held_but_log().await, self.entries().await)
+    }
+
+    /// The same without the audit log.
+    pub async fn held_but_log(&self) -> String {
         let admins = self.store.list_admins().await.expect("works");
         let mut sessions = BTreeMap::new();
         for admin in &admins {
@@ -228,7 +239,7 @@ impl House {
             }
         }
         let census = self.store.counters(None).await.expect("works");
-        format!("{:?}\n{admins:?}\n{sessions:?}\n{:?}\n{census:?}", self.store.users(), self.entries().await)
+        format!("{:?}\n{admins:?}\n{sessions:?}\n{census:?}", self.store.users())
     }
 }
 

@@ -4,16 +4,19 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use signup_service::admin::Role;
+use signup_service::admin::{Action, Cause, Role};
 use signup_service::user::State;
 
 use super::browser::{Browser, FORM};
-use super::house::{ELSEWHERE, House, OWNER, Person, VIEWER, user};
+use super::house::{ELSEWHERE, House, OWNER, PASSWORD, Person, VIEWER, user};
 
 const EVE: &str = "eve@example.com";
 
+/// A password that nobody has yet.
+const NEW: &str = "eleven red tulips at dawn";
+
 /// `{id}` stands for a user, `{admin}` for another admin than who asks.
-const PAGES: [(&str, [&str; 4]); 18] = [
+const PAGES: [(&str, [&str; 4]); 19] = [
     ("/admin", ["303 dashboard", "303 dashboard", "303 dashboard", "303 dashboard"]),
     ("/admin/", ["303 dashboard", "303 dashboard", "303 dashboard", "303 dashboard"]),
     ("/admin/sign-in", ["200", "200", "200", "200"]),
@@ -30,6 +33,7 @@ const PAGES: [(&str, [&str; 4]); 18] = [
     ("/admin/export.csv", ["303 sign-in", "403", "303 prove", "200"]),
     ("/admin/export.json", ["303 sign-in", "403", "303 prove", "200"]),
     ("/admin/security", ["303 sign-in", "200", "200", "200"]),
+    ("/admin/security/password", ["303 sign-in", "200", "303 prove", "200"]),
     ("/admin/nothing", ["404", "404", "404", "404"]),
     ("/", ["404", "404", "404", "404"]),
 ];
@@ -37,12 +41,17 @@ const PAGES: [(&str, [&str; 4]); 18] = [
 /// What each form is sent with. The ones that are refused to an admin change nothing.
 type Sent = (&'static str, &'static [(&'static str, &'static str)], [&'static str; 4]);
 
-const FORMS: [Sent; 12] = [
+const FORMS: [Sent; 13] = [
     ("/admin/search", &[("value", "ada")], ["303 sign-in", "303 users", "303 users", "303 users"]),
     ("/admin/users/{id}/resend", &[], ["303 sign-in", "403", "200", "200"]),
     ("/admin/users/{id}/unsubscribe", &[], ["303 sign-in", "403", "200", "200"]),
     ("/admin/users/{id}/erase", &[("confirm", "ERASE")], ["303 sign-in", "403", "303 prove", "303 users"]),
-    ("/admin/security/sessions/revoke", &[("session", "others")], ["303 sign-in", "200", "200", "200"]),
+    (
+        "/admin/security/password",
+        &[("current", PASSWORD), ("password", NEW), ("again", NEW)],
+        ["303 sign-in", "200", "303 prove", "200"],
+    ),
+    ("/admin/security/sessions/revoke", &[("session", "others")], ["303 sign-in", "200", "303 prove", "200"]),
     ("/admin/security/recovery-codes", &[], ["303 sign-in", "200", "303 prove", "200"]),
     (
         "/admin/security/admins/add",
@@ -110,6 +119,11 @@ fn told(answer: &crate::support::service::Answer) -> String {
     format!("{} {place}", answer.status.as_u16()).trim().to_owned()
 }
 
+/// What the log says of a route that was refused: its pattern, where the tables above have an ID too.
+fn refused(route: &str, cause: Cause) -> Action {
+    Action::Refused { route: route.replace(&"0".repeat(32), "{id}"), cause }
+}
+
 #[tokio::test]
 async fn every_page_is_for_whom_it_is_meant() {
     let scene = Scene::new().await;
@@ -120,7 +134,8 @@ async fn every_page_is_for_whom_it_is_meant() {
             let answer = browser.get(&scene.fill(path)).await;
             assert_eq!(told(&answer), expected, "{path} for {}", WHO[who]);
             if !expected.starts_with("200") {
-                assert_eq!(house.entries().await.len(), before, "{path} for {}", WHO[who]);
+                let noted = if expected == "403" { vec![refused(path, Cause::Role)] } else { Vec::new() };
+                assert_eq!(house.done_since(before).await, noted, "{path} for {}", WHO[who]);
                 assert!(!answer.body.contains("ada@example.com"), "{path} for {}", WHO[who]);
             }
             // Whoever is signed in is shown the way on, also on a page that refuses.
@@ -148,13 +163,17 @@ async fn every_form_is_for_whom_it_is_meant_and_changes_nothing_for_others() {
             let filled: Vec<String> = pairs.iter().map(|(_, value)| scene.fill(value)).collect();
             let pairs = pairs.iter().zip(&filled).map(|((name, _), value)| (*name, value.as_str()));
             let pairs: Vec<(&str, &str)> = pairs.chain([("csrf", csrf.as_str())]).collect();
-            let before = house.held().await;
+            let (before, count) = (house.held_but_log().await, house.entries().await.len());
             let answer = browser.post(&scene.fill(path), &pairs).await;
             assert_eq!(told(&answer), expected, "{path} for {}", WHO[who]);
-            let refused = who == 0 || expected.starts_with("403") || expected.ends_with("prove");
-            // A wrong password is in the log, and nothing else of it is anywhere.
-            if refused && (who == 0 || path != "/admin/prove") {
-                assert_eq!(house.held().await, before, "{path} for {}", WHO[who]);
+            if who == 0 || expected.starts_with("403") || expected.ends_with("prove") {
+                assert_eq!(house.held_but_log().await, before, "{path} for {}", WHO[who]);
+                let noted = match (path, expected) {
+                    ("/admin/prove", "403") => vec![Action::SignInRefused],
+                    (_, "403") => vec![refused(path, Cause::Role)],
+                    _ => Vec::new(),
+                };
+                assert_eq!(house.done_since(count).await, noted, "{path} for {}", WHO[who]);
             }
         }
     }
@@ -177,7 +196,7 @@ fn no_route_is_left_out() {
         assert!(tried.contains(path), "{path}");
         count += 1;
     }
-    assert_eq!(count, 24);
+    assert_eq!(count, 25);
 }
 
 /// What it is, the token that it has, and its headers.
@@ -208,23 +227,25 @@ async fn a_form_of_another_page_is_refused_and_changes_nothing() {
     owner.get("/admin/dashboard").await;
     viewer.get("/admin/dashboard").await;
     let (own, other) = (owner.csrf(), viewer.csrf());
-    let before = house.held().await;
+    let before = house.held_but_log().await;
     for (path, pairs, _) in FORMS {
         for (what, token, headers) in forgeries(&own, &other) {
+            let count = house.entries().await.len();
             let filled: Vec<String> = pairs.iter().map(|(_, value)| scene.fill(value)).collect();
             let pairs = pairs.iter().zip(&filled).map(|((name, _), value)| (*name, value.as_str()));
             let pairs: Vec<(&str, &str)> =
                 pairs.chain([("csrf", token)]).filter(|(name, value)| *name != "csrf" || !value.is_empty()).collect();
             let answer = owner.post_with(&scene.fill(path), &pairs, &headers).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} with {what}");
-            assert_eq!(house.held().await, before, "{path} with {what}");
+            assert_eq!(house.held_but_log().await, before, "{path} with {what}");
+            assert_eq!(house.done_since(count).await, [refused(path, Cause::Form)], "{path} with {what}");
             assert!(!answer.headers.contains_key("set-cookie"), "{path} with {what}");
         }
         // The token in the address is none.
         let answer = owner.post(&format!("{}?csrf={own}", scene.fill(path)), &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
     }
-    assert_eq!(house.held().await, before);
+    assert_eq!(house.held_but_log().await, before);
 }
 
 #[tokio::test]
@@ -243,7 +264,7 @@ async fn a_form_at_the_door_that_is_not_this_browsers_is_refused() {
     let code = house.code(&owner);
     let before = house.held().await;
     let forms: [(&str, Vec<(&str, &str)>); 2] = [
-        ("/admin/sign-in", vec![("email", OWNER), ("password", super::house::PASSWORD), ("code", &code)]),
+        ("/admin/sign-in", vec![("email", OWNER), ("password", PASSWORD), ("code", &code)]),
         ("/admin/set-up", vec![("token", token), ("password", "quite another one"), ("again", "quite another one")]),
     ];
     for (path, pairs) in &forms {

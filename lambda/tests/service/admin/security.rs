@@ -1,6 +1,8 @@
 //! The page about sessions, recovery codes and admins: what its forms do, and what the log says of it.
 
 use axum::http::StatusCode;
+use signup_service::admin::{Action, Actor, Whom};
+use signup_service::user::UserId;
 
 use super::browser::{attribute, tags};
 use super::house::{ELSEWHERE, HOME, House, OWNER, PASSWORD, VIEWER};
@@ -32,11 +34,14 @@ async fn a_session_that_is_ended_is_over_at_the_next_click() {
 }
 
 #[tokio::test]
-async fn new_recovery_codes_replace_the_earlier_ones() {
+async fn new_recovery_codes_replace_the_earlier_ones_and_end_the_other_sessions() {
     let (house, owner) = House::with_owner().await;
     let mut browser = owner.browser.clone();
+    let mut phone = house.sign_in(&owner, house.browser(ELSEWHERE)).await;
     browser.get("/admin/security").await;
     let answer = browser.submit("recovery-codes", &[]).await;
+    assert!(answer.body.contains("all your other sessions have ended"));
+    assert_eq!(phone.get("/admin/users").await.status, StatusCode::SEE_OTHER);
     assert!(answer.body.contains("Keep these codes") && owner.codes.iter().all(|code| !answer.body.contains(code)));
     let (_, rest) = answer.body.split_once("<li><code>").expect("a code");
     let new = rest.split('<').next().expect("a code").to_owned();
@@ -47,6 +52,90 @@ async fn new_recovery_codes_replace_the_earlier_ones() {
         assert_eq!(answer.status, status);
     }
     assert!(!browser.get("/admin/security").await.body.contains(&new), "they are shown once");
+}
+
+#[tokio::test]
+async fn another_password_takes_the_current_one_and_ends_all_other_sessions() {
+    const NEW: &str = "eleven red tulips at dawn";
+    let (house, owner) = House::with_owner().await;
+    let mut here = owner.browser.clone();
+    let mut phone = house.sign_in(&owner, house.browser(ELSEWHERE)).await;
+    let mut thief = here.clone();
+    here.get("/admin/security").await;
+    let link = here.link("security/password").expect("a link from the page");
+    let page = here.get(&link).await.body;
+    for name in ["current-password", "new-password"] {
+        assert!(page.contains(&format!("autocomplete=\"{name}\"")), "{name}");
+    }
+    let (count, before) = (house.entries().await.len(), house.held_but_log().await);
+    for (current, new, again, mistakes) in [
+        ("guess", NEW, NEW, vec!["not your current password"]),
+        (PASSWORD, "password1234", "password1234", vec!["Many people use this password"]),
+        ("guess", "short", "short", vec!["not your current password", "at least 12 characters"]),
+        (PASSWORD, NEW, "another", vec!["the same password in both fields"]),
+    ] {
+        let answer =
+            here.submit("security/password", &[("current", current), ("password", new), ("again", again)]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let (_, summary) = answer.body.split_once("Please check").expect("a summary");
+        let (summary, _) = summary.split_once("</ul>").expect("a list");
+        assert_eq!(summary.matches("<li>").count(), mistakes.len(), "{summary}");
+        assert!(mistakes.iter().all(|mistake| summary.contains(mistake)), "{summary}");
+        assert!(!answer.body.contains(new) && !answer.headers.contains_key("set-cookie"));
+    }
+    assert_eq!(house.held_but_log().await, before);
+    let answer = here.submit("security/password", &[("current", PASSWORD), ("password", NEW), ("again", NEW)]).await;
+    assert!(answer.status == StatusCode::OK && answer.body.contains("Your password has been changed"));
+    assert_eq!(house.sessions(OWNER).await.len(), 1);
+    for old in [&mut phone, &mut thief] {
+        assert_eq!(old.get("/admin/users").await.status, StatusCode::SEE_OTHER);
+    }
+    // The page's own forms are the new session's.
+    assert_eq!(here.submit("recovery-codes", &[]).await.status, StatusCode::OK);
+    let log: Vec<&str> = house.log_since(count).await.iter().map(|it| it.1).collect();
+    assert_eq!(log, ["sign_in_refused", "sign_in_refused", "password_changed", "recovery_codes_made"]);
+    for (password, status) in [(PASSWORD, StatusCode::FORBIDDEN), (NEW, StatusCode::SEE_OTHER)] {
+        let mut other = house.browser(HOME);
+        other.get("/admin/sign-in").await;
+        let typed = [("email", OWNER), ("password", password), ("code", &house.code(&owner))];
+        assert_eq!(other.submit("sign-in", &typed).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn whoever_guesses_the_current_password_waits() {
+    let (house, owner) = House::with_owner().await;
+    let mut thief = owner.browser.clone();
+    thief.get("/admin/security/password").await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        let typed = [("current", "guess"), ("password", "eleven red tulips"), ("again", "eleven red tulips")];
+        let answer = thief.submit("security/password", &typed).await;
+        statuses.push((answer.status.as_u16(), answer.header("retry-after").to_owned()));
+    }
+    assert_eq!(statuses[..5], vec![(422, String::new()); 5]);
+    assert_eq!(statuses[5], (429, "30".into()));
+    house.sign_in(&owner, house.browser(HOME)).await;
+}
+
+#[tokio::test]
+async fn own_sessions_and_the_password_take_a_proof_within_five_minutes() {
+    let (house, owner) = House::with_owner().await;
+    let mut here = owner.browser.clone();
+    house.sign_in(&owner, house.browser(ELSEWHERE)).await;
+    house.clock().forward(301);
+    here.get("/admin/security").await;
+    let csrf = here.csrf();
+    let answer = here.submit("sessions/revoke", &[("session", "others")]).await;
+    assert_eq!(answer.header("location"), "../../../admin/prove?next=security");
+    let answer = here.post("/admin/security/password", &[("csrf", &csrf)]).await;
+    assert_eq!(answer.header("location"), "../../admin/prove?next=security%2Fpassword");
+    let answer = here.get("/admin/security/password").await;
+    here.follow(answer).await;
+    let code = house.code(&owner);
+    let answer = here.submit("prove", &[("password", PASSWORD), ("code", &code)]).await;
+    assert!(here.follow(answer).await.body.contains("<h1>Change your password</h1>"));
+    assert_eq!(house.sessions(OWNER).await.len(), 2, "nothing was ended unproven");
 }
 
 #[tokio::test]
@@ -97,16 +186,11 @@ async fn an_owner_adds_changes_resets_and_removes_admins() {
 async fn the_audit_log_is_read_both_ways_and_begins_anew_behind_a_cursor_that_is_none() {
     let (house, owner) = House::with_owner().await;
     let mut grace = owner.browser.clone();
-    let id = "0".repeat(32);
     for _ in 0..60 {
         house.clock().forward(1);
-        let by = signup_service::admin::Actor::Operator("signupctl");
-        house
-            .desk
-            .admins
-            .record(&by, signup_service::admin::Action::UserViewed, Some(id.clone()))
-            .await
-            .expect("works");
+        let by = Actor::Operator("signupctl");
+        let whom = Some(Whom::User(UserId([0; 16])));
+        house.desk.admins.record(&by, Action::UserViewed, whom).await.expect("works");
     }
     let first = grace.get("/admin/audit").await.body;
     let older = grace.link("rel=\"next\"").expect("more");

@@ -141,7 +141,9 @@ impl World {
         };
         let entries = [
             entry(3, "viewed_user", Some(Subject::User(UserId([0xad; 16])))),
-            entry(9, "exported", Some(Subject::Text("CSV, users from France"))),
+            entry(9, "exported", None),
+            entry(10, "refused", Some(Subject::Text("/admin/users/{id}/erase"))),
+            entry(11, "refused_form", Some(Subject::Text("/admin/security/password"))),
             entry(12, "signed_in", None),
             AuditEntry { admin: "", ..entry(14, "sign_in_refused", Some(Subject::Text(self.typed))) },
             entry(1_700, "admin_added", Some(Subject::Text("edsger@example.com"))),
@@ -174,6 +176,10 @@ impl World {
 
     pub(super) fn erase(&self, user: &User, mistakes: &[Mistake]) -> String {
         erase(&self.at("/admin/users/x/erase"), &sample::owner(), &self.config, &Erase { user, mistakes })
+    }
+
+    pub(super) fn change_password(&self, notice: Option<SignInNotice>, mistakes: &[Mistake]) -> String {
+        change_password(&self.at("/admin/security/password"), &sample::owner(), &ChangePassword { notice, mistakes })
     }
 
     pub(super) fn prove(&self, notice: Option<SignInNotice>) -> String {
@@ -233,6 +239,9 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
         ("security-link", world.security(Some(SecurityNotice::Link(link)), &[], owner)),
         ("security-last", world.security(Some(SecurityNotice::LastOwner), &[], owner)),
         ("security-mistake", world.security(None, &[Mistake::AddressTaken], owner)),
+        ("security/password", world.change_password(None, &[])),
+        ("security/password-wrong", world.change_password(None, &[Mistake::PasswordWrong, Mistake::PasswordCommon])),
+        ("security/password-many", world.change_password(Some(SignInNotice::TooMany { minutes: 4 }), &[])),
         ("sign-in", world.sign_in(None)),
         ("sign-in-refused", world.sign_in(Some(SignInNotice::Refused))),
         ("sign-in-many", world.sign_in(Some(SignInNotice::TooMany { minutes: 4 }))),

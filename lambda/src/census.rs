@@ -183,6 +183,11 @@ impl Sums {
         delta.0.iter().for_each(|(counter, by)| self.add(&counter.month, &counter.name, *by));
     }
 
+    /// All, with the month and the name of each.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&str, &str, i64)> {
+        self.0.iter().map(|(counter, count)| (counter.month.as_str(), counter.name.as_str(), *count))
+    }
+
     /// Those of one month.
     pub(crate) fn of(mut self, month: &str) -> Self {
         self.0.retain(|counter, _| counter.month == month);

@@ -26,6 +26,9 @@ const PATH: &[u8] = b"-._~!$&'()*+,;=:@/";
 /// What a query may hold as it is. It comes as the caller wrote it, encoded or not.
 const QUERY: &[u8] = b"-._~!$&'()*+,;=:@/?%";
 
+/// Users that one file is offered for: Lambda answers with six megabytes, and a registration takes some 500 bytes.
+pub const FILE: u64 = 5_000;
+
 /// An invocation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { ADA, FORMULA, GRACE, MARY, send } from './world.mjs';
 
 // Users on a page.
-const PAGE = 25;
+const PAGE = 20;
 
 // One of the numbers at the top: the large one, or what is written below it.
 async function figure(admin, label, part) {

@@ -140,6 +140,7 @@ async fn admin(
         tombstones: Arc::new(aws::bucket(sdk, environment)?),
         base_url: environment.base_url.clone().unwrap_or_default(),
         release: environment.release.clone().unwrap_or_default(),
+        file: Some(gateway::FILE),
         config,
     };
     answer(admin_router(Arc::new(desk))).await

@@ -38,9 +38,9 @@ impl<W: Write> Encoder<W> {
             Format::Csv => {
                 let columns = Columns::of(form);
                 to.write_all(BYTE_ORDER_MARK)?;
-                let mut to = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(to);
+                let mut to = csv(to);
                 to.write_record(columns.heading()).map_err(unwrapped)?;
-                Ok(Self(Inner::Csv { to: Box::new(to), columns }))
+                Ok(Self(Inner::Csv { to, columns }))
             }
             Format::Json => {
                 to.write_all(b"[")?;
@@ -70,6 +70,22 @@ impl<W: Write> Encoder<W> {
             }
         }
     }
+}
+
+impl Encoder<Vec<u8>> {
+    /// What was written since the last time.
+    pub fn take(&mut self) -> io::Result<Vec<u8>> {
+        match &mut self.0 {
+            Inner::Csv { to, .. } => {
+                std::mem::replace(to, csv(Vec::new())).into_inner().map_err(|error| error.into_error())
+            }
+            Inner::Json { to, .. } => Ok(std::mem::take(to)),
+        }
+    }
+}
+
+fn csv<W: Write>(to: W) -> Box<csv::Writer<W>> {
+    Box::new(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(to))
 }
 
 /// The error behind that of the CSV writer, whose kind tells a reader that has gone.

@@ -3,8 +3,6 @@
 //! Pure. A user's place in a list is a text, the same in every store. It ends with the user's ID, so that no two are
 //! alike and each can be a cursor. A list is read in the order of its places, or in the opposite one.
 
-use std::cmp::Ordering;
-
 use super::{at, shard_of};
 use crate::user::{State, User, UserId};
 
@@ -69,7 +67,7 @@ impl From {
 }
 
 /// The lists that are kept, each an index of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum List {
     Time,
     State,
@@ -208,18 +206,6 @@ pub(super) fn page(mut found: Vec<String>, among: &Among, from: &From, limit: u1
         previous: found.first().filter(|_| has_previous).cloned(),
         next: found.last().filter(|_| has_next).cloned(),
         places: found,
-    }
-}
-
-impl From {
-    /// Whether a place lies beyond the cursor.
-    pub(super) fn admits(&self, place: &str, among: &Among) -> bool {
-        let beyond = |order: Ordering| if among.is_descending() { order.is_lt() } else { order.is_gt() };
-        match self {
-            Self::Start => true,
-            Self::After(cursor) => beyond(place.cmp(cursor)),
-            Self::Before(cursor) => beyond(cursor.as_str().cmp(place)),
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! itself; [`MemoryStore::expire`] does what the table's TTL would.
 
 mod admin;
+mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -11,9 +12,7 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{
-    CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, directory, shard,
-};
+use super::{CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, directory};
 use crate::census::{Delta, Sums, Tally};
 use crate::clock::after;
 use crate::pace::MailHealth;
@@ -24,13 +23,14 @@ use crate::user::{User, UserId};
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     held: Mutex<Held>,
-    name_field: Option<String>,
     admins: admin::Admins,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     users: BTreeMap<UserId, User>,
+    lists: lists::Lists,
+    name_field: Option<String>,
     budgets: BTreeMap<(String, i64), u32>,
     used: BTreeSet<String>,
     claims: BTreeMap<String, ClaimHeld>,
@@ -50,7 +50,8 @@ struct ClaimHeld {
 impl MemoryStore {
     /// A store whose users can be looked for by a field of the form.
     pub fn naming(name_field: Option<&str>) -> Self {
-        Self { name_field: name_field.map(str::to_owned), ..Self::default() }
+        let held = Held { name_field: name_field.map(str::to_owned), ..Held::default() };
+        Self { held: Mutex::new(held), ..Self::default() }
     }
 
     /// Everything that changed so far, in order, as the stream would tell it.
@@ -68,7 +69,7 @@ impl MemoryStore {
         let mut held = self.held();
         let gone: Vec<UserId> = held.users.values().filter(|it| it.is_forgotten(now)).map(|it| it.id).collect();
         for id in gone {
-            let what = held.users.remove(&id).and_then(|user| user.counted).map_or(What::Nothing, What::Forgotten);
+            let what = held.remove(id).and_then(|user| user.counted).map_or(What::Nothing, What::Forgotten);
             held.changed(what);
         }
     }
@@ -86,8 +87,16 @@ impl Held {
     }
 
     fn put(&mut self, user: &User) {
+        self.remove(user.id);
+        self.lists.insert(user, self.name_field.as_deref());
         self.users.insert(user.id, user.clone());
         self.changed(if user.wakes { What::User(Box::new(user.clone())) } else { What::Nothing });
+    }
+
+    fn remove(&mut self, id: UserId) -> Option<User> {
+        let user = self.users.remove(&id)?;
+        self.lists.remove(&user, self.name_field.as_deref());
+        Some(user)
     }
 
     fn holds(&self, id: UserId, version: Option<u64>) -> bool {
@@ -134,7 +143,7 @@ impl Store for MemoryStore {
         if !held.holds(user.id, Some(user.version)) {
             return Ok(Saved::Changed);
         }
-        held.users.remove(&user.id);
+        held.remove(user.id);
         let mut delta = Delta::default();
         delta.replace(user.counted.as_ref(), None);
         held.counters.apply(&delta);
@@ -200,22 +209,14 @@ impl Store for MemoryStore {
 
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
         let held = self.held();
-        let ListUsers { among, from, limit } = query;
-        let places = held.users.values().filter_map(|user| among.place(user, self.name_field.as_deref()));
-        let places = places.filter(|place| from.admits(place, among)).collect();
-        let page = directory::page(places, among, from, *limit);
+        let page = held.lists.page(query);
         let user = |place: &String| held.users.get(&directory::id_at(place)?).cloned();
         let users = page.places.iter().filter_map(user).collect();
         Ok(UserPage { users, previous: page.previous, next: page.next })
     }
 
     async fn due(&self, of: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
-        let held = self.held();
-        let due = |user: &User| Some((user.due_at().filter(|due| *due <= now)?, user.id));
-        let mut due: Vec<(Timestamp, UserId)> =
-            held.users.values().filter(|user| shard(user.id) == of).filter_map(due).collect();
-        due.sort_unstable();
-        Ok(due.into_iter().take(usize::from(limit)).map(|(_, id)| id).collect())
+        Ok(self.held().lists.due(of, now).take(usize::from(limit)).collect())
     }
 
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
@@ -229,6 +230,12 @@ impl Store for MemoryStore {
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
         let sums = self.held().counters.clone();
-        Ok(month.map_or(sums.clone(), |month| sums.of(month)))
+        Ok(match month {
+            Some(month) => sums.of(month),
+            None => sums,
+        })
+    }
+    async fn fold(&self, _before: &str) -> Result<(), StoreError> {
+        Ok(())
     }
 }

@@ -88,8 +88,12 @@ pub trait Store: Debug + Send + Sync {
     /// How the mail stood when it was last noted.
     async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError>;
 
-    /// The counters of one month (`2026-11`), perhaps as of a moment ago, or all as of now.
+    /// The counters of one month (`2026-11`) that is not folded, perhaps as of a moment ago, or all as of now.
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError>;
+
+    /// Keeps the counters of the months before this one together, so that all counters are read at the same cost for
+    /// many years. They stay as they are; safe to repeat, and to leave out.
+    async fn fold(&self, before: &str) -> Result<(), StoreError>;
 }
 
 /// Whether a user was kept.

@@ -4,6 +4,7 @@
 //! that says so. What fails goes back to the stream; what the stream gives up, [`Worker::sweep`] finds.
 
 mod ending;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,14 +20,11 @@ use crate::journal::{Journal, Line, Unit};
 use crate::ledger::Ledger;
 use crate::mail::{Letter, compose};
 use crate::mailer::{Mailer, SendError};
-use crate::pace::{MailHealth, Pace, Quota};
-use crate::store::{SETTLED_AT_ONCE, SHARDS, Saved, Settled, StoreError};
+use crate::pace::{Pace, Quota};
+use crate::store::{SETTLED_AT_ONCE, Saved, Settled, StoreError};
 use crate::stream::{Change, What};
 use crate::token::TokenKey;
 use crate::user::{Attempt, MailEnd, MailId, Taken, User, UserId};
-
-/// Mails of one shard that a sweep takes at most; the next sweep is a minute away.
-const SWEEP: u16 = 100;
 
 /// The pauses after which a sent mail is marked again when the table failed, in milliseconds.
 const MARK_AGAIN: [u64; 7] = [200, 400, 800, 1_600, 3_200, 6_400, 12_800];
@@ -147,52 +145,6 @@ impl Worker {
                 users
             }
         }
-    }
-
-    /// Works off the users who are due, and begins none from `until` on. Returns how many; what fails is due again
-    /// later, does not keep the others, and is the error at the end. Tells how the mail stood when it began.
-    pub async fn sweep(&self, until: Timestamp) -> Result<usize, StoreError> {
-        let (mut count, mut waiting) = (0, 0);
-        let began = self.ledger.clock.now();
-        let mut failure = None;
-        let mut note = |error: StoreError| {
-            error.log();
-            failure.get_or_insert(error);
-        };
-        self.ask_quota().await;
-        // Another shard begins each minute, so that a full one cannot keep the others waiting for good.
-        let minute = began.as_second().rem_euclid(3_600) / 60;
-        let first = u8::try_from(minute).unwrap_or(0);
-        'shards: for shard in (0..SHARDS).map(|step| (first + step) % SHARDS) {
-            let due = self.ledger.store.due(shard, self.ledger.clock.now(), SWEEP).await;
-            let mut due = due.unwrap_or_else(|error| {
-                note(error);
-                Vec::new()
-            });
-            waiting += due.len();
-            while !due.is_empty() {
-                if self.ledger.clock.now() >= until {
-                    break 'shards;
-                }
-                let mut users = Vec::new();
-                for id in due.drain(..self.at_once().min(due.len())) {
-                    match self.ledger.store.load(id).await {
-                        Ok(user) => users.extend(user),
-                        Err(error) => note(error),
-                    }
-                }
-                match self.work(users, until).await {
-                    Ok(worked) => count += worked,
-                    Err(error) => note(error),
-                }
-            }
-        }
-        let quota = self.sending().quota;
-        if let Err(error) = self.ledger.store.note_mail(&MailHealth { at: began, waiting, quota }).await {
-            error.log();
-            failure.get_or_insert(error);
-        }
-        failure.map_or(Ok(count), Err)
     }
 
     /// Takes users, counts them, and sends their mails. Returns how many there was something to do for.

@@ -2,6 +2,7 @@
 //! fills in forms and follows redirects.
 
 mod actions;
+mod app;
 mod audit;
 mod browser;
 mod cost;
@@ -10,7 +11,9 @@ mod door;
 mod export;
 mod hostile;
 mod house;
+mod person;
 mod rights;
 mod security;
+mod stream;
 mod tried;
 mod users;

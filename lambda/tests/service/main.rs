@@ -7,6 +7,7 @@ mod bots;
 mod capacity;
 mod conformance;
 mod feedback;
+mod folded;
 mod known;
 mod replay;
 mod store;

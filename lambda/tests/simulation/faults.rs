@@ -184,6 +184,11 @@ impl Store for Faulty {
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
         self.store.counters(month).await
     }
+
+    async fn fold(&self, before: &str) -> Result<(), StoreError> {
+        let fold = || self.apply("fold", &[], self.store.fold(before)).expect("memory");
+        self.call("fold", fold).await
+    }
 }
 
 /// SES as one invocation of a worker meets it.

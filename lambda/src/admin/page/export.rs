@@ -18,7 +18,15 @@ pub struct Export<'a> {
     pub census: &'a Census,
     /// The files that together hold everybody, in the order in which they are to be read. One where all fits into one.
     pub parts: &'a [ExportPart],
+    /// Whether a file has to fit into one answer; otherwise it is one whatever its size.
+    pub is_bounded: bool,
 }
+
+/// From this many users on a file that is not bounded is worth a warning.
+const LARGE: u64 = 5_000;
+
+/// What a registration takes in a file, in bytes.
+const EACH: u64 = 500;
 
 /// One file.
 #[derive(Clone, Debug)]
@@ -45,13 +53,15 @@ struct Page<'a> {
     by: &'a By,
     count: Option<String>,
     parts: Vec<Part>,
+    large: Option<String>,
     countries: Vec<Choice>,
     states: Vec<Choice>,
 }
 
 /// The choice of what to export, at `admin/export`. The files are at `admin/export.csv` and `admin/export.json`.
 pub fn export(site: &Site<'_>, me: &Account<'_>, view: &Export<'_>) -> String {
-    let Export { by, census, parts } = view;
+    let Export { by, census, parts, is_bounded } = view;
+    let large = by.total(census).filter(|total| !is_bounded && *total > LARGE);
     let frame = Frame::new(site, me, Section::Export);
     let filter = by.pairs();
     let part = |part: &ExportPart| {
@@ -75,6 +85,7 @@ pub fn export(site: &Site<'_>, me: &Account<'_>, view: &Export<'_>) -> String {
         by,
         count: by.total(census).map(|total| counted(total, "user", "users")),
         parts: parts.iter().map(part).collect(),
+        large: large.map(|total| grouped((total * EACH).div_ceil(1_000_000))),
         countries: country_choices(census, by),
         states: State::ALL.map(state).into(),
     })

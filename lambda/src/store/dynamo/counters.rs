@@ -1,4 +1,4 @@
-//! Counters: the months' items, read as sums and changed with what they count; and how the mail stands.
+//! Counters: the items of months and years, read as sums and changed with what they count; and how the mail stands.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::DynamoStore;
-use super::item::{self, s};
+use super::item::{self, BadItem, Item, s};
 use super::json;
 use super::transact::{self, Reason, TRIES, Transacted, failed, try_again};
 use super::user::token;
@@ -49,9 +49,7 @@ pub(super) async fn forget(
 pub(super) async fn adjust(store: &DynamoStore, delta: &Delta) -> Result<(), StoreError> {
     let items: Vec<_> = transact::counts(ADJUST, store.table(), delta, 0).collect::<Result<_, _>>()?;
     for part in items.chunks(50) {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| StoreError::new(ADJUST, error.to_string()))?;
-        let token = token(Sha256::new().chain_update(random));
+        let token = drawn(ADJUST)?;
         for tried in 0.. {
             match store.transact(ADJUST, &format!("{token}-{tried}"), part.to_vec()).await? {
                 Transacted::Done => break,
@@ -60,6 +58,13 @@ pub(super) async fn adjust(store: &DynamoStore, delta: &Delta) -> Result<(), Sto
         }
     }
     Ok(())
+}
+
+/// A token that no other transaction has.
+pub(super) fn drawn(operation: &'static str) -> Result<String, StoreError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| StoreError::new(operation, error.to_string()))?;
+    Ok(token(Sha256::new().chain_update(random)))
 }
 
 pub(super) async fn counters(store: &DynamoStore, month: Option<&str>) -> Result<Sums, StoreError> {
@@ -72,15 +77,22 @@ pub(super) async fn counters(store: &DynamoStore, month: Option<&str>) -> Result
     };
     let mut sums = Sums::default();
     for item in store.query(READ, query, usize::MAX).await? {
-        let place = item::text(&item, "sk").map_err(|error| StoreError::new(READ, error))?;
-        let month = place.split('#').next().unwrap_or_default().to_owned();
-        for (name, value) in &item {
-            if let AttributeValue::N(number) = value {
-                sums.add(&month, name, number.parse().unwrap_or(0));
-            }
-        }
+        add(&mut sums, &item).map_err(|error| StoreError::new(READ, error))?;
     }
     Ok(sums)
+}
+
+/// Adds what an item of a month or of a year counts.
+pub(super) fn add(sums: &mut Sums, item: &Item) -> Result<(), BadItem> {
+    let place = item::text(item, "sk")?;
+    let numbers = item.iter().filter(|(name, _)| *name != item::CHANGES);
+    for (name, value) in numbers {
+        let AttributeValue::N(number) = value else { continue };
+        if let Some((month, name)) = item::counter_at(place, name) {
+            sums.add(&month, name, number.parse().unwrap_or(0));
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn note_mail(store: &DynamoStore, health: &MailHealth) -> Result<(), StoreError> {

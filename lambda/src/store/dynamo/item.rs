@@ -70,6 +70,29 @@ pub(super) fn counter_key(month: &str, shard: u8) -> Item {
     key(COUNT.into(), format!("{month}#{shard}"))
 }
 
+/// What the sort key of a year's counters begins with: a letter, which sorts behind the months.
+const YEAR: &str = "YEAR#";
+
+pub(super) fn year_key(year: &str) -> Item {
+    key(COUNT.into(), format!("{YEAR}{year}"))
+}
+
+/// Raised by every change of an item of counters, by which it is known to be the one that was read.
+pub(super) const CHANGES: &str = "v";
+
+/// What a counter of a month is called in its year: `11.d22.r`.
+pub(super) fn name_in_year(month: &str, name: &str) -> String {
+    format!("{}.{name}", month.split('-').nth(1).unwrap_or_default())
+}
+
+/// The month and the name of a counter, by where it is and what it is called there.
+pub(super) fn counter_at<'a>(place: &str, name: &'a str) -> Option<(String, &'a str)> {
+    match place.strip_prefix(YEAR) {
+        Some(year) => name.split_once('.').map(|(month, name)| (format!("{year}-{month}"), name)),
+        None => place.split_once('#').map(|(month, _)| (month.to_owned(), name)),
+    }
+}
+
 /// The index of a list, and its keys: the part of the list, and the place in it.
 pub(super) fn index(list: List) -> (&'static str, [&'static str; 2]) {
     match list {

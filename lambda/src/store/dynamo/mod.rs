@@ -3,6 +3,7 @@
 mod admin;
 mod budget;
 mod counters;
+mod fold;
 mod item;
 mod json;
 mod list;
@@ -179,5 +180,8 @@ impl Store for DynamoStore {
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
         counters::counters(self, month).await
+    }
+    async fn fold(&self, before: &str) -> Result<(), StoreError> {
+        fold::fold(self, before).await
     }
 }

@@ -177,7 +177,7 @@ pub(super) fn mark(
     put(operation, table, key, |put| put.condition_expression("attribute_not_exists(pk)"))
 }
 
-/// The change of the counters, an item for each month.
+/// The change of the counters, an item for each month. Each is marked as changed.
 pub(super) fn counts<'a>(
     operation: &'static str,
     table: &'a str,
@@ -186,7 +186,8 @@ pub(super) fn counts<'a>(
 ) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> + 'a {
     delta.by_month().into_iter().map(move |(month, counts)| {
         let mut update = Update::builder().table_name(table).set_key(Some(item::counter_key(month, shard)));
-        let mut adds = Vec::new();
+        let mut adds = vec!["#changes :one".to_owned()];
+        update = update.expression_attribute_names("#changes", item::CHANGES).expression_attribute_values(":one", n(1));
         for (number, (name, by)) in counts.into_iter().enumerate() {
             adds.push(format!("#c{number} :c{number}"));
             update = update

@@ -1,8 +1,7 @@
-//! Users as files, for an owner who has just shown that it is them: in parts that fit into one answer.
+//! Users as files, for an owner who has just shown that it is them: one, or as many as answers have to be to leave.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -10,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::call::{Call, Refusal};
 use super::door::account;
+use super::file::Reading;
 use super::look::filter;
 use super::search::{name_field, newest};
 use super::{Desk, DeskState};
@@ -17,15 +17,8 @@ use crate::admin::page::{By, Export, ExportPart};
 use crate::admin::{Action, Actor, Denied, Right, Role};
 use crate::census::{Pair, Sums};
 use crate::clock::day;
-use crate::export::{Encoder, Format, is_shown};
-use crate::store::{Among, From, ListUsers, Prefix};
-
-/// Users that one file is offered for: Lambda answers with six megabytes, and a registration takes some 500 bytes. A file
-/// that turns out to hold more than twice as many is refused, and never cut.
-const MOST: u64 = 5_000;
-
-/// Users that are read at once: fewer wait for each other more often than a function may run.
-const READ: u16 = 500;
+use crate::export::Format;
+use crate::store::{Among, Prefix};
 
 /// `GET /admin/export?by=&value=`
 pub(super) async fn page(State(desk): State<DeskState>, request: Request) -> Response {
@@ -38,24 +31,24 @@ pub(super) async fn page(State(desk): State<DeskState>, request: Request) -> Res
         }
         let by = filter(&call, &signed_in)?;
         let sums = desk.ledger.store.counters(None).await?;
-        let parts = parts(&sums, &by);
+        let parts = parts(&sums, &by, desk.file.unwrap_or(u64::MAX));
         let census = sums.census();
         let csrf = desk.admins.csrf(&signed_in);
-        let view = Export { by: &by, census: &census, parts: &parts };
+        let view = Export { by: &by, census: &census, parts: &parts, is_bounded: desk.file.is_some() };
         Ok(call.show(StatusCode::OK, super::page::export(&call.site(), &account(&signed_in, &csrf), &view)))
     };
     call.answer(outcome.await)
 }
 
 /// The files that hold everybody of a filter: one, or one a month, or one a day of months that are too full, or one an
-/// hour of days that are.
-fn parts(sums: &Sums, by: &By) -> Vec<ExportPart> {
+/// hour of days that are. A file is offered for at most so many users.
+fn parts(sums: &Sums, by: &By, most: u64) -> Vec<ExportPart> {
     let whole = |users| vec![ExportPart { label: String::new(), pairs: Vec::new(), users }];
     let months: BTreeMap<String, u64> = match by {
         By::Search(_) => return whole(None),
         By::Day(day) => {
             let (day, count) = (day.to_string(), sums.received_on(&day.to_string()));
-            return if count > MOST { of_day(&day, Some(count)) } else { whole(None) };
+            return if count > most { of_day(&day, Some(count), most) } else { whole(None) };
         }
         By::All => sums.by_month(|census| census.received()),
         By::State(state) => sums.by_month(|census| census.states.get(state).copied().unwrap_or_default()),
@@ -64,8 +57,8 @@ fn parts(sums: &Sums, by: &By) -> Vec<ExportPart> {
     let total: u64 = months.values().sum();
     match total {
         0 => Vec::new(),
-        1..=MOST => whole(Some(total)),
-        _ => months.iter().rev().flat_map(|(month, count)| of_month(sums, by, month, *count)).collect(),
+        _ if total <= most => whole(Some(total)),
+        _ => months.iter().rev().flat_map(|(month, count)| of_month(sums, by, (month, *count), most)).collect(),
     }
 }
 
@@ -74,26 +67,26 @@ fn part(on: &str, users: Option<u64>) -> ExportPart {
 }
 
 /// A day as one part, or as its hours where it is too full. `count` says how many are in it, where that is known.
-fn of_day(day: &str, count: Option<u64>) -> Vec<ExportPart> {
-    if count.is_some_and(|count| count > MOST) {
+fn of_day(day: &str, count: Option<u64>, most: u64) -> Vec<ExportPart> {
+    if count.is_some_and(|count| count > most) {
         (0..24).rev().map(|hour| part(&format!("{day}T{hour:02}"), None)).collect()
     } else {
         vec![part(day, count)]
     }
 }
 
-fn of_month(sums: &Sums, by: &By, month: &str, count: u64) -> Vec<ExportPart> {
+fn of_month(sums: &Sums, by: &By, (month, count): (&str, u64), most: u64) -> Vec<ExportPart> {
     match count {
         0 => Vec::new(),
-        1..=MOST => vec![part(month, Some(count))],
+        _ if count <= most => vec![part(month, Some(count))],
         _ => {
             let days = sums.census().days;
             let of_month = days.iter().rev().filter(|(day, pair)| day.starts_with(month) && pair.received > 0);
             // Of a state or a country the counters know the month alone: all of the day may be of it.
             let is_all = *by == By::All;
-            let day = |(day, pair): (&String, &Pair)| match of_day(day, Some(pair.received)) {
+            let day = |(day, pair): (&String, &Pair)| match of_day(day, Some(pair.received), most) {
                 parts if parts.len() > 1 || is_all => parts,
-                _ => of_day(day, None),
+                _ => of_day(day, None, most),
             };
             of_month.flat_map(day).collect()
         }
@@ -103,19 +96,18 @@ fn of_month(sums: &Sums, by: &By, month: &str, count: u64) -> Vec<ExportPart> {
 /// `GET /admin/export.csv?by=&value=&on=`
 pub(super) async fn csv(State(desk): State<DeskState>, request: Request) -> Response {
     let call = Call::of(&desk, &request);
-    let outcome = file(&call, Format::Csv).await;
+    let outcome = file(&call, &desk, Format::Csv).await;
     call.answer(outcome)
 }
 
 /// `GET /admin/export.json?by=&value=&on=`
 pub(super) async fn json(State(desk): State<DeskState>, request: Request) -> Response {
     let call = Call::of(&desk, &request);
-    let outcome = file(&call, Format::Json).await;
+    let outcome = file(&call, &desk, Format::Json).await;
     call.answer(outcome)
 }
 
-async fn file(call: &Call<'_>, format: Format) -> Result<Response, Refusal> {
-    let desk = call.desk;
+async fn file(call: &Call<'_>, desk: &DeskState, format: Format) -> Result<Response, Refusal> {
     let signed_in = call.admitted().await?;
     signed_in.may(Right::Export, desk.clock().now())?;
     let (name, kind) = match format {
@@ -126,10 +118,10 @@ async fn file(call: &Call<'_>, format: Format) -> Result<Response, Refusal> {
     let lists = lists(desk, &by, on)?;
     let action = Action::Exported { format: name.into(), filter: logged(&by, on) };
     desk.admins.record(&Actor::Admin(&signed_in, &call.visit), action, None).await?;
-    let body = read(desk, lists, format).await?;
+    let body = Reading::of(desk, lists, format)?.body().await?;
     let file = format!("attachment; filename=\"{}-{}.{name}\"", desk.config.service, day(desk.clock().now()));
     let headers = [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, file)];
-    Ok((headers, Body::from(body)).into_response())
+    Ok((headers, body).into_response())
 }
 
 /// A filter as the audit log keeps it. What is searched for can be an address, which would outlive its user there.
@@ -163,32 +155,4 @@ fn is_time(on: &str) -> bool {
     const SHAPE: &[u8] = b"0000-00-00T00";
     let is_alike = |(byte, shape): (u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == *shape };
     [0, 7, 10, 13].contains(&on.len()) && on.bytes().zip(SHAPE).all(is_alike)
-}
-
-/// Everybody of the lists once, as a file.
-async fn read(desk: &Desk, lists: Vec<Among>, format: Format) -> Result<Vec<u8>, Refusal> {
-    let unwritten = |error: std::io::Error| crate::store::StoreError::new("write an export", error);
-    let mut encoder = Encoder::begin(format, &desk.config.form, Vec::new()).map_err(unwritten)?;
-    let now = desk.clock().now();
-    let mut written = BTreeSet::new();
-    for among in lists {
-        let mut from = From::Start;
-        loop {
-            let query = ListUsers { among: among.clone(), from, limit: READ };
-            let found = desk.ledger.store.list_users(&query).await?;
-            for user in found.users.iter().filter(|user| is_shown(user, None, now)) {
-                if written.insert(user.id) {
-                    encoder.user(user).map_err(unwritten)?;
-                }
-            }
-            if written.len() as u64 > 2 * MOST {
-                return Err(Refusal::TooMany);
-            }
-            match found.next {
-                Some(next) => from = From::After(next),
-                None => break,
-            }
-        }
-    }
-    Ok(encoder.end().map_err(unwritten)?)
 }

@@ -18,9 +18,9 @@ use crate::user::{User, UserId};
 /// The newest users on the dashboard.
 const NEWEST: u16 = 8;
 
-/// Users on a page, and entries of the audit log: with one more of each shard, and the users themselves, fewer than a
-/// hundred items are read.
-pub(super) const PAGE: u16 = 25;
+/// Users on a page, and entries of the audit log: with one more of each shard, the users themselves and the counters of
+/// ten years and more, fewer than a hundred items are read.
+pub(super) const PAGE: u16 = 20;
 
 /// `GET /admin/dashboard`
 pub(super) async fn dashboard(State(desk): State<DeskState>, request: Request) -> Response {

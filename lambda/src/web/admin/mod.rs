@@ -7,6 +7,7 @@ mod act;
 mod call;
 mod door;
 mod export;
+mod file;
 mod look;
 mod password;
 mod refused;
@@ -47,6 +48,9 @@ pub struct Desk {
     pub base_url: String,
     /// The version that the style sheets' addresses hold.
     pub release: String,
+    /// Users that one file is offered for, where the front gathers an answer before it sends it; `None` where it sends
+    /// while it reads.
+    pub file: Option<u64>,
 }
 
 impl Desk {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, request};
+use axum::response::Response;
 use signup_service::web::ClientAddress;
 use tower::ServiceExt;
 use url::Url;
@@ -52,15 +53,20 @@ impl Browser {
         Self { router, ..self.clone() }
     }
 
-    pub async fn send(&mut self, request: request::Builder, body: impl Into<Body>) -> Answer {
+    /// The answer to a request, with a body that nobody has read.
+    pub async fn unread(&self, request: request::Builder, body: impl Into<Body>) -> Response {
         let cookies: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = request.header("user-agent", &self.agent).extension(ClientAddress(self.client));
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
         }
-        let request: Request<Body> = request.body(body.into()).expect("a request");
-        let (path, is_head) = (request.uri().to_string(), request.method() == "HEAD");
-        let (parts, body) = self.router.clone().oneshot(request).await.expect("the router answers").into_parts();
+        self.router.clone().oneshot(request.body(body.into()).expect("a request")).await.expect("the router answers")
+    }
+
+    pub async fn send(&mut self, request: request::Builder, body: impl Into<Body>) -> Answer {
+        let path = request.uri_ref().expect("an address").to_string();
+        let is_head = request.method_ref().is_some_and(|method| method == "HEAD");
+        let (parts, body) = self.unread(request, body).await.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
         let body = String::from_utf8(body.into()).expect("text");
         let answer = Answer { status: parts.status, headers: parts.headers, body };

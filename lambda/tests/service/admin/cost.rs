@@ -2,11 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use signup_service::census::Delta;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use signup_service::census::{Delta, Sums, Tally};
 use signup_service::ledger::Ledger;
-use signup_service::store::{DynamoStore, Saved, Store, StoreError};
+use signup_service::store::{DynamoStore, SHARDS, Saved, Store, StoreError};
 use signup_service::user::State;
 use signup_service::web::admin::admin_router;
+use signup_service::worker::Worker;
+use tokio::task::JoinSet;
 
 use super::browser::Browser;
 use super::house::{House, desk, user};
@@ -95,50 +99,133 @@ async fn a_page_asks_the_store_as_often_with_a_hundred_users_as_with_a_hundred_t
 /// Queries of the table, and items that it read for a page.
 type Cost = (usize, u64);
 
-#[tokio::test]
-async fn a_page_of_the_table_takes_four_queries_and_a_hundred_items_at_most() {
+/// Saves that are under way at once.
+const AT_ONCE: usize = 32;
+
+const COUNTRIES: [&str; 40] = [
+    "AR", "AT", "AU", "BE", "BR", "CA", "CH", "CL", "CN", "CO", "CZ", "DE", "DK", "EG", "ES", "FI", "FR", "GB", "GR",
+    "HU", "ID", "IE", "IL", "IN", "IT", "JP", "KE", "KR", "MX", "NG", "NL", "NO", "NZ", "PL", "PT", "SE", "TR", "UA",
+    "US", "ZA",
+];
+
+/// A table that knows who is signed in.
+async fn tabled(house: &House) -> (Client, String) {
     let client = table::client();
     let name = table::create(&client).await;
-    let (house, owner) = House::with_owner().await;
-    let plain = Arc::new(DynamoStore::new(client.clone(), &name, Some("full_name")));
+    copy_admins(house, &DynamoStore::new(client.clone(), &name, None)).await;
+    (client, name)
+}
+
+/// A browser before a table, and the meter of what the table is asked.
+fn metered(house: &House, browser: &Browser, client: &Client, name: &str) -> (Browser, Meter) {
     let meter = Meter::new();
-    let metered = Arc::new(DynamoStore::new(meter.client(&client), &name, Some("full_name")));
-    // Who is signed in is kept in the table as well.
-    copy_admins(&house, &plain).await;
-    let worker = &house.service.worker;
-    let ledger = Ledger { store: metered.clone(), ..worker.ledger.clone() };
-    let router = admin_router(desk((*worker.config).clone(), ledger, metered, worker.journal.clone()));
-    let mut browser = owner.browser.before(router);
-    let mut costs: Vec<Vec<(String, Cost)>> = Vec::new();
+    let store = Arc::new(DynamoStore::new(meter.client(client), name, Some("full_name")));
+    (browser.before(house.router_over(store.clone(), store)), meter)
+}
+
+#[tokio::test]
+async fn a_page_of_the_table_takes_four_queries_and_a_hundred_items_at_most() {
+    let (house, owner) = House::with_owner().await;
+    let (client, name) = tabled(&house).await;
+    let plain = Arc::new(DynamoStore::new(client.clone(), &name, Some("full_name")));
+    let (mut browser, meter) = metered(&house, &owner.browser, &client, &name);
+    let mut costs = Vec::new();
     let mut kept = 0;
-    for count in [150, 500] {
+    for count in [100, 10_000] {
         let mut delta = Delta::default();
+        let mut saves = JoinSet::new();
         for number in kept..count {
             let user = person(number);
             delta.replace(None, user.counted.as_ref());
-            assert_eq!(plain.save(&user, None).await.expect("works"), Saved::Done);
-        }
-        plain.adjust(&delta).await.expect("works");
-        kept = count;
-        let mut cost = Vec::new();
-        for path in PAGES {
-            let first = path;
-            let mut next = Some(place(&mut browser, path).await);
-            for mark in ["rel=\"next\"", "rel=\"prev\""] {
-                let Some(path) = next.take() else { break };
-                meter.take();
-                assert_eq!(browser.get(&path).await.status, 200, "{path}");
-                let spent = meter.take();
-                assert!(spent.calls.iter().all(|call| call != "Scan"), "{path}: {:?}", spent.calls);
-                let queries = spent.calls.iter().filter(|call| *call == "Query").count();
-                assert!(queries <= 4 && spent.items <= 100, "{path}: {queries} queries, {} items", spent.items);
-                cost.push((format!("{first} before {mark}"), (queries, spent.items)));
-                next = browser.link(mark);
+            let store = plain.clone();
+            saves.spawn(async move { store.save(&user, None).await.expect("works") });
+            if saves.len() == AT_ONCE {
+                assert_eq!(saves.join_next().await.expect("one is under way").expect("no panic"), Saved::Done);
             }
         }
-        costs.push(cost);
+        assert!(saves.join_all().await.into_iter().all(|saved| saved == Saved::Done));
+        plain.adjust(&delta).await.expect("works");
+        kept = count;
+        costs.push(spent(&mut browser, &meter).await);
     }
     assert_eq!(costs[0], costs[1]);
+}
+
+/// What each page of the table costs, the page after it too. None costs more than is promised.
+async fn spent(browser: &mut Browser, meter: &Meter) -> Vec<(String, Cost)> {
+    let mut cost = Vec::new();
+    for path in PAGES {
+        let first = path;
+        let mut next = Some(place(browser, path).await);
+        for mark in ["rel=\"next\"", "rel=\"prev\""] {
+            let Some(path) = next.take() else { break };
+            meter.take();
+            assert_eq!(browser.get(&path).await.status, 200, "{path}");
+            let spent = meter.take();
+            assert!(spent.calls.iter().all(|call| call != "Scan"), "{path}: {:?}", spent.calls);
+            let queries = spent.calls.iter().filter(|call| *call == "Query").count();
+            assert!(queries <= 4 && spent.items <= 100, "{path}: {queries} queries, {} items", spent.items);
+            cost.push((format!("{first} before {mark}"), (queries, spent.items)));
+            next = browser.link(mark);
+        }
+    }
+    cost
+}
+
+/// Every month of ten years was counted by four workers at once, in some forty countries; then the sweeper came by.
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "the figures are to be read")]
+async fn a_page_of_the_table_costs_no_more_after_ten_years() {
+    let (house, owner) = House::with_owner().await;
+    let (client, name) = tabled(&house).await;
+    let plain = Arc::new(DynamoStore::new(client.clone(), &name, Some("full_name")));
+    let worker = &house.service.worker;
+    let sweeper = Worker { ledger: Ledger { store: plain.clone(), ..worker.ledger.clone() }, ..worker.clone() };
+    for number in 0..100 {
+        assert_eq!(plain.save(&person(number), None).await.expect("works"), Saved::Done);
+    }
+    let mut expected = Sums::default();
+    let mut writes = JoinSet::new();
+    let months: Vec<String> = (10..=130).map(|month| format!("{}-{:02}", 2016 + month / 12, month % 12 + 1)).collect();
+    for (month, shard) in months.iter().flat_map(|month| (0..SHARDS).map(move |shard| (month, shard))) {
+        let mut update = client
+            .update_item()
+            .table_name(&name)
+            .key("pk", AttributeValue::S("COUNT".into()))
+            .key("sk", AttributeValue::S(format!("{month}#{shard}")))
+            .expression_attribute_values(":one", AttributeValue::N("1".into()));
+        let names = ["s.confirmed".to_owned()].into_iter();
+        let names = names.chain((1..=28).flat_map(|day| [format!("d{day:02}.r"), format!("d{day:02}.c")]));
+        let names = names.chain(COUNTRIES.iter().map(|country| format!("c{country}.r")));
+        let mut adds = Vec::new();
+        for (at, name) in names.enumerate() {
+            expected.add(month, &name, 1);
+            adds.push(format!("#n{at} :one"));
+            update = update.expression_attribute_names(format!("#n{at}"), name);
+        }
+        writes.spawn(update.update_expression(format!("ADD {}", adds.join(", "))).send());
+        if writes.len() == AT_ONCE {
+            writes.join_next().await.expect("one is under way").expect("no panic").expect("works");
+        }
+    }
+    writes.join_all().await.into_iter().for_each(|written| drop(written.expect("works")));
+    assert_eq!(plain.counters(None).await.expect("works"), expected);
+    sweeper.sweep(house.service.until()).await.expect("works");
+    assert_eq!(plain.counters(None).await.expect("works"), expected, "what is folded is counted still");
+    // Somebody of old is erased now and then.
+    let mut delta = Delta::default();
+    for month in months.iter().step_by(13).take(8) {
+        let received = format!("{month}-07");
+        delta.replace(Some(&Tally { received, ..person(1).counted.expect("counted") }), None);
+    }
+    plain.adjust(&delta).await.expect("works");
+    expected.apply(&delta);
+    sweeper.sweep(house.service.until()).await.expect("works");
+    assert_eq!(plain.counters(None).await.expect("works"), expected);
+    let (mut browser, meter) = metered(&house, &owner.browser, &client, &name);
+    let cost = spent(&mut browser, &meter).await;
+    let of = |path: &str| cost.iter().find(|(name, _)| name.starts_with(path)).map(|(_, cost)| *cost);
+    println!("after ten years: the dashboard {:?}, the users {:?}", of("/admin/dashboard"), of("/admin/users"));
 }
 
 async fn copy_admins(house: &House, to: &DynamoStore) {

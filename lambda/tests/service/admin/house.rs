@@ -7,22 +7,22 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use axum::http::StatusCode;
-use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
-use sha1::Sha1;
 use signup_service::address::Address;
 use signup_service::admin::{Action, Actor, AdminStore, Admins, Entry, Invited, ListEntries, Role, Session, Start};
-use signup_service::census::{Delta, Tally};
+use signup_service::census::Delta;
 use signup_service::clock::{Clock, Entropy};
 use signup_service::config::ServiceConfig;
+use signup_service::gateway::FILE;
 use signup_service::keys::{AdminKey, Key};
 use signup_service::ledger::Ledger;
 use signup_service::store::{MemoryStore, Saved, Store, StoreError};
 use signup_service::tombstone::Tombstones;
-use signup_service::user::{Answers, FieldValue, Spent, State, User, UserId};
+use signup_service::user::{User, UserId};
 use signup_service::web::admin::{Desk, DeskState, admin_router};
 
+pub use super::app::{code, secret};
 use super::browser::Browser;
+pub use super::person::user;
 use crate::support::service::Service;
 use crate::support::{BASE_URL, SetClock, config};
 
@@ -81,6 +81,7 @@ pub fn desk(
         tombstones: Arc::new(Graveyard::default()),
         base_url: BASE_URL.into(),
         release: "0123456789ab".into(),
+        file: Some(FILE),
     })
 }
 
@@ -241,67 +242,6 @@ impl House {
         let census = self.store.counters(None).await.expect("works");
         format!("{:?}\n{admins:?}\n{sessions:?}\n{census:?}", self.store.users())
     }
-}
-
-/// The key that a page shows for the app.
-pub fn secret(page: &str) -> Vec<u8> {
-    let (_, rest) = page.split_once("secret=").expect("an address for the app");
-    let text: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
-    for letter in text.chars() {
-        let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(letter).expect("base32");
-        bits = bits << 5 | u32::try_from(value).expect("small");
-        held += 5;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xff).expect("a byte"));
-        }
-    }
-    bytes
-}
-
-/// What an app shows, by RFC 6238.
-pub fn code(secret: &[u8], now: Timestamp) -> String {
-    let step = now.as_second().div_euclid(30).to_be_bytes();
-    let mac = Hmac::<Sha1>::new_from_slice(secret).expect("a key").chain_update(step).finalize().into_bytes();
-    let at = usize::from(mac[19] & 15);
-    let number = u32::from_be_bytes([mac[at], mac[at + 1], mac[at + 2], mac[at + 3]]) & 0x7fff_ffff;
-    format!("{:06}", number % 1_000_000)
-}
-
-/// The `number`th user of a service, who answered as told.
-pub fn user(number: u64, email: &str, name: &str, country: &str, state: State, at: &str) -> User {
-    let created_at: Timestamp = at.parse().expect("a time");
-    let text = |text: &str| FieldValue::Text(text.to_owned());
-    let fields = [
-        ("full_name".to_owned(), text(name)),
-        ("nationality".to_owned(), text(country)),
-        ("age".to_owned(), FieldValue::Integer(36)),
-    ];
-    let id = UserId((u128::from(number) << 64 | u128::from(number)).to_be_bytes());
-    let mut user = User {
-        id,
-        version: 1,
-        state,
-        answers: Answers { email: email.into(), fields: fields.into(), consent: None, language: None },
-        created_at,
-        confirmed_at: (state != State::Pending).then_some(created_at),
-        ended_at: None,
-        ended_by: None,
-        link: None,
-        keep_until: None,
-        waiting: None,
-        later: None,
-        done: Vec::new(),
-        mail: None,
-        mailed_at: None,
-        mailings: 0,
-        spent: Spent::default(),
-        counted: None,
-        wakes: false,
-    };
-    user.counted = Some(Tally::of(&user, Some("nationality")));
-    user
 }
 
 /// Bits that rise from draw to draw, whoever draws, so that entries of one moment are in the order in which they were

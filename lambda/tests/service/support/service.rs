@@ -387,4 +387,9 @@ impl Store for Failing {
         self.call("counters").await?;
         self.inner.counters(month).await
     }
+
+    async fn fold(&self, before: &str) -> Result<(), StoreError> {
+        self.call("fold").await?;
+        self.inner.fold(before).await
+    }
 }

@@ -72,8 +72,18 @@ impl World {
         admin_page::user(&self.at("/admin/users/x"), me, &self.config, &view)
     }
 
+    /// One file of a front that does not bound it.
+    pub(super) fn export_at_once(&self, by: &By) -> String {
+        let view = Export { by, census: &self.census, parts: &parts(1), is_bounded: false };
+        export(&self.at("/admin/export"), &sample::owner(), &view)
+    }
+
     pub(super) fn export(&self, by: &By, parts: &[ExportPart]) -> String {
-        export(&self.at("/admin/export"), &sample::owner(), &Export { by, census: &self.census, parts })
+        export(
+            &self.at("/admin/export"),
+            &sample::owner(),
+            &Export { by, census: &self.census, parts, is_bounded: true },
+        )
     }
 
     pub(super) fn security(
@@ -231,6 +241,7 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
         ("users-day", world.users(&day, &["about"], owner)),
         ("users-search", world.users(&search, &[], owner)),
         ("export-all", world.export(&By::All, &parts(1))),
+        ("export-large", world.export_at_once(&By::All)),
         ("export-parts", world.export(&By::State(State::Confirmed), &parts(14))),
         ("export-nobody", world.export(&search, &[])),
         ("audit", world.audit(Some("c"), Some("d"))),

@@ -1,0 +1,116 @@
+//! A store that counts what it is asked, and the users that its lists answer with.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use signup_service::census::{Delta, Sums, Tally};
+use signup_service::pace::MailHealth;
+use signup_service::store::{
+    Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
+};
+use signup_service::user::{User, UserId};
+
+/// What a page asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub calls: u64,
+    /// Users that the lists answered with.
+    pub users: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Counted {
+    pub inner: MemoryStore,
+    calls: AtomicU64,
+    users: AtomicU64,
+}
+
+impl Counted {
+    pub fn over(inner: MemoryStore) -> Self {
+        Self { inner, ..Self::default() }
+    }
+
+    /// What was asked since the last time.
+    pub fn take(&self) -> Asked {
+        Asked { calls: self.calls.swap(0, Ordering::Relaxed), users: self.users.swap(0, Ordering::Relaxed) }
+    }
+
+    fn asked(&self) -> &MemoryStore {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl Store for Counted {
+    async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.asked().load(id).await
+    }
+
+    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+        self.asked().save(user, over).await
+    }
+
+    async fn touch(&self, id: UserId) -> Result<(), StoreError> {
+        self.asked().touch(id).await
+    }
+
+    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
+        self.asked().settle(users, delta).await
+    }
+
+    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
+        self.asked().erase(user).await
+    }
+
+    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
+        self.asked().forget(event, counted, now).await
+    }
+
+    async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
+        self.asked().adjust(delta).await
+    }
+
+    async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError> {
+        self.asked().spend(spending).await
+    }
+
+    async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError> {
+        self.asked().spent(key, hour).await
+    }
+
+    async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.asked().claim(key, request, now).await
+    }
+
+    async fn fulfil(&self, key: &str) -> Result<(), StoreError> {
+        self.asked().fulfil(key).await
+    }
+
+    async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
+        let page = self.asked().list_users(query).await?;
+        self.users.fetch_add(page.users.len() as u64, Ordering::Relaxed);
+        Ok(page)
+    }
+
+    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+        self.asked().due(shard, now, limit).await
+    }
+
+    async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
+        self.asked().note_mail(health).await
+    }
+
+    async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
+        self.asked().mail_health().await
+    }
+
+    async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
+        self.asked().counters(month).await
+    }
+
+    async fn fold(&self, before: &str) -> Result<(), StoreError> {
+        self.asked().fold(before).await
+    }
+}

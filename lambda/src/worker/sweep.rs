@@ -1,0 +1,66 @@
+//! The sweeper: every minute it does what the stream lost, and notes what a dashboard asks for.
+
+use jiff::Timestamp;
+
+use super::Worker;
+use crate::census::month;
+use crate::clock::{before, day};
+use crate::pace::MailHealth;
+use crate::store::{SHARDS, StoreError};
+
+/// Mails of one shard that a sweep takes at most; the next sweep is a minute away.
+const SWEEP: u16 = 100;
+
+/// How long a month must be over before its counters are folded, in seconds: whoever asks for the one month by another
+/// clock still finds it.
+const OVER: u32 = 3_600;
+
+impl Worker {
+    /// Works off the users who are due, and begins none from `until` on. Returns how many; what fails is due again
+    /// later, does not keep the others, and is the error at the end. Tells how the mail stood when it began, and folds the
+    /// counters of months that are over.
+    pub async fn sweep(&self, until: Timestamp) -> Result<usize, StoreError> {
+        let (mut count, mut waiting) = (0, 0);
+        let began = self.ledger.clock.now();
+        let mut failure = None;
+        let mut note = |error: StoreError| {
+            error.log();
+            failure.get_or_insert(error);
+        };
+        self.ask_quota().await;
+        // Another shard begins each minute, so that a full one cannot keep the others waiting for good.
+        let minute = began.as_second().rem_euclid(3_600) / 60;
+        let first = u8::try_from(minute).unwrap_or(0);
+        'shards: for shard in (0..SHARDS).map(|step| (first + step) % SHARDS) {
+            let due = self.ledger.store.due(shard, self.ledger.clock.now(), SWEEP).await;
+            let mut due = due.unwrap_or_else(|error| {
+                note(error);
+                Vec::new()
+            });
+            waiting += due.len();
+            while !due.is_empty() {
+                if self.ledger.clock.now() >= until {
+                    break 'shards;
+                }
+                let mut users = Vec::new();
+                for id in due.drain(..self.at_once().min(due.len())) {
+                    match self.ledger.store.load(id).await {
+                        Ok(user) => users.extend(user),
+                        Err(error) => note(error),
+                    }
+                }
+                match self.work(users, until).await {
+                    Ok(worked) => count += worked,
+                    Err(error) => note(error),
+                }
+            }
+        }
+        let quota = self.sending().quota;
+        let health = MailHealth { at: began, waiting, quota };
+        let over = month(&day(before(began, OVER)));
+        for ended in [self.ledger.store.note_mail(&health).await, self.ledger.store.fold(&over).await] {
+            ended.unwrap_or_else(&mut note);
+        }
+        failure.map_or(Ok(count), Err)
+    }
+}

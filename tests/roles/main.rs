@@ -100,7 +100,7 @@ impl Service {
         until(patience, || (self.received() > before).then_some(())).ok_or("nobody was counted".to_owned())
     }
 
-    /// Everything that the sweeper does: a mail that was overdue is sent.
+    /// Everything that the sweeper does: a mail that was overdue is sent, and months that are over become a year.
     fn sweeper(&self, patience: Duration) -> Result<(), String> {
         let id = format!("{:032x}", 1 + u128::from(self.people.get()) + (1 << 100));
         self.people.set(self.people.get() + 1);
@@ -120,10 +120,23 @@ impl Service {
         self.quiet_worker(true);
         let put = json!({"TableName": self.table, "Item": item});
         self.account.json("dynamodb", "DynamoDB_20120810.PutItem", put);
+        let year = 1_000 + self.people.get();
+        for month in 1..=9 {
+            let item = json!({"pk": {"S": "COUNT"}, "sk": {"S": format!("{year}-{month:02}#0")}, "d01.r": {"N": "1"}});
+            let put = json!({"TableName": self.table, "Item": item});
+            self.account.json("dynamodb", "DynamoDB_20120810.PutItem", put);
+        }
         let invoked = self.account.invoke("waitlist-sweeper", &json!({}));
         let sent = until(patience, || self.mail(&address)).ok_or(format!("no mail came: {invoked}"));
         self.quiet_worker(false);
-        sent.map(drop)
+        sent?;
+        let key = json!({"pk": {"S": "COUNT"}, "sk": {"S": format!("YEAR#{year}")}});
+        let get = json!({"TableName": self.table, "Key": key, "ConsistentRead": true});
+        let folded = || {
+            let found = self.account.json("dynamodb", "DynamoDB_20120810.GetItem", get.clone());
+            found.get("Item").map(drop)
+        };
+        until(patience, folded).ok_or(format!("the year {year} did not come to be: {invoked}"))
     }
 
     /// Everything that the feedback function does: whoever bounces is suppressed.

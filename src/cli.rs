@@ -93,6 +93,13 @@ pub enum Command {
         /// Which of the stacks
         role: Role,
     },
+    /// Write what a server or a container reads: the spec as `service.json`, and the logo
+    Declaration {
+        /// Where to; made if it is not there
+        folder: std::path::PathBuf,
+    },
+    /// Run the service alone over memory, to try it and to design its form; follows the spec as it changes
+    Dev(Dev),
     /// The local AWS emulator behind `--local`
     #[command(subcommand)]
     Local(Local),
@@ -151,6 +158,16 @@ pub struct Rollback {
     /// Leave when another run is changing the service, instead of waiting for its end
     #[arg(long)]
     pub no_wait: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Dev {
+    /// Where to listen; 0 takes a free port
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// The address to listen at: whoever reaches it can sign up, and read all mails
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -27,6 +27,8 @@ fn main() -> ExitCode {
     let output = Output::new(cli.global.json, cli.global.color, cli.global.yes);
     log_to_stderr(cli.global.verbose, &output);
     let profile = cli.global.profile.clone();
+    // Ctrl-C is how it ends, and nothing goes on.
+    let ends_by_itself = matches!(cli.command, Command::Dev(_));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
         tokio::select! {
             outcome = run(cli, output) => outcome,
             // What was started in AWS goes on; dropping `run` only stops watching it.
-            _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted", "interrupted")
+            _ = tokio::signal::ctrl_c(), if !ends_by_itself => Err(Failure::new("interrupted", "interrupted")
                 .cause("whatever was begun in AWS goes on there")
                 .hint("run the same command again: it follows what goes on, and finishes the rest")
                 .exit(Exit::Interrupted)),
@@ -83,6 +85,8 @@ async fn run(cli: Cli, output: Output) -> Outcome<Exit> {
         Command::Admin(arguments) => cmd::admin::run(&context, arguments).await,
         Command::Destroy(arguments) => cmd::destroy::run(&context, arguments).await,
         Command::Policy(arguments) => cmd::policy::run(&context, arguments),
+        Command::Declaration { folder } => cmd::declaration::run(&context, &folder),
+        Command::Dev(arguments) => cmd::dev::run(&context, arguments).await,
         Command::Local(arguments) => cmd::local::run(&context, arguments).await,
     }
 }

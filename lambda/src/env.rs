@@ -2,7 +2,7 @@
 //!
 //! Holds no secret: the keys are read from SSM by `crate::aws`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::ServiceConfig;
 
@@ -59,12 +59,20 @@ pub enum EnvError {
 impl Environment {
     /// Reads the process's environment.
     pub fn read() -> Result<Self, EnvError> {
-        Self::from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        Self::from(variable)
+    }
+
+    /// Reads it for a server, whose bundle lies in `root`; `None` where no table is named, and it has only to be tried.
+    pub fn of_server(root: PathBuf) -> Result<Option<Self>, EnvError> {
+        match variable("TABLE_NAME") {
+            // It takes what the two functions take that answer, and the admins' takes all of that.
+            Some(_) => Self::of(Handler::Admin, variable).map(|environment| Some(Self { root, ..environment })),
+            None => Ok(None),
+        }
     }
 
     fn from(get: impl Fn(&'static str) -> Option<String>) -> Result<Self, EnvError> {
-        let need = |name| get(name).ok_or(EnvError::Missing(name));
-        let handler = match need("_HANDLER")?.as_str() {
+        let handler = match get("_HANDLER").ok_or(EnvError::Missing("_HANDLER"))?.as_str() {
             "web" => Handler::Web,
             "admin" => Handler::Admin,
             "worker" => Handler::Worker,
@@ -72,6 +80,11 @@ impl Environment {
             "feedback" => Handler::Feedback,
             other => return Err(EnvError::Handler(other.to_owned())),
         };
+        Self::of(handler, get)
+    }
+
+    fn of(handler: Handler, get: impl Fn(&'static str) -> Option<String>) -> Result<Self, EnvError> {
+        let need = |name| get(name).ok_or(EnvError::Missing(name));
         let endpoint = get("AWS_ENDPOINT_URL").map(|url| url.trim_end_matches('/').to_owned());
         let only = |of: bool, name| if of { need(name).map(Some) } else { Ok(None) };
         let web = matches!(handler, Handler::Web | Handler::Admin);
@@ -93,20 +106,34 @@ impl Environment {
 
     /// Reads `service.json` beside the binary.
     pub fn config(&self) -> Result<ServiceConfig, EnvError> {
-        let path = self.root.join("service.json");
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(source) => return Err(EnvError::Unreadable { path, source }),
-        };
-        serde_json::from_slice(&text).map_err(|source| EnvError::Malformed { path, source })
+        config(&self.root)
     }
 
     /// Reads the operator's picture beside the binary, where the declaration says that there is one.
     pub fn logo(&self, config: &ServiceConfig) -> Result<Option<Vec<u8>>, EnvError> {
-        let path = self.root.join("logo");
-        let read = || std::fs::read(&path).map_err(|source| EnvError::Unreadable { path: path.clone(), source });
-        config.branding.logo.as_ref().map(|_| read()).transpose()
+        logo(&self.root, config)
     }
+}
+
+/// Reads the declaration of an unpacked bundle.
+pub fn config(root: &Path) -> Result<ServiceConfig, EnvError> {
+    let path = root.join("service.json");
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(EnvError::Unreadable { path, source }),
+    };
+    serde_json::from_slice(&text).map_err(|source| EnvError::Malformed { path, source })
+}
+
+/// Reads the picture of an unpacked bundle, where its declaration says that there is one.
+pub fn logo(root: &Path, config: &ServiceConfig) -> Result<Option<Vec<u8>>, EnvError> {
+    let path = root.join("logo");
+    let read = || std::fs::read(&path).map_err(|source| EnvError::Unreadable { path: path.clone(), source });
+    config.branding.logo.as_ref().map(|_| read()).transpose()
+}
+
+fn variable(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Where the links in mails lead.

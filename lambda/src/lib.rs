@@ -22,10 +22,13 @@
 
 pub mod address;
 pub mod admin;
+pub mod assemble;
 pub mod aws;
 pub mod census;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "server")]
+pub mod dev;
 pub mod env;
 pub mod export;
 pub mod feedback;
@@ -40,6 +43,8 @@ pub mod mailer;
 pub mod openapi;
 pub mod pace;
 pub mod page;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 pub mod stream;
 mod text;

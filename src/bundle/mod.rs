@@ -7,6 +7,7 @@ mod ends;
 pub mod pack;
 
 pub use ends::Ends;
+pub use pack::{CONFIG, LOGO};
 
 use std::fs;
 use std::io::{Cursor, Read, Seek};
@@ -109,10 +110,7 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
         },
     };
     elf::check(binary.open()?, architecture, !matches!(source, Source::Local))?;
-    let config = serde_json::to_vec_pretty(&spec.service_config()).map_err(|error| {
-        Failure::new("spec_invalid", "the configuration cannot be written").cause(error.to_string())
-    })?;
-
+    let config = declaration(spec)?;
     let logo = spec.files.logo.as_ref().map(|logo| logo.bytes.as_slice());
 
     // Local bundles are compressed fast, those for AWS small; the level is part of what was put in.
@@ -136,7 +134,7 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
         None => {
             let mut files: Vec<pack::Entry<'_>> =
                 vec![(pack::BINARY, 0o755, Box::new(binary.open()?)), (pack::CONFIG, 0o644, Box::new(&config[..]))];
-            files.extend(logo.map(|logo| ("logo", 0o644, Box::new(logo) as Box<dyn Read>)));
+            files.extend(logo.map(|logo| (pack::LOGO, 0o644, Box::new(logo) as Box<dyn Read>)));
             fs::create_dir_all(&entry).map_err(|error| unwritable(&entry, &error))?;
             let partial = partial(&path);
             let zip = fs::File::create(&partial).map_err(|error| unwritable(&partial, &error))?;
@@ -205,4 +203,10 @@ fn unwritable(path: &Path, error: &dyn std::error::Error) -> Box<Failure> {
     Failure::new("cache_unusable", format!("`{}` cannot be read or written", path.display()))
         .cause(error.to_string())
         .hint("make room or mend the permissions; `XDG_CACHE_HOME` moves the cache")
+}
+
+/// The service's declaration, as the function, the server and the container read it.
+pub fn declaration(spec: &Spec) -> Outcome<Vec<u8>> {
+    serde_json::to_vec_pretty(&spec.service_config())
+        .map_err(|error| Failure::new("spec_invalid", "the configuration cannot be written").cause(error.to_string()))
 }

@@ -21,6 +21,9 @@ pub const BINARY: &str = "bootstrap";
 /// The service's declaration in a bundle.
 pub const CONFIG: &str = "service.json";
 
+/// The operator's picture in a bundle.
+pub const LOGO: &str = "logo";
+
 /// Bytes of a declaration, which are far fewer.
 const SMALL: u64 = 16 * 1024 * 1024;
 

@@ -2,8 +2,10 @@
 
 pub mod admin;
 pub mod cost;
+pub mod declaration;
 pub mod deploy;
 pub mod destroy;
+pub mod dev;
 pub mod doctor;
 pub mod drift;
 pub mod local;

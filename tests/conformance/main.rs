@@ -7,19 +7,23 @@ use std::time::Duration;
 
 use claims::{Answer, Front, SERVICE};
 use serde_json::Value;
+use support::balancer::{self, Balancer};
 use support::deployed::{Deployed, wait_for};
+use support::server::{Server, Settings, free_port};
 use support::{Sandbox, http};
 
-/// The function behind API Gateway.
-struct Function {
+/// The service behind what is in front of it.
+struct Running {
     deployed: Deployed,
+    /// Where it is reached: at API Gateway, at a server or at a load balancer.
+    endpoint: String,
     /// Tokens and codes that were mailed.
     secrets: Mutex<Vec<String>>,
 }
 
-impl Front for Function {
+impl Front for Running {
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let answer = http::request(method, &format!("{}{path}", self.deployed.endpoint), headers, body);
+        let answer = http::request(method, &format!("{}{path}", self.endpoint), headers, body);
         let header = |name: &str| answer.header(name).unwrap_or_default().to_owned();
         Answer {
             status: answer.status,
@@ -74,17 +78,21 @@ impl Front for Function {
     }
 }
 
-#[test]
-fn the_deployed_function_conforms_and_its_logs_tell_nothing() {
+/// A service of its own, deployed.
+fn deployed() -> Deployed {
     let sandbox = Sandbox::new();
     // JSON is YAML.
     sandbox.write("signup.yaml", SERVICE);
-    let function = Function { deployed: Deployed::of(sandbox), secrets: Mutex::default() };
-    claims::hold(&function);
-    let logs = function.deployed.logs();
+    Deployed::of(sandbox)
+}
+
+/// The claims hold, and nothing that was typed or mailed is in what was logged.
+fn conforms(running: Running, log_of_front: impl FnOnce() -> String) {
+    claims::hold(&running);
+    let logs = running.deployed.logs() + &log_of_front();
     assert!(logs.contains("\"route\":\"/api/v1/sign-ups\"") && logs.contains("\"outcome\":\"sent\""), "{logs}");
     assert!(logs.contains("\"CloudWatchMetrics\"") && logs.contains("\"SignUps\":1"), "{logs}");
-    let secrets = function.secrets.into_inner().expect("no panic while held");
+    let secrets = running.secrets.into_inner().expect("no panic while held");
     assert!(secrets.len() >= 10, "{secrets:?}");
     let typed = ["example.org", "Lovelace", "Somebody Else", "127.0.0.1:", "key-1"].map(str::to_owned);
     // Six digits may be a part of a number by chance: as a word they are a code.
@@ -93,4 +101,36 @@ fn the_deployed_function_conforms_and_its_logs_tell_nothing() {
         let found = if secret.len() == 6 { holds(secret) } else { logs.contains(secret.as_str()) };
         assert!(!found, "`{secret}` is in a log");
     }
+}
+
+#[test]
+fn the_deployed_function_conforms_and_its_logs_tell_nothing() {
+    let deployed = deployed();
+    let endpoint = deployed.endpoint.clone();
+    conforms(Running { deployed, endpoint, secrets: Mutex::default() }, String::new);
+}
+
+#[test]
+fn a_server_on_the_same_table_conforms_and_its_log_tells_nothing() {
+    let deployed = deployed();
+    let server = Server::start(&deployed, &Settings::default());
+    let endpoint = server.endpoint.clone();
+    // Where it listens is no caller's address.
+    let own = format!("127.0.0.1:{}", server.port);
+    conforms(Running { deployed, endpoint, secrets: Mutex::default() }, || server.log().replace(&own, ""));
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that could not run says so")]
+fn three_servers_behind_a_load_balancer_conform_and_their_logs_tell_nothing() {
+    let Some(haproxy) = balancer::program() else { return eprintln!("not run: it takes `haproxy`") };
+    let deployed = deployed();
+    let port = free_port();
+    let public = format!("http://127.0.0.1:{port}");
+    let told = Settings { public: Some(&public), trusted: "127.0.0.1", aws: None };
+    let servers = [(); 3].map(|()| Server::start(&deployed, &told));
+    let balancer = Balancer::start(haproxy, &deployed.sandbox, port, &servers.each_ref().map(|server| server.port));
+    let endpoint = balancer.endpoint.clone();
+    let log = || servers.iter().map(|server| server.log().replace(&format!("127.0.0.1:{}", server.port), "")).collect();
+    conforms(Running { deployed, endpoint, secrets: Mutex::default() }, log);
 }

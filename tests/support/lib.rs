@@ -1,9 +1,12 @@
 //! Runs the real `signupctl` in a sandbox of its own: its own state, its own emulator, no credentials.
 
 pub mod account;
+pub mod balancer;
+pub mod cable;
 pub mod deployed;
 pub mod http;
 pub mod proxy;
+pub mod server;
 
 use std::fs::File;
 use std::io::Write;

@@ -65,21 +65,34 @@ fn retries(config: RetryConfig) -> RetryConfig {
     config.with_reconnect_mode(ReconnectMode::ReuseAllConnections)
 }
 
-/// What every client of the SDK is made from.
-pub fn sdk_config(environment: &Environment) -> Result<SdkConfig, AwsError> {
+/// The credentials that Lambda puts into a function's environment.
+pub fn credentials_of_function() -> Result<SharedCredentialsProvider, AwsError> {
     let need = |name| std::env::var(name).map_err(|_| AwsError::Credentials(name));
-    let credentials = Credentials::new(
+    Ok(SharedCredentialsProvider::new(Credentials::new(
         need("AWS_ACCESS_KEY_ID")?,
         need("AWS_SECRET_ACCESS_KEY")?,
         std::env::var("AWS_SESSION_TOKEN").ok(),
         None,
         "function",
-    );
+    )))
+}
+
+/// The credentials of wherever the server runs: its environment, the instance's role, the container's.
+#[cfg(feature = "server")]
+pub async fn credentials_of_machine(environment: &Environment) -> Result<SharedCredentialsProvider, AwsError> {
+    let client = http::client(trust(environment)).map_err(|error| AwsError::Tls(chain(error.as_ref())))?;
+    let region = Region::new(environment.region.clone());
+    let loaded = aws_config::defaults(BehaviorVersion::latest()).region(region).http_client(client).load().await;
+    loaded.credentials_provider().ok_or(AwsError::Credentials("AWS_ACCESS_KEY_ID"))
+}
+
+/// What every client of the SDK is made from.
+pub fn sdk_config(environment: &Environment, credentials: SharedCredentialsProvider) -> Result<SdkConfig, AwsError> {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build();
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(environment.region.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(credentials)
         .http_client(http::client(trust(environment)).map_err(|error| AwsError::Tls(chain(error.as_ref())))?)
         .retry_config(retries(
             RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)),

@@ -2,16 +2,14 @@
 //!
 //! Nothing is decided here but which of the handlers runs.
 
-use std::error::Error;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_types::SdkConfig;
 use axum::Router;
 use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent, service_fn};
-use signup_service::admin::Admins;
+use signup_service::assemble::{self, Failure};
 use signup_service::aws;
 use signup_service::clock::{Clock, System, before};
 use signup_service::config::ServiceConfig;
@@ -21,18 +19,10 @@ use signup_service::gateway;
 use signup_service::journal::{self, Stdout};
 use signup_service::ledger::Ledger;
 use signup_service::mailer::SesMailer;
-use signup_service::store::{DynamoStore, Store};
+use signup_service::store::DynamoStore;
 use signup_service::stream::{self, BatchResponse, StreamEvent};
-use signup_service::user::UserId;
-use signup_service::web::admin::{Desk, admin_router};
-use signup_service::web::{App, PATIENCE, Parts, router};
 use signup_service::worker::{RESERVE, Sending, Worker};
 use tower::ServiceExt;
-
-/// How long the connection to the table may be waited for at init. It only saves time.
-const WARM_UP: Duration = Duration::from_millis(800);
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -49,15 +39,15 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Failure> {
     let environment = Environment::read()?;
     let config = environment.config()?;
-    let sdk = aws::sdk_config(&environment)?;
+    let sdk = aws::sdk_config(&environment, aws::credentials_of_function()?)?;
     let client = match environment.handler {
         Handler::Web | Handler::Admin => aws::web_table_client(&sdk),
         Handler::Worker | Handler::Sweeper | Handler::Feedback => aws_sdk_dynamodb::Client::new(&sdk),
     };
     let store = DynamoStore::new(client, &environment.table, config.form.name_field());
     match environment.handler {
-        Handler::Web => web(&environment, config, &sdk, store).await,
-        Handler::Admin => admin(&environment, config, &sdk, store).await,
+        Handler::Web => answer(assemble::web(&environment, config, &sdk, store).await?).await,
+        Handler::Admin => answer(assemble::admin(&environment, config, &sdk, store, Some(gateway::FILE)).await?).await,
         Handler::Worker => {
             let worker = worker(&environment, config, &sdk, store).await?;
             lambda_runtime::run(service_fn(async |event: LambdaEvent<StreamEvent>| {
@@ -94,56 +84,6 @@ async fn run() -> Result<(), Failure> {
             .await
         }
     }
-}
-
-async fn web(
-    environment: &Environment,
-    config: ServiceConfig,
-    sdk: &SdkConfig,
-    store: DynamoStore,
-) -> Result<(), Failure> {
-    // The read of a user that cannot exist opens the connection to the table while the keys are fetched;
-    // its answer, and even its failure, mean nothing.
-    let warm_up = tokio::time::timeout(WARM_UP, store.load(UserId([0; 16])));
-    let (keys, _) = tokio::join!(aws::keys(sdk, &environment.key_prefix), warm_up);
-    let (address_key, token_key) = keys?;
-    let parts = Parts {
-        store: Arc::new(store),
-        clock: Arc::new(System),
-        entropy: Arc::new(System),
-        journal: Arc::new(Stdout { service: config.service.clone() }),
-        address_key,
-        token_key,
-        base_url: environment.base_url.clone().unwrap_or_default(),
-        release: environment.release.clone().unwrap_or_default(),
-        patience: PATIENCE,
-        logo: environment.logo(&config)?.map(Into::into),
-    };
-    answer(router(App::new(config, parts)?)).await
-}
-
-async fn admin(
-    environment: &Environment,
-    config: ServiceConfig,
-    sdk: &SdkConfig,
-    store: DynamoStore,
-) -> Result<(), Failure> {
-    let key = aws::admin_key(sdk, &environment.key_prefix).await?;
-    let (brand, service) = (config.brand(), config.service.clone());
-    let store = Arc::new(store);
-    let journal = Arc::new(Stdout { service: service.clone() });
-    let admins = Admins::new(store.clone(), Arc::new(System), Arc::new(System), key, brand, service);
-    let desk = Desk {
-        ledger: Ledger { store, clock: Arc::new(System), entropy: Arc::new(System) },
-        admins: admins.telling(journal.clone()),
-        journal,
-        tombstones: Arc::new(aws::bucket(sdk, environment)?),
-        base_url: environment.base_url.clone().unwrap_or_default(),
-        release: environment.release.clone().unwrap_or_default(),
-        file: Some(gateway::FILE),
-        config,
-    };
-    answer(admin_router(Arc::new(desk))).await
 }
 
 /// Answers requests by a Router.

@@ -59,6 +59,11 @@ impl MemoryStore {
         self.held().changes.clone()
     }
 
+    /// The same without the first so many.
+    pub fn changes_from(&self, seen: usize) -> Vec<Change> {
+        self.held().changes.get(seen..).unwrap_or_default().to_vec()
+    }
+
     /// Everybody, by ID.
     pub fn users(&self) -> Vec<User> {
         self.held().users.values().cloned().collect()

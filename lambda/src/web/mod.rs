@@ -25,6 +25,8 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use tower::ServiceExt;
+
 use edge::Edge;
 pub use edge::{ClientAddress, RequestId};
 
@@ -141,6 +143,14 @@ pub fn router(app: AppState) -> Router {
         .layer(from_fn_with_state(edge.clone(), edge::headers))
         .layer(from_fn_with_state(edge, edge::log))
         .with_state(app)
+}
+
+/// The form and the admins' pages as one, divided as API Gateway's routes divide them.
+pub fn both(web: Router, admin: Router) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let router = if request.uri().path().starts_with("/admin/") { &admin } else { &web };
+        router.clone().oneshot(request)
+    })
 }
 
 async fn not_found(state: axum::extract::State<AppState>, request: Request) -> Response {

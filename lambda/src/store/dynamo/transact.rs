@@ -118,14 +118,15 @@ async fn pause(tried: u32, token: &str) {
     tokio::time::sleep(Duration::from_millis(base + spread % base)).await;
 }
 
-/// An error of the SDK as the store's, without anything of the request. A table that did not answer in time is busy.
+/// An error of the SDK as the store's, without anything of the request. A table that did not answer, or could not be
+/// reached, is busy: the same request may be taken in a moment.
 pub(super) fn failed<E>(operation: &'static str, error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let late = matches!(&error, SdkError::TimeoutError(_))
-        || matches!(&error, SdkError::DispatchFailure(failure) if failure.is_timeout());
-    let busy = late || error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_busy);
+    let silent = matches!(&error, SdkError::TimeoutError(_))
+        || matches!(&error, SdkError::DispatchFailure(failure) if failure.is_timeout() || failure.is_io());
+    let busy = silent || error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_busy);
     let cause = describe(&error);
     if busy { StoreError::busy(operation, cause) } else { StoreError::new(operation, cause) }
 }
@@ -134,8 +135,10 @@ where
 fn is_busy(code: &str) -> bool {
     matches!(
         code,
-        "ProvisionedThroughputExceededException"
+        "InternalServerError"
+            | "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
+            | "ServiceUnavailable"
             | "ThrottlingException"
             | "TransactionConflictException"
             | "TransactionInProgressException"

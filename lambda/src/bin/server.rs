@@ -1,0 +1,172 @@
+//! The web app as a server: over the service's table where one is named, and over memory otherwise, to be tried.
+//!
+//! Its environment is that of the functions (`TABLE_NAME`, `KEY_PREFIX`, `PUBLIC_URL`, `RELEASE`, `OBJECT_STORE`,
+//! `AWS_REGION`), and besides `LISTEN` (`[::]:8080`), and `TRUSTED_PROXIES`, the networks of whatever passes requests on.
+//! `server health` asks a server on this machine whether it lives.
+
+use std::io::{Read, Write};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use signup_service::assemble::{self, Failure};
+use signup_service::aws;
+use signup_service::dev::{Design, Dev};
+use signup_service::env::{self, Environment};
+use signup_service::journal::{self, Stdout};
+use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
+use signup_service::store::DynamoStore;
+use signup_service::web::both;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Descriptors that are not for callers: connections to AWS, files, the listener.
+const RESERVED: usize = 128;
+
+/// How long a healthy server takes to say so.
+const HEALTH: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("health") {
+        return health();
+    }
+    journal::subscribe(std::io::stdout);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run())) {
+        Ok(Ended::Drained) => {
+            tracing::info!("stopped, and everything was answered");
+            ExitCode::SUCCESS
+        }
+        Ok(Ended::Cut(connections)) => {
+            tracing::warn!(connections, "stopped while connections were open");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!(cause = aws::chain(error.as_ref()), "the server could not start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<Ended, Failure> {
+    let address = listen_at()?;
+    let trusted: Trusted = std::env::var("TRUSTED_PROXIES").unwrap_or_default().parse()?;
+    let limits = limits();
+    let root = root()?;
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let Some(environment) = Environment::of_server(root.clone())? else {
+        return try_out(root, listener, trusted, limits).await;
+    };
+    let config = environment.config()?;
+    let sdk = aws::sdk_config(&environment, aws::credentials_of_machine(&environment).await?)?;
+    let name_field = config.form.name_field().map(str::to_owned);
+    let store = || DynamoStore::new(aws::web_table_client(&sdk), &environment.table, name_field.as_deref());
+    let (web, admin) = tokio::try_join!(
+        assemble::web(&environment, config.clone(), &sdk, store()),
+        assemble::admin(&environment, config.clone(), &sdk, store(), None)
+    )?;
+    tracing::info!(%address, release = environment.release, "answers");
+    let front = Front { app: both(web, admin), readiness: Readiness::of(Arc::new(store())), trusted, limits };
+    Ok(front.serve(listener, stop()?).await)
+}
+
+/// The service over memory.
+async fn try_out(root: PathBuf, listener: TcpListener, trusted: Trusted, limits: Limits) -> Result<Ended, Failure> {
+    let config = env::config(&root)?;
+    let design = Design { logo: env::logo(&root, &config)?, config };
+    let public = std::env::var("PUBLIC_URL").ok().filter(|url| !url.is_empty());
+    let base_url = public.unwrap_or_else(|| {
+        let port = listener.local_addr().map_or(0, |address| address.port());
+        format!("http://localhost:{port}")
+    });
+    let dev = Dev::new(design.clone(), &base_url, Arc::new(Stdout { service: design.config.service.clone() }))?;
+    let invitation = dev.invite().await?.unwrap_or_default();
+    // Not a line of the log: it is for whoever started it, and the log is for everybody.
+    writeln!(
+        std::io::stderr(),
+        "no table is named, so this is for trying: over memory, nothing is kept, and no mail leaves\n  form   \
+         {base_url}/\n  mail   {base_url}/_mail\n  admin  {invitation}"
+    )?;
+    let front = Front { app: dev.router(), readiness: Readiness::of(dev.store()), trusted, limits };
+    tokio::select! {
+        ended = front.serve(listener, stop()?) => Ok(ended),
+        () = dev.work() => Ok(Ended::Drained),
+        () = follow(&dev, &root, design) => Ok(Ended::Drained),
+    }
+}
+
+/// Shows what the declaration says whenever it says something else.
+async fn follow(dev: &Dev, root: &std::path::Path, mut current: Design) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let read = || -> Result<Design, Failure> {
+            let config = env::config(root)?;
+            Ok(Design { logo: env::logo(root, &config)?, config })
+        };
+        let Ok(next) = read() else { continue };
+        if next != current {
+            match dev.show(next.clone()) {
+                Ok(()) => tracing::info!("the declaration is shown anew"),
+                Err(error) => tracing::warn!(cause = error.to_string(), "the declaration cannot be shown"),
+            }
+            current = next;
+        }
+    }
+}
+
+/// The folder of `service.json`: that of the program, unless the environment names one.
+fn root() -> Result<PathBuf, Failure> {
+    if let Some(root) = std::env::var_os("SERVICE_ROOT").filter(|root| !root.is_empty()) {
+        return Ok(root.into());
+    }
+    let program = std::env::current_exe()?;
+    Ok(program.parent().ok_or("the program lies in no folder")?.to_owned())
+}
+
+fn listen_at() -> Result<SocketAddr, Failure> {
+    match std::env::var("LISTEN").ok().filter(|text| !text.is_empty()) {
+        Some(text) => text.parse().map_err(|_| format!("LISTEN is `{text}`, which is no address with a port").into()),
+        None => Ok((Ipv6Addr::UNSPECIFIED, 8080).into()),
+    }
+}
+
+/// As many connections as the system allows, which is asked for all that it gives.
+fn limits() -> Limits {
+    let limits = Limits::default();
+    let allowed = getrlimit(Resource::Nofile);
+    if let Rlimit { maximum: Some(most), .. } = allowed {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) }).ok();
+    }
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    let room = files.map_or(limits.connections, |files| files.saturating_sub(RESERVED).max(1));
+    Limits { connections: limits.connections.min(room), ..limits }
+}
+
+/// Comes with the first `SIGTERM` or `SIGINT`.
+fn stop() -> Result<impl Future<Output = ()>, Failure> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+/// Asks the server on this machine whether it lives, for a container that holds no other program.
+fn health() -> ExitCode {
+    let ask = || -> Result<bool, Failure> {
+        let port = listen_at()?.port();
+        let mut stream = TcpStream::connect_timeout(&(std::net::Ipv4Addr::LOCALHOST, port).into(), HEALTH)?;
+        stream.set_read_timeout(Some(HEALTH))?;
+        stream.write_all(b"GET /healthz HTTP/1.0\r\nhost: localhost\r\n\r\n")?;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer)?;
+        Ok(answer.ends_with(b" 200"))
+    };
+    if ask().unwrap_or(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

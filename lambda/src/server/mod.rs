@@ -1,0 +1,178 @@
+//! The web app as an HTTP server of its own: behind a load balancer, in a container, and for `signupctl dev`.
+//!
+//! ```text
+//! listener -> connection (limits) -> readiness | Router -> answer
+//! stop -> /readyz says 503, answers close their connections -> no more are taken -> what is under way ends
+//! ```
+//!
+//! HTTP/1.1 without TLS, which the load balancer ends. Nothing of the service is decided here.
+
+mod forwarded;
+mod readiness;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, HeaderName};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+pub use forwarded::{NoNetwork, Trusted};
+pub use readiness::{Readiness, Ready};
+
+use crate::web::{ClientAddress, RequestId};
+
+/// What an Application Load Balancer calls a request; HAProxy and nginx are told to.
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// Bytes of a request's line and headers: more than any browser sends, and less than fills the memory.
+const HEAD: usize = 32 * 1024;
+
+/// What is not waited for, and how much there may be of it at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long the head of a request may take, and how long a connection may rest between two: longer than a load
+    /// balancer keeps one (an Application Load Balancer a minute), or it would send a request into a closed one.
+    pub head: Duration,
+    /// How long a request may take from its head to its answer, a body that comes slowly included.
+    pub request: Duration,
+    /// Open connections; who comes then waits.
+    pub connections: usize,
+    /// How long the server goes on taking requests when it is told to stop, until everybody has heard that it does.
+    pub notice: Duration,
+    /// How long what is under way may take after that.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(75),
+            request: Duration::from_secs(20),
+            connections: 20_000,
+            notice: Duration::from_secs(5),
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What answers.
+#[derive(Debug)]
+pub struct Front {
+    /// The form and the admins' pages.
+    pub app: Router,
+    pub readiness: Readiness,
+    pub trusted: Trusted,
+    pub limits: Limits,
+}
+
+/// How the server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything under way was answered.
+    Drained,
+    /// This many connections were still open when the time was over.
+    Cut(usize),
+}
+
+impl Front {
+    /// Answers until `stop` comes, and then until what is under way is answered.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Ended {
+        let (front, open) = (Arc::new(self), GracefulShutdown::new());
+        let room = Arc::new(Semaphore::new(front.limits.connections));
+        let notice = async {
+            stop.await;
+            front.readiness.stop();
+            tracing::info!("told to stop");
+            tokio::time::sleep(front.limits.notice).await;
+        };
+        tokio::select! {
+            () = notice => {}
+            () = front.accept(&listener, &room, &open) => {}
+        }
+        drop(listener);
+        let left = open.count();
+        match tokio::time::timeout(front.limits.drain, open.shutdown()).await {
+            Ok(()) => Ended::Drained,
+            Err(_) => Ended::Cut(left),
+        }
+    }
+
+    /// Takes connections for ever.
+    async fn accept(self: &Arc<Self>, listener: &TcpListener, room: &Arc<Semaphore>, open: &GracefulShutdown) {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD).max_header_size(HEAD);
+        loop {
+            let Ok(place) = Arc::clone(room).acquire_owned().await else { return };
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Of a caller who has gone again, or for want of a file descriptor: the next moment may have one.
+                    tracing::warn!(cause = error.to_string(), "a connection was not taken");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            };
+            // An answer is one small write: without this the next would wait for it to be acknowledged.
+            stream.set_nodelay(true).ok();
+            let front = Arc::clone(self);
+            let service = service_fn(move |request: hyper::Request<Incoming>| {
+                let front = Arc::clone(&front);
+                async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer).await) }
+            });
+            let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(async move {
+                // A caller who breaks off, is too slow or sends what is no HTTP ends a connection, and nothing else.
+                connection.await.ok();
+                drop(place);
+            });
+        }
+    }
+
+    async fn answer(&self, mut request: Request, peer: SocketAddr) -> Response {
+        let mut response = if request.uri().path() == "/readyz" {
+            self.ready(request.method()).await
+        } else {
+            let client = self.trusted.client(peer.ip(), request.headers());
+            let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip());
+            let trace = trace.and_then(|id| id.to_str().ok()).map(|id| RequestId(id.chars().take(128).collect()));
+            if let Some(id) = trace {
+                request.extensions_mut().insert(id);
+            }
+            request.extensions_mut().insert(ClientAddress(client));
+            match tokio::time::timeout(self.limits.request, self.app.clone().oneshot(request)).await {
+                Ok(Ok(response)) => response,
+                Err(_) => too_slow(),
+            }
+        };
+        if self.readiness.is_stopping() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn ready(&self, method: &Method) -> Response {
+        match *method {
+            Method::GET | Method::HEAD => self.readiness.ask().await.into_response(),
+            _ => (StatusCode::METHOD_NOT_ALLOWED, [(axum::http::header::ALLOW, "GET, HEAD")]).into_response(),
+        }
+    }
+}
+
+/// The answer to a request whose body did not come in time; the rest of it is not waited for.
+fn too_slow() -> Response {
+    (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")], "The request took too long.\n").into_response()
+}

@@ -1,0 +1,205 @@
+//! The server as its callers meet it, over real connections: slow, oversized, malformed, many, and while it stops.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{get, post};
+use signup_service::dev::{Design, Dev};
+use signup_service::journal::Kept;
+use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
+use signup_service::web::ClientAddress;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Patience that no test uses up.
+const LONG: Duration = Duration::from_secs(20);
+
+fn limits() -> Limits {
+    Limits { head: SHORT, request: SHORT, connections: 64, notice: Duration::ZERO, drain: LONG }
+}
+
+/// A running server and what stops it.
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    ended: JoinHandle<Ended>,
+}
+
+impl Running {
+    async fn of(app: Router, dev: &Arc<Dev>, trusted: &str, limits: Limits) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let trusted: Trusted = trusted.parse().expect("networks");
+        let front = Front { app, readiness: Readiness::of(dev.store()), trusted, limits };
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(front.serve(listener, async { _ = stopped.await }));
+        Self { address, stop: Some(stop), ended }
+    }
+
+    /// The service over memory.
+    async fn service(limits: Limits) -> Self {
+        let dev = dev();
+        Self::of(dev.router(), &dev, "", limits).await
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("a connection")
+    }
+
+    /// What comes back, to the end of the connection.
+    async fn send(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        // It may hang up before it has read everything.
+        stream.write_all(request).await.ok();
+        rest(stream).await
+    }
+
+    async fn get(&self, path: &str) -> String {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await
+    }
+
+    fn stop(&mut self) {
+        self.stop.take().expect("it was not stopped before").send(()).expect("it runs");
+    }
+}
+
+fn dev() -> Arc<Dev> {
+    let config = serde_json::from_str(include_str!("every_field.json")).expect("a declaration");
+    Dev::new(Design { config, logo: None }, "http://localhost", Arc::new(Kept::default())).expect("a form")
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    // A connection that is reset has said what it had to say.
+    tokio::time::timeout(LONG, stream.read_to_end(&mut answer)).await.expect("it hangs up in time").ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or(answer)
+}
+
+#[tokio::test]
+async fn a_head_that_comes_slowly_is_hung_up_on_and_keeps_nobody() {
+    let server = Running::service(limits()).await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut stream = server.connect().await;
+        stream.write_all(b"GET / HTTP/1.1\r\nx-slow: ").await.expect("it listens");
+        slow.push(stream);
+    }
+    assert_eq!(status(&server.get("/healthz").await), "200");
+    for stream in slow {
+        assert!(!rest(stream).await.contains("200"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_comes_slowly_is_told_that_it_took_too_long() {
+    let server = Running::service(limits()).await;
+    let mut stream = server.connect().await;
+    let head =
+        "POST /sign-up HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 9\r\n";
+    stream.write_all(format!("{head}\r\nemail=").as_bytes()).await.expect("it listens");
+    assert_eq!(status(&server.get("/healthz").await), "200");
+    let answer = rest(stream).await;
+    assert_eq!(status(&answer), "408", "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_no_http_is_refused_and_others_are_answered() {
+    let server = Running::service(Limits { request: LONG, ..limits() }).await;
+    let line = |bytes: usize| format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(bytes));
+    assert_eq!(status(&server.send(line(40_000).as_bytes()).await), "431");
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(200));
+    assert_eq!(status(&server.send(many.as_bytes()).await), "431");
+    for broken in
+        [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nx y: z\r\n\r\n"]
+    {
+        assert_eq!(status(&server.send(broken).await), "400", "{broken:?}");
+    }
+    let head =
+        "POST /sign-up HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\n";
+    let large = format!("{head}content-length: 400000\r\n\r\n{}", "x".repeat(400_000));
+    assert_eq!(status(&server.send(large.as_bytes()).await), "413");
+    let chunk = format!("186a0\r\n{}\r\n", "x".repeat(100_000)).repeat(4);
+    let endless = format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}0\r\n\r\n");
+    assert_eq!(status(&server.send(endless.as_bytes()).await), "413");
+    assert_eq!(status(&server.get("/").await), "200");
+}
+
+#[tokio::test]
+async fn whoever_comes_when_all_places_are_taken_waits_and_is_answered() {
+    let server = Running::service(Limits { connections: 2, ..limits() }).await;
+    let idle = [server.connect().await, server.connect().await];
+    // The two are hung up on when their time is over.
+    assert_eq!(status(&server.get("/healthz").await), "200");
+    for stream in idle {
+        rest(stream).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_from_where_the_trusted_proxy_says() {
+    let dev = dev();
+    let tell = |request: Request| async move {
+        request.extensions().get::<ClientAddress>().map(|client| client.0.to_string()).unwrap_or_default()
+    };
+    let ask = b"GET /who HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: 203.0.113.9, 192.0.2.7\r\n\r\n";
+    for (trusted, expected) in [("", "127.0.0.1"), ("127.0.0.0/8", "192.0.2.7"), ("10.0.0.0/8", "127.0.0.1")] {
+        let server = Running::of(Router::new().route("/who", get(tell)), &dev, trusted, limits()).await;
+        let answer = server.send(ask).await;
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{trusted}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_says_so_and_answers_what_it_has_begun() {
+    let slow = post(async || {
+        tokio::time::sleep(2 * SHORT).await;
+        "done"
+    });
+    let dev = dev();
+    let app = Router::new().route("/slow", slow).fallback_service(dev.router());
+    let limits = Limits { head: LONG, request: LONG, notice: SHORT, ..limits() };
+    let mut server = Running::of(app, &dev, "", limits).await;
+    assert_eq!(status(&server.get("/readyz").await), "200");
+    let mut begun = server.connect().await;
+    begun.write_all(b"POST /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.expect("it listens");
+    let idle = server.connect().await;
+    tokio::time::sleep(SHORT / 3).await;
+    server.stop();
+    tokio::time::sleep(SHORT / 3).await;
+    // It still answers, tells the balancer, and keeps no connection.
+    let answer = server.get("/readyz").await;
+    assert!(status(&answer) == "503" && answer.contains("stopping"), "{answer}");
+    let answer = server.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(status(&answer) == "200" && answer.contains("connection: close"), "{answer}");
+    let answer = rest(begun).await;
+    assert!(status(&answer) == "200" && answer.ends_with("done"), "{answer}");
+    assert_eq!(rest(idle).await, "");
+    assert_eq!(server.ended.await.expect("no panic"), Ended::Drained);
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_the_time_to_stop_is_cut() {
+    let dev = dev();
+    let app = Router::new().route("/never", post(async || pending::<&str>().await));
+    let limits = Limits { head: LONG, request: LONG, drain: SHORT, ..limits() };
+    let mut server = Running::of(app, &dev, "", limits).await;
+    let mut begun = server.connect().await;
+    begun.write_all(b"POST /never HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.expect("it listens");
+    tokio::time::sleep(SHORT / 3).await;
+    server.stop();
+    assert_eq!(server.ended.await.expect("no panic"), Ended::Cut(1));
+}

@@ -1,0 +1,209 @@
+//! Three servers behind a load balancer while people sign up: one is killed, all are replaced one by one, one loses the
+//! table. Whoever was told that the sign-up was taken is kept once, and mailed once.
+//!
+//! Needs HAProxy. Where it is missing this says so and passes, unless the environment has `SIGNUPCTL_BALANCER=required`.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use support::balancer::{self, Balancer};
+use support::cable::Cable;
+use support::deployed::{Deployed, wait_for};
+use support::server::{Server, Settings, free_port};
+use support::{Sandbox, http};
+
+/// Callers at once.
+const CALLERS: u32 = 8;
+
+/// What came of the requests of a time.
+#[derive(Debug, Default)]
+struct Crowd {
+    /// Numbers the people.
+    next: AtomicU32,
+    /// Who was told that the sign-up was taken.
+    taken: AtomicU32,
+    /// Requests without an answer, or with one that no server of ours gave.
+    broken: AtomicU32,
+    /// Requests that were told to come again.
+    later: AtomicU32,
+    enough: AtomicBool,
+    /// Somebody got an answer that nobody expects.
+    failed: AtomicBool,
+}
+
+impl Crowd {
+    /// One request as a program sends it, on a connection of its own; the status, if there is an answer.
+    fn send(endpoint: &str, number: u32) -> Option<u16> {
+        let body = json!({ "email": format!("person-{number}@example.org") }).to_string();
+        let host = endpoint.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(40))).ok()?;
+        let request = format!(
+            "POST /api/v1/sign-ups HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: \
+             application/json\r\nidempotency-key: person-{number}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        answer.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+    }
+
+    /// People sign up, each again and again until it is taken, while something happens.
+    fn during<T>(&self, endpoint: &str, happening: impl FnOnce() -> T) -> T {
+        self.enough.store(false, Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            for _ in 0..CALLERS {
+                scope.spawn(|| {
+                    while !self.enough.load(Ordering::Relaxed) {
+                        self.come(endpoint);
+                    }
+                });
+            }
+            let outcome = happening();
+            self.enough.store(true, Ordering::Relaxed);
+            outcome
+        })
+    }
+
+    fn come(&self, endpoint: &str) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        for _ in 0..40 {
+            match Self::send(endpoint, number) {
+                Some(202) => {
+                    self.taken.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+                Some(503) => self.later.fetch_add(1, Ordering::Relaxed),
+                // By the balancer, for a server that has gone.
+                Some(502 | 504) | None => self.broken.fetch_add(1, Ordering::Relaxed),
+                Some(other) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    panic!("an answer that nobody expects: {other}")
+                }
+            };
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        panic!("person {number} was never taken");
+    }
+
+    fn broken(&self) -> u32 {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    fn taken(&self) -> u32 {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets the crowd go on until so many more were taken.
+fn until_taken(crowd: &Crowd, more: u32) {
+    let before = crowd.taken();
+    let began = Instant::now();
+    while crowd.taken() < before + more {
+        assert!(!crowd.failed.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(120), "{crowd:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Requests that a server has answered.
+fn answered(server: &Server) -> usize {
+    server.log().matches("\"message\":\"request\"").count()
+}
+
+fn ready_again(server: &Server) {
+    wait_for(20, "a server that is ready", || server.answers("/readyz").then_some(()));
+    // Until the balancer has seen it twice.
+    std::thread::sleep(Duration::from_secs(1));
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that could not run says so, and the figures are to be read")]
+fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
+    let Some(haproxy) = balancer::program() else { return eprintln!("not run: it takes `haproxy`") };
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    sandbox.write("signup.yaml", format!("{spec}security:\n  budgets: {{unproven_per_hour: 1000000}}\n"));
+    let service = Deployed::of(sandbox);
+    let cable = Cable::to(&service.account.endpoint);
+    let port = free_port();
+    let public = format!("http://127.0.0.1:{port}");
+    let told = Settings { public: Some(&public), trusted: "127.0.0.1", aws: None };
+    let mut servers = [
+        Server::start(&service, &told),
+        Server::start(&service, &told),
+        Server::start(&service, &Settings { aws: Some(&cable.endpoint), ..told }),
+    ];
+    let balancer = Balancer::start(haproxy, &service.sandbox, port, &servers.each_ref().map(|server| server.port));
+    let front = balancer.endpoint.as_str();
+    wait_for(20, "the balancer", || (http::get(&format!("{front}/healthz")).status == 200).then_some(()));
+    let crowd = Crowd::default();
+
+    // A server is killed: what was in its hands is lost, and nothing else.
+    crowd.during(front, || {
+        until_taken(&crowd, 30);
+        servers[0].signal("KILL");
+        until_taken(&crowd, 30);
+    });
+    let killed = crowd.broken();
+    assert!(killed <= CALLERS, "{crowd:?}");
+    let again = servers[0].port;
+    servers[0].wait();
+    servers[0] = Server::start_at(&service, &told, again);
+    ready_again(&servers[0]);
+
+    // Each is told to stop, and another takes its place: nothing is lost.
+    crowd.during(front, || {
+        for server in &mut servers[..2] {
+            until_taken(&crowd, 10);
+            server.signal("TERM");
+            assert!(server.wait().success());
+            assert!(server.log().contains("everything was answered"), "{}", server.log());
+            *server = Server::start_at(&service, &told, server.port);
+            ready_again(server);
+        }
+    });
+    assert_eq!(crowd.broken(), killed, "{crowd:?}");
+
+    // One loses the table: it leaves, and comes back.
+    crowd.during(front, || {
+        cable.cut();
+        wait_for(20, "a server that says so", || (!servers[2].answers("/readyz")).then_some(()));
+        assert!(servers[2].answers("/healthz"), "it lives");
+        std::thread::sleep(Duration::from_secs(1));
+        let before = answered(&servers[2]);
+        until_taken(&crowd, 20);
+        // Our own look at its health is in the log too.
+        assert!(answered(&servers[2]) <= before + 1, "nothing comes there any more");
+        cable.mend();
+        ready_again(&servers[2]);
+        let before = answered(&servers[2]);
+        until_taken(&crowd, 20);
+        assert!(answered(&servers[2]) > before, "it is asked again");
+    });
+    assert_eq!(crowd.broken(), killed, "{crowd:?}");
+
+    let people = crowd.next.load(Ordering::Relaxed);
+    assert_eq!(crowd.taken(), people);
+    eprintln!(
+        "{people} people, {killed} requests lost to the one that was killed, {:?} told to come later",
+        crowd.later
+    );
+    let everybody: BTreeSet<String> = (0..people).map(|number| format!("person-{number}@example.org")).collect();
+    let mailed = || -> Vec<String> {
+        service.mails().iter().filter_map(|mail| mail["to"][0].as_str().map(str::to_owned)).collect()
+    };
+    wait_for(120, "everybody's mail", || (mailed().len() >= everybody.len()).then_some(()));
+    std::thread::sleep(Duration::from_secs(2));
+    let mailed = mailed();
+    assert_eq!(mailed.iter().cloned().collect::<BTreeSet<_>>(), everybody, "no mail is lost");
+    assert_eq!(mailed.len(), everybody.len(), "and none is doubled");
+    wait_for(60, "everybody's count", || (service.counts().0 >= u64::from(people)).then_some(()));
+    let recount = service.sandbox.json(&["users", "recount", "--local"]);
+    assert_eq!((&recount["users"], &recount["differences"]), (&json!(people), &json!([])), "{recount}");
+}

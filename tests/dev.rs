@@ -1,0 +1,138 @@
+//! The service over memory: `signupctl dev` as whoever designs a form uses it, and the server that is told of no table.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::{Value, json};
+use support::deployed::wait_for;
+use support::server::Server;
+use support::{Sandbox, http};
+
+/// `signupctl dev` in a sandbox, and what it said first.
+struct Dev {
+    child: Child,
+    told: Value,
+}
+
+impl Dev {
+    fn start(sandbox: &Sandbox) -> Self {
+        let mut command = sandbox.command(&["dev", "--port", "0", "--json"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.as_mut().expect("it speaks")).lines();
+        let mut text = String::new();
+        while !text.ends_with("}\n") {
+            text += &lines.next().expect("a line").expect("text");
+            text.push('\n');
+        }
+        Self { child, told: serde_json::from_str(&text).expect("JSON") }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.told["endpoint"].as_str().expect("an address"))
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The link of the newest mail, where one has come to somebody.
+fn mailed(mails: &str, to: &str) -> Option<String> {
+    let inbox = http::get(mails).json();
+    let mail = inbox["mails"].as_array()?.iter().find(|mail| mail["to"][0] == to)?;
+    mail["text"].as_str()?.split_whitespace().find(|word| word.contains("/confirm?t=")).map(str::to_owned)
+}
+
+#[test]
+fn somebody_signs_up_reads_the_mail_and_confirms_with_no_aws_at_all() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let dev = Dev::start(&sandbox);
+    let form = http::get(&dev.at(""));
+    assert!(form.body.contains("Join the waiting list") && form.body.contains("Only tried: kept in memory"));
+    assert_eq!(http::get(&dev.at("_dev.css")).header("content-type"), Some("text/css; charset=utf-8"));
+    let answer = http::post_json(&dev.at("api/v1/sign-ups"), &json!({ "email": "ada@example.org" }));
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let link = wait_for(10, "the mail", || mailed(&dev.at("_mail.json"), "ada@example.org"));
+    let list = http::get(&dev.at("_mail")).body;
+    assert!(list.contains("ada@example.org") && list.contains("href=\"_mail/0\""), "{list}");
+    assert!(http::get(&dev.at("_mail/0.txt")).body.contains(&link));
+    let shown = http::get(&dev.at("_mail/0"));
+    let policy = shown.header("content-security-policy").expect("a policy");
+    assert!(shown.body.contains("<html") && policy.contains("sandbox") && !policy.contains("script"), "{policy}");
+    assert_eq!(http::get(&dev.at("_mail/1")).status, 404);
+    let (_, token) = link.split_once("?t=").expect("a token");
+    assert_eq!(http::post_form(&dev.at("confirm"), &[("t", token)]).status, 303);
+    let set_up = http::get(dev.told["admin"].as_str().expect("a link"));
+    assert!(set_up.status == 200 && set_up.body.contains("Choose a password"), "{}", set_up.body);
+    assert_eq!(http::get(&dev.at("admin/dashboard")).status, 303);
+}
+
+#[test]
+fn what_changes_in_the_spec_shows_and_a_mistake_does_not() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    let mut dev = Dev::start(&sandbox);
+    let shows = |text: &str| http::get(&dev.at("")).body.contains(text);
+    assert_eq!(http::post_json(&dev.at("api/v1/sign-ups"), &json!({ "email": "ada@example.org" })).status, 202);
+    sandbox.write("signup.yaml", spec.replace("Join the waiting list", "Come in"));
+    wait_for(10, "the new title", || shows("Come in").then_some(()));
+    sandbox.write("signup.yaml", spec.replace("type: email", "type: emial"));
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(shows("Come in"), "what was shown before stays");
+    sandbox.write("signup.yaml", spec.replace("Join the waiting list", "Be quick"));
+    wait_for(10, "the title after that", || shows("Be quick").then_some(()));
+    wait_for(10, "the mail from before", || mailed(&dev.at("_mail.json"), "ada@example.org"));
+    // Ctrl-C is how it ends, and that is no failure.
+    let interrupted = std::process::Command::new("kill").args(["-INT", &dev.child.id().to_string()]).status();
+    assert!(interrupted.expect("it starts").success());
+    assert_eq!(dev.child.wait().expect("it ends").code(), Some(0));
+    let mut said = String::new();
+    dev.child.stderr.take().expect("it speaks").read_to_string(&mut said).expect("text");
+    assert_eq!(said.matches("did you mean `email`?").count(), 1, "{said}");
+    assert_eq!(said.matches("what was shown before stays").count(), 1, "{said}");
+}
+
+#[test]
+fn a_server_without_a_table_is_tried_and_says_so() {
+    let sandbox = Sandbox::new().with_example("registration.yaml");
+    let server = Server::alone(&sandbox);
+    assert!(server.is_healthy());
+    assert!(http::get(&format!("{}/", server.endpoint)).body.contains("Only tried"));
+    let log = server.log();
+    assert!(log.contains("no table is named") && log.contains("/admin/set-up?t="), "{log}");
+}
+
+/// Connections that say nothing.
+const IDLE: u64 = 10_000;
+
+/// What a server may hold in all, in bytes.
+const MEMORY: u64 = 256 * 1024 * 1024;
+
+#[test]
+#[expect(clippy::print_stderr, reason = "the figures are to be read")]
+fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
+    let most = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).expect("as much as is allowed");
+    // Both ends are on this machine, each in a process of its own.
+    let count = most.map_or(IDLE, |most| IDLE.min(most.saturating_sub(500)));
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let server = Server::alone(&sandbox);
+    let at_rest = server.memory();
+    let idle: Vec<TcpStream> =
+        (0..count).map(|_| TcpStream::connect(("127.0.0.1", server.port)).expect("a connection")).collect();
+    let form = http::get(&format!("{}/", server.endpoint));
+    assert_eq!(form.status, 200);
+    let answer =
+        http::post_json(&format!("{}/api/v1/sign-ups", server.endpoint), &json!({ "email": "ada@example.org" }));
+    assert_eq!(answer.status, 202);
+    let full = server.memory();
+    eprintln!("{} MB at rest, {} MB with {count} idle connections", at_rest / 1_000_000, full / 1_000_000);
+    assert!(full < MEMORY, "{full} bytes");
+    drop(idle);
+}

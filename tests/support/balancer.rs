@@ -1,0 +1,62 @@
+//! A real load balancer before several servers: HAProxy, which asks them for their health and takes out who is not well.
+
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Sandbox;
+
+/// HAProxy, while the value lives.
+#[derive(Debug)]
+pub struct Balancer {
+    child: Child,
+    pub endpoint: String,
+}
+
+/// Where HAProxy is, if it is installed. Whoever sets `SIGNUPCTL_BALANCER=required` wants no test left out for want of it.
+pub fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    let found = places.map(|folder| folder.join("haproxy")).find(|program| program.is_file());
+    let needed = std::env::var_os("SIGNUPCTL_BALANCER").is_some_and(|it| it == "required");
+    assert!(found.is_some() || !needed, "`haproxy` is not installed");
+    found
+}
+
+impl Balancer {
+    /// Begins to pass requests at `port` on to servers at these ports, in turn.
+    pub fn start(program: PathBuf, sandbox: &Sandbox, port: u16, servers: &[u16]) -> Self {
+        let line = |at: &u16| format!("  server at-{at} 127.0.0.1:{at} check\n");
+        let servers: String = servers.iter().map(line).collect();
+        let config = sandbox.write(
+            "haproxy.cfg",
+            format!(
+                "defaults\n  mode http\n  timeout connect 1s\n  timeout client 60s\n  timeout server 30s\n  timeout \
+                 http-request 10s\n  option redispatch\nfrontend all\n  bind 127.0.0.1:{port}\n  option forwardfor\n  \
+                 default_backend servers\nbackend servers\n  balance roundrobin\n  option httpchk GET /readyz\n  \
+                 default-server inter 250ms fall 2 rise 2\n{servers}"
+            ),
+        );
+        let child = Command::new(program)
+            .args(["-db", "-f", config.to_str().expect("UTF-8")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(10), "HAProxy does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { child, endpoint: format!("http://127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -62,13 +62,10 @@ impl Environment {
         Self::from(variable)
     }
 
-    /// Reads it for a server, whose bundle lies in `root`; `None` where no table is named, and it has only to be tried.
-    pub fn of_server(root: PathBuf) -> Result<Option<Self>, EnvError> {
-        match variable("TABLE_NAME") {
-            // It takes what the two functions take that answer, and the admins' takes all of that.
-            Some(_) => Self::of(Handler::Admin, variable).map(|environment| Some(Self { root, ..environment })),
-            None => Ok(None),
-        }
+    /// Reads it for a server, whose bundle lies in `root`: it takes what the two functions take that answer, and the
+    /// admins' takes all of that.
+    pub fn of_server(root: PathBuf) -> Result<Self, EnvError> {
+        Ok(Self { root, ..Self::of(Handler::Admin, variable)? })
     }
 
     fn from(get: impl Fn(&'static str) -> Option<String>) -> Result<Self, EnvError> {

@@ -23,7 +23,7 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
 fn limits() -> Limits {
-    Limits { head: SHORT, request: SHORT, connections: 64, notice: Duration::ZERO, drain: LONG }
+    Limits { head: SHORT, request: SHORT, connections: 64, requests: 16, notice: Duration::ZERO, drain: LONG }
 }
 
 /// A running server and what stops it.
@@ -165,12 +165,12 @@ async fn a_request_is_from_where_the_trusted_proxy_says() {
 #[tokio::test]
 async fn a_server_that_is_told_to_stop_says_so_and_answers_what_it_has_begun() {
     let slow = post(async || {
-        tokio::time::sleep(2 * SHORT).await;
+        tokio::time::sleep(14 * SHORT).await;
         "done"
     });
     let dev = dev();
     let app = Router::new().route("/slow", slow).fallback_service(dev.router());
-    let limits = Limits { head: LONG, request: LONG, notice: SHORT, ..limits() };
+    let limits = Limits { head: LONG, request: LONG, notice: 10 * SHORT, ..limits() };
     let mut server = Running::of(app, &dev, "", limits).await;
     assert_eq!(status(&server.get("/readyz").await), "200");
     let mut begun = server.connect().await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use signup_service::dev::{Design, Dev};
+use signup_service::dev::{Design, Dev, OWNER};
 use signup_service::journal::{Journal, Line};
 use signup_service::server::{Front, Limits, Readiness, Trusted};
 use tokio::net::TcpListener;
@@ -39,10 +39,12 @@ pub async fn run(context: &Context, arguments: cli::Dev) -> Outcome<Exit> {
     let dev = Dev::new(design.clone(), &base_url, Arc::new(Quiet)).map_err(|error| unfit(&error))?;
     let invitation = dev.invite().await.ok().flatten();
     output.text(format!(
-        "`{}` runs here, over memory: nothing is kept, and no mail leaves\n\n  form   {base_url}/\n  mail   \
+        "`{}` runs here, in memory: nothing is kept, and no mail leaves\n\n  form   {base_url}/\n  mail   \
          {base_url}/_mail\n  admin  {}\n\nWhat changes in `{}` shows at the next reload. Ctrl-C ends it.",
         spec.service,
-        invitation.as_deref().unwrap_or("none: the dashboard could not be set up"),
+        invitation
+            .as_ref()
+            .map_or("none: the dashboard could not be set up".to_owned(), |link| { format!("{link} ({OWNER})") }),
         context.global.file.display()
     ));
     output.object(&json!({
@@ -102,7 +104,7 @@ async fn follow(context: &Context, dev: &Dev, mut current: Design) {
             Ok(next) => match dev.show(next.clone()) {
                 Ok(()) => {
                     current = next;
-                    output.note("shown anew");
+                    output.note(format!("`{}` changed: reload the page", context.global.file.display()));
                     None
                 }
                 Err(error) => Some(unfit(&error)),
@@ -110,9 +112,10 @@ async fn follow(context: &Context, dev: &Dev, mut current: Design) {
             Err(failure) => Some(failure),
         };
         if told != failure {
-            if let Some(failure) = &failure {
-                output.note(format!("{failure}\nwhat was shown before stays"));
-            }
+            output.note(match &failure {
+                Some(failure) => format!("{failure}\nwhat was shown before stays"),
+                None => "the spec is right again".to_owned(),
+            });
             told = failure;
         }
     }

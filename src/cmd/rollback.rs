@@ -64,6 +64,10 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
     }
     let mut stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
+    if !stacks.contains_key(&Role::Web) {
+        return Err(Failure::new("not_deployed", format!("`{}` is taken down: only its data stands", spec.service))
+            .hint(format!("`{}` brings the service back", context.command("deploy"))));
+    }
     let table = output_of(&stacks, Role::Data, "TableName")?.to_owned();
     let acquire = async || Lock::acquire(&aws, &table, arguments.no_wait, &progress).await;
     if settle::is_called_for(&stacks) {

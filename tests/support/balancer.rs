@@ -35,7 +35,7 @@ impl Balancer {
                 "defaults\n  mode http\n  timeout connect 1s\n  timeout client 60s\n  timeout server 30s\n  timeout \
                  http-request 10s\n  option redispatch\nfrontend all\n  bind 127.0.0.1:{port}\n  option forwardfor\n  \
                  default_backend servers\nbackend servers\n  balance roundrobin\n  option httpchk GET /readyz\n  \
-                 default-server inter 250ms fall 2 rise 2\n{servers}"
+                 timeout check 3s\n  default-server inter 250ms fall 2 rise 2\n{servers}"
             ),
         );
         let child = Command::new(program)

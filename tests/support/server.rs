@@ -71,20 +71,21 @@ impl Server {
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
         ];
-        Self::run(sandbox, &told, port)
+        Self::run(sandbox, &[], &told, port)
     }
 
-    /// Starts one that is told of no table: over memory, to be tried.
+    /// Starts one over memory, to be tried.
     pub fn alone(sandbox: &Sandbox) -> Self {
         declare(sandbox);
-        Self::run(sandbox, &[], free_port())
+        Self::run(sandbox, &["try"], &[], free_port())
     }
 
     /// Starts one with this environment, and waits until it answers.
-    fn run(sandbox: &Sandbox, told: &[(&str, &str)], port: u16) -> Self {
+    fn run(sandbox: &Sandbox, words: &[&str], told: &[(&str, &str)], port: u16) -> Self {
         let log = sandbox.path().join(format!("server-{port}.log"));
         let output = File::create(&log).expect("a file");
         let child = Command::new(program())
+            .args(words)
             .env_clear()
             .env("SERVICE_ROOT", sandbox.path().join(DECLARATION))
             .env("LISTEN", format!("127.0.0.1:{port}"))
@@ -148,8 +149,8 @@ impl Drop for Server {
     }
 }
 
-/// The server that `cargo build` put beside `signupctl`.
-fn program() -> PathBuf {
+/// The server that `cargo build` put beside `signupctl`; a test builds the latter alone.
+pub fn program() -> PathBuf {
     let program = binary().with_file_name("server");
     assert!(program.is_file(), "{} is not there: `cargo build` makes it", program.display());
     program

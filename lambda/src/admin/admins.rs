@@ -38,7 +38,7 @@ pub struct Admins {
     /// What authenticator apps show.
     pub(super) brand: String,
     service: String,
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
     /// Where each entry of the audit log is told a second time; nowhere by a command, whose output is for a person.
     journal: Option<Arc<dyn Journal>>,
 }
@@ -113,7 +113,7 @@ impl Admins {
         brand: impl Into<String>,
         service: impl Into<String>,
     ) -> Self {
-        let hashing = Semaphore::new(HASHED_AT_ONCE);
+        let hashing = Arc::new(Semaphore::new(HASHED_AT_ONCE));
         Self { store, clock, entropy, key, brand: brand.into(), service: service.into(), hashing, journal: None }
     }
 
@@ -226,8 +226,14 @@ impl Admins {
         &self,
         hash: impl FnOnce(&AdminKey) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let _permit = self.hashing.acquire().await.map_err(HashError::lost)?;
+        let place = Arc::clone(&self.hashing).acquire_owned().await.map_err(HashError::lost)?;
         let key = self.key.clone();
-        tokio::task::spawn_blocking(move || hash(&key)).await.map_err(HashError::lost)?
+        let work = move || {
+            let hashed = hash(&key);
+            // Not before: it goes on when nobody waits for it any more.
+            drop(place);
+            hashed
+        };
+        tokio::task::spawn_blocking(work).await.map_err(HashError::lost)?
     }
 }

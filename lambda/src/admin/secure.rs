@@ -128,7 +128,9 @@ impl Admins {
             return Ok(PasswordChanged::Denied(Denied::ProveAgain));
         };
         self.end_sessions(admin.id, None).await?;
-        Ok(PasswordChanged::Done(Box::new(self.begin(admin, visit, false, Action::PasswordChanged).await?)))
+        Ok(PasswordChanged::Done(Box::new(
+            self.begin(admin, visit, self.clock.now(), false, Action::PasswordChanged).await?,
+        )))
     }
 
     /// Makes new recovery codes for an admin who has proven themselves a moment ago, and ends all other sessions.

@@ -114,6 +114,7 @@ impl Admins {
         if let Some(retry_after) = self.count(&scopes).await? {
             return Ok(SignIn::TooMany { retry_after });
         }
+        let since = self.clock.now();
         let Some(admin) = self.check(SIGN_IN, id, found, form.password, form.code, Some(visit)).await? else {
             self.refused(known.as_ref().map(|(id, email)| (*id, email.as_str())), visit).await?;
             return Ok(SignIn::Refused);
@@ -123,7 +124,7 @@ impl Admins {
             self.store.delete_session(old.admin, old.session()).await?;
         }
         let new_place = familiar.is_none();
-        let welcome = self.begin(admin, visit, new_place, Action::SignedIn { new_place }).await?;
+        let welcome = self.begin(admin, visit, since, new_place, Action::SignedIn { new_place }).await?;
         Ok(SignIn::Welcome(Box::new(welcome)))
     }
 
@@ -177,16 +178,18 @@ impl Admins {
         self.record(&Actor::Admin(signed_in, visit), Action::SignedOut, None).await
     }
 
-    /// Begins a session, and writes into the audit log how it came about.
+    /// Begins a session, and writes into the audit log how it came about. `since` is when it was shown who it is: a
+    /// password that is changed in the meantime ends this session too.
     pub(super) async fn begin(
         &self,
         admin: Admin,
         visit: &Visit,
+        since: Timestamp,
         new_place: bool,
         action: Action,
     ) -> Result<Welcome, StoreError> {
         let token = Token::draw(admin.id, &*self.entropy);
-        let session = Session::begun(&token, visit, self.clock.now());
+        let session = Session::begun(&token, visit, since);
         self.store.save_session(&session).await?;
         let device = self.device(&admin);
         let signed_in = SignedIn { admin, session };

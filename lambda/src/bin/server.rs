@@ -1,4 +1,4 @@
-//! The web app as a server: over the service's table where one is named, and over memory otherwise, to be tried.
+//! The web app as a server over the service's table; `server try` runs it over memory instead, to be tried.
 //!
 //! Its environment is that of the functions (`TABLE_NAME`, `KEY_PREFIX`, `PUBLIC_URL`, `RELEASE`, `OBJECT_STORE`,
 //! `AWS_REGION`), and besides `LISTEN` (`[::]:8080`), and `TRUSTED_PROXIES`, the networks of whatever passes requests on.
@@ -30,12 +30,20 @@ const RESERVED: usize = 128;
 const HEALTH: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("health") {
-        return health();
-    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // Memory is never what a server falls back to: people would be lost, and their mails be open to everybody.
+    let tries = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => false,
+        ["try"] => true,
+        ["health"] => return health(),
+        _ => {
+            _ = writeln!(std::io::stderr(), "usage: server [try | health]");
+            return ExitCode::from(2);
+        }
+    };
     journal::subscribe(std::io::stdout);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run())) {
+    match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run(tries))) {
         Ok(Ended::Drained) => {
             tracing::info!("stopped, and everything was answered");
             ExitCode::SUCCESS
@@ -51,16 +59,19 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<Ended, Failure> {
+async fn run(tries: bool) -> Result<Ended, Failure> {
+    let stop = stop()?;
     let address = listen_at()?;
     let trusted: Trusted = std::env::var("TRUSTED_PROXIES").unwrap_or_default().parse()?;
     let limits = limits();
     let root = root()?;
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    let Some(environment) = Environment::of_server(root.clone())? else {
-        return try_out(root, listener, trusted, limits).await;
-    };
+    if tries {
+        return try_out(root, listener, trusted, limits, stop).await;
+    }
+    let environment = Environment::of_server(root)
+        .map_err(|error| format!("{error}; `server try` runs over memory, without a table"))?;
     let config = environment.config()?;
     let sdk = aws::sdk_config(&environment, aws::credentials_of_machine(&environment).await?)?;
     let name_field = config.form.name_field().map(str::to_owned);
@@ -71,11 +82,18 @@ async fn run() -> Result<Ended, Failure> {
     )?;
     tracing::info!(%address, release = environment.release, "answers");
     let front = Front { app: both(web, admin), readiness: Readiness::of(Arc::new(store())), trusted, limits };
-    Ok(front.serve(listener, stop()?).await)
+    Ok(front.serve(listener, stop).await)
 }
 
 /// The service over memory.
-async fn try_out(root: PathBuf, listener: TcpListener, trusted: Trusted, limits: Limits) -> Result<Ended, Failure> {
+async fn try_out(
+    root: PathBuf,
+    listener: TcpListener,
+    trusted: Trusted,
+    mut limits: Limits,
+    stop: impl Future<Output = ()>,
+) -> Result<Ended, Failure> {
+    limits.notice = Duration::ZERO;
     let config = env::config(&root)?;
     let design = Design { logo: env::logo(&root, &config)?, config };
     let public = std::env::var("PUBLIC_URL").ok().filter(|url| !url.is_empty());
@@ -85,15 +103,14 @@ async fn try_out(root: PathBuf, listener: TcpListener, trusted: Trusted, limits:
     });
     let dev = Dev::new(design.clone(), &base_url, Arc::new(Stdout { service: design.config.service.clone() }))?;
     let invitation = dev.invite().await?.unwrap_or_default();
-    // Not a line of the log: it is for whoever started it, and the log is for everybody.
     writeln!(
         std::io::stderr(),
-        "no table is named, so this is for trying: over memory, nothing is kept, and no mail leaves\n  form   \
+        "for trying: over memory, nothing is kept, no mail leaves, and whoever reaches it reads the mails\n  form   \
          {base_url}/\n  mail   {base_url}/_mail\n  admin  {invitation}"
     )?;
     let front = Front { app: dev.router(), readiness: Readiness::of(dev.store()), trusted, limits };
     tokio::select! {
-        ended = front.serve(listener, stop()?) => Ok(ended),
+        ended = front.serve(listener, stop) => Ok(ended),
         () = dev.work() => Ok(Ended::Drained),
         () = follow(&dev, &root, design) => Ok(Ended::Drained),
     }
@@ -160,13 +177,23 @@ fn stop() -> Result<impl Future<Output = ()>, Failure> {
 /// Asks the server on this machine whether it lives, for a container that holds no other program.
 fn health() -> ExitCode {
     let ask = || -> Result<bool, Failure> {
-        let port = listen_at()?.port();
-        let mut stream = TcpStream::connect_timeout(&(std::net::Ipv4Addr::LOCALHOST, port).into(), HEALTH)?;
+        let mut address = listen_at()?;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        let mut stream = TcpStream::connect_timeout(&address, HEALTH)?;
         stream.set_read_timeout(Some(HEALTH))?;
         stream.write_all(b"GET /healthz HTTP/1.0\r\nhost: localhost\r\n\r\n")?;
         let mut answer = [0; 12];
         stream.read_exact(&mut answer)?;
         Ok(answer.ends_with(b" 200"))
     };
-    if ask().unwrap_or(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match ask() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            _ = writeln!(std::io::stderr(), "no answer at `LISTEN`: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub(super) async fn on(response: Response, root: &str) -> Response {
 fn with_banner(page: &str, root: &str) -> String {
     let head = format!("<link rel=\"stylesheet\" href=\"{root}_dev.css\"></head>");
     let banner = format!(
-        "<aside class=\"trial\" lang=\"en\" dir=\"ltr\" aria-label=\"Trial\"><p>Only tried: kept in memory, and gone \
+        "<aside class=\"trial\" lang=\"en\" dir=\"ltr\" aria-label=\"Trial\"><p>A trial: kept in memory, and gone \
          when it stops. <a href=\"{root}_mail\">The mails</a></p></aside>"
     );
     let page = page.replacen("</head>", &head, 1);

@@ -41,7 +41,7 @@ const TICK: Duration = Duration::from_millis(50);
 const SWEEP: u32 = 20;
 
 /// Who is invited to the dashboard.
-const OWNER: &str = "owner@example.com";
+pub const OWNER: &str = "owner@example.com";
 
 /// What is tried: the service's declaration, and the picture beside it.
 #[derive(Clone, Debug, PartialEq)]

@@ -18,27 +18,28 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, HeaderName};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::header::{CONNECTION, HeaderName, RETRY_AFTER, UPGRADE};
+use axum::http::{HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
+use futures_util::StreamExt;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 pub use forwarded::{NoNetwork, Trusted};
 pub use readiness::{Readiness, Ready};
 
-use crate::web::{ClientAddress, RequestId};
+use crate::web::{BODY, ClientAddress, RequestId};
 
 /// What an Application Load Balancer calls a request; HAProxy and nginx are told to.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// Bytes of a request's line and headers: more than any browser sends, and less than fills the memory.
+/// Bytes of a request's line and headers: more than any browser sends.
 const HEAD: usize = 32 * 1024;
 
 /// What is not waited for, and how much there may be of it at once.
@@ -51,6 +52,8 @@ pub struct Limits {
     pub request: Duration,
     /// Open connections; who comes then waits.
     pub connections: usize,
+    /// Requests at work, each of which may hold a body of 256 KiB; who comes then is told to come again.
+    pub requests: u32,
     /// How long the server goes on taking requests when it is told to stop, until everybody has heard that it does.
     pub notice: Duration,
     /// How long what is under way may take after that.
@@ -63,6 +66,7 @@ impl Default for Limits {
             head: Duration::from_secs(75),
             request: Duration::from_secs(20),
             connections: 20_000,
+            requests: 1_000,
             notice: Duration::from_secs(5),
             drain: Duration::from_secs(20),
         }
@@ -92,7 +96,9 @@ impl Front {
     /// Answers until `stop` comes, and then until what is under way is answered.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Ended {
         let (front, open) = (Arc::new(self), GracefulShutdown::new());
-        let room = Arc::new(Semaphore::new(front.limits.connections));
+        let (connections, requests) = (front.limits.connections, front.limits.requests);
+        let room = Arc::new(Semaphore::new(connections));
+        let work = Arc::new(Semaphore::new(requests as usize));
         let notice = async {
             stop.await;
             front.readiness.stop();
@@ -101,18 +107,28 @@ impl Front {
         };
         tokio::select! {
             () = notice => {}
-            () = front.accept(&listener, &room, &open) => {}
+            () = front.accept(&listener, &room, &work, &open) => {}
         }
         drop(listener);
-        let left = open.count();
-        match tokio::time::timeout(front.limits.drain, open.shutdown()).await {
+        let drained = async {
+            open.shutdown().await;
+            // Whoever hung up left work behind, which ends as well.
+            work.acquire_many(requests).await.ok();
+        };
+        match tokio::time::timeout(front.limits.drain, drained).await {
             Ok(()) => Ended::Drained,
-            Err(_) => Ended::Cut(left),
+            Err(_) => Ended::Cut(connections - room.available_permits()),
         }
     }
 
     /// Takes connections for ever.
-    async fn accept(self: &Arc<Self>, listener: &TcpListener, room: &Arc<Semaphore>, open: &GracefulShutdown) {
+    async fn accept(
+        self: &Arc<Self>,
+        listener: &TcpListener,
+        room: &Arc<Semaphore>,
+        work: &Arc<Semaphore>,
+        open: &GracefulShutdown,
+    ) {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD).max_header_size(HEAD);
         loop {
@@ -128,10 +144,10 @@ impl Front {
             };
             // An answer is one small write: without this the next would wait for it to be acknowledged.
             stream.set_nodelay(true).ok();
-            let front = Arc::clone(self);
+            let (front, work) = (Arc::clone(self), Arc::clone(work));
             let service = service_fn(move |request: hyper::Request<Incoming>| {
-                let front = Arc::clone(&front);
-                async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer).await) }
+                let (front, work) = (Arc::clone(&front), Arc::clone(&work));
+                async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer, work).await) }
             });
             let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
@@ -142,26 +158,56 @@ impl Front {
         }
     }
 
-    async fn answer(&self, mut request: Request, peer: SocketAddr) -> Response {
+    async fn answer(&self, request: Request, peer: SocketAddr, work: Arc<Semaphore>) -> Response {
+        let is_old = request.version() < Version::HTTP_11;
         let mut response = if request.uri().path() == "/readyz" {
             self.ready(request.method()).await
+        } else if let Ok(place) = work.try_acquire_owned() {
+            self.work(request, peer, place).await
         } else {
-            let client = self.trusted.client(peer.ip(), request.headers());
-            let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip());
-            let trace = trace.and_then(|id| id.to_str().ok()).map(|id| RequestId(id.chars().take(128).collect()));
-            if let Some(id) = trace {
-                request.extensions_mut().insert(id);
-            }
-            request.extensions_mut().insert(ClientAddress(client));
-            match tokio::time::timeout(self.limits.request, self.app.clone().oneshot(request)).await {
-                Ok(Ok(response)) => response,
-                Err(_) => too_slow(),
-            }
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n").into_response()
         };
+        if is_old && response.body().size_hint().exact().is_none() {
+            // Its end would be that of the connection, and one that breaks off could not be told from a whole one.
+            response =
+                (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "HTTP/1.1")], "This takes HTTP/1.1.\n").into_response();
+        }
         if self.readiness.is_stopping() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+
+    /// Has a request answered by the Router. What it began goes on to its end also when nobody waits for it any more:
+    /// whoever hangs up in the middle must not keep a change from being logged.
+    async fn work(&self, request: Request, peer: SocketAddr, place: OwnedSemaphorePermit) -> Response {
+        let (parts, body) = request.into_parts();
+        let body = match tokio::time::timeout(self.limits.request, beginning(body)).await {
+            Ok(Some(body)) => body,
+            // Whoever broke off gets no answer, and has begun nothing.
+            Ok(None) => return StatusCode::BAD_REQUEST.into_response(),
+            Err(_) => return too_slow(StatusCode::REQUEST_TIMEOUT),
+        };
+        let mut request = Request::from_parts(parts, body);
+        let client = self.trusted.client(peer.ip(), request.headers());
+        let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip().to_canonical());
+        let trace = trace.and_then(|id| id.to_str().ok()).map(|id| RequestId(id.chars().take(128).collect()));
+        if let Some(id) = trace {
+            request.extensions_mut().insert(id);
+        }
+        request.extensions_mut().insert(ClientAddress(client));
+        let answer = self.app.clone().oneshot(request);
+        let answer = tokio::spawn(async move {
+            let answer = answer.await;
+            drop(place);
+            answer
+        });
+        match tokio::time::timeout(self.limits.request, answer).await {
+            Ok(Ok(Ok(response))) => response,
+            // A handler panicked, which its own line in the log tells.
+            Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Err(_) => too_slow(StatusCode::SERVICE_UNAVAILABLE),
+        }
     }
 
     async fn ready(&self, method: &Method) -> Response {
@@ -172,7 +218,20 @@ impl Front {
     }
 }
 
-/// The answer to a request whose body did not come in time; the rest of it is not waited for.
-fn too_slow() -> Response {
-    (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")], "The request took too long.\n").into_response()
+/// A body as far as it may be long, and a little further, so that the Router sees that it is too long: what is behind
+/// that is not read. `None` when it breaks off.
+async fn beginning(body: Body) -> Option<Body> {
+    let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
+    while let Some(part) = stream.next().await {
+        bytes.extend_from_slice(&part.ok()?);
+        if bytes.len() > BODY {
+            break;
+        }
+    }
+    Some(Body::from(bytes))
+}
+
+/// The answer to a request that took too long; what may still come of it is not waited for.
+fn too_slow(status: StatusCode) -> Response {
+    (status, [(CONNECTION, "close")], "The request took too long.\n").into_response()
 }

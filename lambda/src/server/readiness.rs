@@ -3,13 +3,14 @@
 //! Whether the process lives is another question, which `/healthz` answers without asking the store: a table that is
 //! away takes a server out of its load balancer, and must not have all of them replaced.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Mutex;
 
 use crate::store::Store;
 use crate::user::UserId;
@@ -56,23 +57,27 @@ impl Readiness {
         if self.is_stopping() {
             return Ready::Stopping;
         }
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever else asks meanwhile waits for the same answer.
+        let mut last = self.last.lock().await;
         let answers = match last.filter(|(at, _)| at.elapsed() < AGE) {
             Some((_, answers)) => answers,
-            None => self.look(last).await,
+            None => {
+                let answers = self.look(last.map(|(_, answered)| answered)).await;
+                *last = Some((Instant::now(), answers));
+                answers
+            }
         };
         if answers { Ready::Yes } else { Ready::NoStore }
     }
 
     /// Reads a user that cannot exist, as every request reads one that may.
-    async fn look(&self, last: Option<(Instant, bool)>) -> bool {
+    async fn look(&self, before: Option<bool>) -> bool {
         let answers = matches!(tokio::time::timeout(PATIENCE, self.store.load(UserId([0; 16]))).await, Ok(Ok(_)));
-        match (last.map(|(_, answered)| answered), answers) {
+        match (before, answers) {
             (Some(true) | None, false) => tracing::warn!("the table does not answer; no request should come here"),
             (Some(false), true) => tracing::info!("the table answers again"),
             _ => {}
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), answers));
         answers
     }
 }

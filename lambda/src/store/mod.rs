@@ -186,10 +186,12 @@ fn shard_of(id: UserId, shards: u8) -> u8 {
 /// The store did not do what was asked, and it is not known whether it did.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Too many wanted the same at once, and still did after some tries, or no answer came in time: it will work in a
-    /// moment.
+    /// Too many wanted the same at once, and still did after some tries: it will work in a moment.
     #[error("the table was too busy to `{operation}`")]
     Busy { operation: &'static str, source: Cause },
+    /// No answer came, or one that the fault is AWS's: it may work in a moment.
+    #[error("the table did not answer when asked to `{operation}`")]
+    Silent { operation: &'static str, source: Cause },
     #[error("the table could not `{operation}`")]
     Failed { operation: &'static str, source: Cause },
 }
@@ -206,11 +208,22 @@ impl StoreError {
         Self::Busy { operation, source: source.into() }
     }
 
+    pub fn silent(operation: &'static str, source: impl Into<Cause>) -> Self {
+        Self::Silent { operation, source: source.into() }
+    }
+
+    /// Whether the same may be asked again in a moment.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Silent { .. })
+    }
+
     /// Says it in the log, the one way that the alarms listen for.
     pub fn log(&self) {
         match self {
             Self::Busy { operation, source } => tracing::warn!(operation, cause = %source, "the store was busy"),
-            Self::Failed { operation, source } => tracing::error!(operation, cause = %source, "the store failed"),
+            Self::Silent { operation, source } | Self::Failed { operation, source } => {
+                tracing::error!(operation, cause = %source, "the store failed")
+            }
         }
     }
 }

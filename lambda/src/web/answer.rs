@@ -40,10 +40,10 @@ impl Failure {
             }
             Self::Store(error) => {
                 error.log();
-                match error {
-                    StoreError::Busy { .. } => later(BUSY, html(StatusCode::SERVICE_UNAVAILABLE, page::busy(site))),
-                    StoreError::Failed { .. } => html(StatusCode::INTERNAL_SERVER_ERROR, page::failed(site)),
+                if error.is_passing() {
+                    return later(BUSY, html(StatusCode::SERVICE_UNAVAILABLE, page::busy(site)));
                 }
+                html(StatusCode::INTERNAL_SERVER_ERROR, page::failed(site))
             }
         }
     }

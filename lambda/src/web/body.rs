@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 
 /// Bytes of a body: the 20,000 characters that signupctl lets all texts of a form have together, at up to nine
 /// bytes each in a browser's encoding.
-const LIMIT: usize = 256 * 1024;
+pub const LIMIT: usize = 256 * 1024;
 
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 pub(super) const JSON: &str = "application/json";

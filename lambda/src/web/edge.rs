@@ -21,7 +21,7 @@ use super::is_api;
 use crate::clock::Clock;
 use crate::journal::{Journal, Line, Unit};
 
-/// The client's address as the front states it: never a header, which a caller can write.
+/// The client's address as the front states it: no header is believed but of a proxy that the front trusts.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 

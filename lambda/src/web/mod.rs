@@ -27,6 +27,7 @@ use axum::routing::{get, post};
 
 use tower::ServiceExt;
 
+pub use body::LIMIT as BODY;
 use edge::Edge;
 pub use edge::{ClientAddress, RequestId};
 

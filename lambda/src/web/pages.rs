@@ -54,7 +54,7 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
     }
     let outcome = match app.sign_up(submission, visit.visitor(value(&typed, proof::FIELD))).await {
         // What was typed is kept: sending it again is all there is to do.
-        Err(error @ StoreError::Busy { .. }) => {
+        Err(error) if error.is_passing() => {
             error.log();
             let page = show(app, visit, &typed, &[], Some(Notice::Busy));
             return Ok(later(BUSY, html(StatusCode::SERVICE_UNAVAILABLE, page)));

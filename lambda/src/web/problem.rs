@@ -74,7 +74,7 @@ impl From<BodyError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         error.log();
-        if let StoreError::Busy { .. } = error {
+        if error.is_passing() {
             let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "Busy", Some("Try again in a moment"));
             return Self { retry_after: Some(super::BUSY), ..problem };
         }

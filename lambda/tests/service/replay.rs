@@ -179,6 +179,15 @@ async fn a_user_who_is_there_exactly_so_was_kept() {
     }
 }
 
+/// What callers are told to try again is for the alarms a failure still.
+#[tokio::test]
+async fn a_fault_of_the_tables_own_may_pass_and_is_no_matter_of_too_many() {
+    let faults = (0..4).map(|_| (500, json!({ "__type": "InternalServerError" })));
+    let (_, store) = Replay::store(faults);
+    let error = store.save(&ada(), None).await.expect_err("it lasts");
+    assert!(error.is_passing() && matches!(error, StoreError::Silent { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_throttled_table_is_busy() {
     let throttled = (0..4).map(|_| failed("ThrottlingException"));

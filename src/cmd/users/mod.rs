@@ -119,7 +119,9 @@ pub(super) fn store_failure(error: &StoreError) -> Box<Failure> {
     let innermost = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source()).last();
     let cause = innermost.map(ToString::to_string).unwrap_or_default();
     match error {
-        StoreError::Busy { .. } => Failure::new("throttled", error.to_string()).cause(cause).hint("run it again"),
+        StoreError::Busy { .. } | StoreError::Silent { .. } => {
+            Failure::new("throttled", error.to_string()).cause(cause).hint("run it again")
+        }
         StoreError::Failed { .. } => Failure::new("table_unreadable", error.to_string()).cause(cause),
     }
 }

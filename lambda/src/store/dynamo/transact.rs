@@ -118,27 +118,31 @@ async fn pause(tried: u32, token: &str) {
     tokio::time::sleep(Duration::from_millis(base + spread % base)).await;
 }
 
-/// An error of the SDK as the store's, without anything of the request. A table that did not answer, or could not be
-/// reached, is busy: the same request may be taken in a moment.
+/// An error of the SDK as the store's, without anything of the request.
 pub(super) fn failed<E>(operation: &'static str, error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let silent = matches!(&error, SdkError::TimeoutError(_))
-        || matches!(&error, SdkError::DispatchFailure(failure) if failure.is_timeout() || failure.is_io());
-    let busy = silent || error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(is_busy);
-    let cause = describe(&error);
-    if busy { StoreError::busy(operation, cause) } else { StoreError::new(operation, cause) }
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+    let silent = match &error {
+        SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_timeout() || failure.is_io(),
+        _ => matches!(code, "InternalServerError" | "ServiceUnavailable"),
+    };
+    let (busy, cause) = (is_busy(code), describe(&error));
+    match (busy, silent) {
+        (true, _) => StoreError::busy(operation, cause),
+        (_, true) => StoreError::silent(operation, cause),
+        _ => StoreError::new(operation, cause),
+    }
 }
 
 /// Whether DynamoDB's code means that the same request will be taken in a moment.
 fn is_busy(code: &str) -> bool {
     matches!(
         code,
-        "InternalServerError"
-            | "ProvisionedThroughputExceededException"
+        "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
-            | "ServiceUnavailable"
             | "ThrottlingException"
             | "TransactionConflictException"
             | "TransactionInProgressException"

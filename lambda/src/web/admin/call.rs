@@ -234,7 +234,7 @@ impl<'a> Call<'a> {
             Refusal::Body(BodyError::TooLarge) => {
                 self.show(StatusCode::PAYLOAD_TOO_LARGE, page::refused(&site, me, Form::TooLarge))
             }
-            Refusal::Ours(AdminError::Store(error @ StoreError::Busy { .. })) => {
+            Refusal::Ours(AdminError::Store(error)) if error.is_passing() => {
                 error.log();
                 later(BUSY, self.show(StatusCode::SERVICE_UNAVAILABLE, page::busy(&site, me)))
             }

@@ -17,6 +17,10 @@ use crate::web::visit::value;
 const NAMES: &str = "n:";
 const ADDRESSES: &str = "a:";
 
+/// Addresses that are looked at to see whether any is of somebody whose name was not found: whoever is found by both is
+/// shown once, and most are.
+const AHEAD: u16 = 4;
+
 /// The cursor behind every place of a list: from here back is its last page.
 const END: &str = "\u{10FFFF}";
 
@@ -108,8 +112,12 @@ async fn search(desk: &Desk, text: &str, from: From, limit: u16) -> Result<Found
         let mut found = page(desk, named.clone(), from.clone(), limit).await?;
         if from != From::Start || !found.users.is_empty() {
             found.mark(NAMES);
-            if found.older.is_none() && !page(desk, addressed, From::Start, 1).await?.users.is_empty() {
-                found.older = Some(ADDRESSES.to_owned());
+            if found.older.is_none() {
+                let next = page(desk, addressed, From::Start, AHEAD).await?;
+                let is_new = |user: &User| !named.holds(user, name_field);
+                if next.older.is_some() || next.users.iter().any(is_new) {
+                    found.older = Some(ADDRESSES.to_owned());
+                }
             }
             return Ok(found);
         }

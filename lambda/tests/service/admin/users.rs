@@ -121,6 +121,13 @@ async fn a_search_shows_names_and_then_addresses_once_each_and_pages_both_ways()
     let of = |prefix: &str| (0..40).map(|number| format!("{prefix}{number:02}@example.com")).collect::<Vec<_>>();
     assert_eq!(found, [of("ada"), of("n"), of("adam")].concat());
     assert_eq!(searched(&mut browser, "Ada NAME").await, of("n"));
+    // Whoever is found by name and by address is no reason for another page.
+    let path = browser.search("/admin/users", "ada both 07").await;
+    assert_eq!(listed(&browser.get(&path).await.body), ["ada07@example.com"]);
+    house.keep(user(900, "solo@example.com", "Solo", "GB", State::Confirmed, "2026-11-01T10:00:00Z")).await;
+    let path = browser.search("/admin/users", "solo").await;
+    assert_eq!(listed(&browser.get(&path).await.body), ["solo@example.com"]);
+    assert_eq!(browser.link("rel=\"next\""), None);
     // What has an `@` is no name.
     let found = searched(&mut browser, " ada07@ex ").await;
     assert_eq!(found, ["ada07@example.com"]);

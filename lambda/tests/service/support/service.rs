@@ -296,6 +296,7 @@ impl Failing {
                 *left -= 1;
                 Err(match &self.error {
                     StoreError::Busy { operation, source } => StoreError::busy(operation, source.to_string()),
+                    StoreError::Silent { operation, source } => StoreError::silent(operation, source.to_string()),
                     StoreError::Failed { operation, source } => StoreError::new(operation, source.to_string()),
                 })
             }

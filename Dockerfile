@@ -1,0 +1,32 @@
+# The service as a container: one program without a shell, a library or a right, and the declaration of one spec.
+#
+#   docker build -t sign-up --build-arg SPEC=examples/registration.yaml .
+#   docker run --rm -p 127.0.0.1:8080:8080 --read-only --cap-drop ALL --stop-timeout 30 sign-up
+#
+# That is for trying: over memory, the mails at /_mail for whoever reaches it, and a link for the first admin among what it
+# says at its start. Without the word `try`, and told of a table and what else the functions are told, it is the real
+# server (see lambda/src/bin/server.rs).
+FROM rust:1.95-bookworm AS build
+ARG SPEC=examples/registration.yaml
+WORKDIR /src
+COPY . .
+# Linked against nothing. The target is named, so that what runs while cargo builds is linked as ever.
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+  && RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile handler --package signup-service \
+    --features server --bin server --target "$target" \
+  && mkdir /out && cp "target/$target/handler/server" /out/ \
+  && cargo run --locked -- declaration --file "$SPEC" /out
+
+FROM scratch
+LABEL org.opencontainers.image.title="sign-up" \
+  org.opencontainers.image.description="A sign-up service: form, API and dashboard in one process" \
+  org.opencontainers.image.licenses="MIT OR Apache-2.0"
+COPY --from=build /out/ /
+# For AWS where Amazon does not sign itself.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+ENV SERVICE_ROOT=/
+USER 65532:65532
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=2s CMD ["/server", "health"]
+ENTRYPOINT ["/server"]
+CMD ["try"]

@@ -30,7 +30,7 @@ try {
   await strangersGuess(owner, account.app);
   await changesPassword(owner);
   await readsAudit(owner, [
-    'Set the account up', 'Was refused at sign-in', 'Looked at a user', 'Unsubscribed a user', 'Proved who it is',
+    'Set the account up', 'Gave a wrong password or code', 'Looked at a user', 'Unsubscribed a user', 'Proved who it is',
     'Exported users', 'Erased a user', 'Made new recovery codes', 'Added an admin', 'Removed an admin',
     'Was not allowed', 'Sent a form of another page', 'Changed the password',
   ]);

@@ -77,11 +77,14 @@ impl Admins {
         let (token, setup) = self.link(id);
         let link = SetUpLink { token: token.to_string(), expires_at: setup.expires_at };
         let admin = Admin::invited(id, address.as_typed(), role, by.name(), setup, now);
-        if self.store.save_admin(&admin, None, None).await? == Saved::Changed {
+        if self.store.load_admin(id).await?.is_some() {
             return Ok(Invited::Known);
         }
         self.record(by, Action::AdminAdded { role }, Some(Whom::Admin(&admin))).await?;
-        Ok(Invited::Link(link))
+        Ok(match self.store.save_admin(&admin, None, None).await? {
+            Saved::Done => Invited::Link(link),
+            Saved::Changed => Invited::Known,
+        })
     }
 
     /// Ends an admin's password, app, recovery codes and sessions at once, and makes a link to set them up anew.
@@ -106,6 +109,7 @@ impl Admins {
     }
 
     async fn manage(&self, by: &Actor<'_>, id: AdminId, next: &Next, action: Action) -> Result<Managed, StoreError> {
+        let mut is_recorded = false;
         for tried in 0..TRIES {
             if let Err(denied) = by.may(Right::Administer, self.clock.now()) {
                 return Ok(Managed::Denied(denied));
@@ -118,12 +122,18 @@ impl Admins {
                     Err(refusal) => return Ok(refusal),
                 },
             };
+            if matches!(next, Next::Role(role) if *role == admin.role) {
+                return Ok(Managed::Done(()));
+            }
+            if !is_recorded {
+                self.record(by, action.clone(), Some(Whom::Admin(&admin))).await?;
+                is_recorded = true;
+            }
             let saved = match next {
                 Next::Removed => self.store.delete_admin(&admin, witness.as_ref()).await?,
                 Next::Reset(setup) => {
                     self.replace(&admin, admin.clone().reset(setup.clone()), witness.as_ref()).await?
                 }
-                Next::Role(role) if *role == admin.role => return Ok(Managed::Done(())),
                 Next::Role(role) => self.replace(&admin, admin.clone().with_role(*role), witness.as_ref()).await?,
             };
             if saved == Saved::Changed {
@@ -133,7 +143,6 @@ impl Admins {
             if !matches!(next, Next::Role(_)) {
                 self.end_sessions(id, None).await?;
             }
-            self.record(by, action, Some(Whom::Admin(&admin))).await?;
             return Ok(Managed::Done(()));
         }
         Err(StoreError::busy(CHANGE, "the admins kept changing"))

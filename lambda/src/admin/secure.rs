@@ -75,8 +75,8 @@ impl Admins {
         if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
             return Ok(Err(denied));
         }
-        self.store.delete_session(signed_in.admin.id, hash).await?;
         self.record(&Actor::Admin(signed_in, visit), Action::SessionRevoked, None).await?;
+        self.store.delete_session(signed_in.admin.id, hash).await?;
         Ok(Ok(()))
     }
 
@@ -85,8 +85,8 @@ impl Admins {
         if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
             return Ok(Err(denied));
         }
-        self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
         self.record(&Actor::Admin(signed_in, visit), Action::OtherSessionsRevoked, None).await?;
+        self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
         Ok(Ok(()))
     }
 
@@ -124,13 +124,12 @@ impl Admins {
             let same = admin.password_hash() == known.as_deref();
             same.then(|| admin.with_password(hash.clone(), now)).flatten()
         };
+        self.record(&Actor::Admin(signed_in, visit), Action::PasswordChanged, None).await?;
         let Some(admin) = self.change_own(PASSWORD, signed_in, change).await? else {
             return Ok(PasswordChanged::Denied(Denied::ProveAgain));
         };
         self.end_sessions(admin.id, None).await?;
-        Ok(PasswordChanged::Done(Box::new(
-            self.begin(admin, visit, self.clock.now(), false, Action::PasswordChanged).await?,
-        )))
+        Ok(PasswordChanged::Done(Box::new(self.open_session(admin, visit, self.clock.now()).await?)))
     }
 
     /// Makes new recovery codes for an admin who has proven themselves a moment ago, and ends all other sessions.
@@ -141,11 +140,12 @@ impl Admins {
         let codes = draw_recovery(&*self.entropy);
         let hashes = self.recovery_hashes(signed_in.admin.id, &codes);
         let change = |admin: Admin, _| admin.with_recovery(hashes.clone());
+        self.record(&Actor::Admin(signed_in, visit), Action::RecoveryCodesMade, None).await?;
+        // First, so that codes that count are always shown.
+        self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
         if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
             return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
         }
-        self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
-        self.record(&Actor::Admin(signed_in, visit), Action::RecoveryCodesMade, None).await?;
         Ok(RecoveryCodes::Made(codes))
     }
 

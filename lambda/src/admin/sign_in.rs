@@ -188,13 +188,24 @@ impl Admins {
         new_place: bool,
         action: Action,
     ) -> Result<Welcome, StoreError> {
+        let mut welcome = self.open_session(admin, visit, since).await?;
+        self.record(&Actor::Admin(&welcome.signed_in, visit), action, None).await?;
+        welcome.new_place = new_place;
+        Ok(welcome)
+    }
+
+    /// The same where that is in the log already.
+    pub(super) async fn open_session(
+        &self,
+        admin: Admin,
+        visit: &Visit,
+        since: Timestamp,
+    ) -> Result<Welcome, StoreError> {
         let token = Token::draw(admin.id, &*self.entropy);
         let session = Session::begun(&token, visit, since);
         self.store.save_session(&session).await?;
         let device = self.device(&admin);
-        let signed_in = SignedIn { admin, session };
-        self.record(&Actor::Admin(&signed_in, visit), action, None).await?;
-        Ok(Welcome { signed_in, cookie: token.to_string(), device, new_place })
+        Ok(Welcome { signed_in: SignedIn { admin, session }, cookie: token.to_string(), device, new_place: false })
     }
 
     /// The admin with the code used up, when password and code are good; the same work when there is no admin.

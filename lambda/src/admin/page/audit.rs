@@ -49,7 +49,7 @@ impl AuditEntry<'_> {
 
     fn words(&self) -> String {
         let words = match self.action {
-            "sign_in_refused" => "Was refused at sign-in",
+            "sign_in_refused" => "Gave a wrong password or code",
             "set_up" => "Set the account up",
             "signed_in_new_place" => "Signed in from a new place",
             "user_viewed" => "Looked at a user",

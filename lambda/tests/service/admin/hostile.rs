@@ -301,8 +301,10 @@ async fn what_fails_is_said_to_an_admin_and_its_cause_to_nobody() {
 
 #[tokio::test]
 async fn what_cannot_be_logged_is_not_done() {
-    let (house, owner) = House::with_owner().await;
+    let (house, owner, viewer) = House::with_both().await;
     let id = house.keep(user(1, "ada@example.com", "Ada", "GB", State::Confirmed, "2026-11-01T10:00:00Z")).await;
+    let other = house.desk.admins.id(&signup_service::address::Address::parse(&viewer.email).expect("an address"));
+    let other = other.to_string();
     let tried = Tried::over(house.store.clone());
     *tried.fails.lock().expect("no panic while held") = Some("entry");
     let mut browser = owner.browser.before(house.router_over(house.store.clone(), tried));
@@ -313,6 +315,22 @@ async fn what_cannot_be_logged_is_not_done() {
         let pairs = [("csrf", csrf.as_str()), ("confirm", "ERASE")];
         let answer = browser.post(&format!("/admin/users/{id}/{action}"), &pairs).await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{action}");
+    }
+    let password =
+        [("current", PASSWORD), ("password", "nine red dahlias at dawn"), ("again", "nine red dahlias at dawn")];
+    let forms: [(&str, &[(&str, &str)]); 7] = [
+        ("password", &password),
+        ("recovery-codes", &[]),
+        ("sessions/revoke", &[("session", "others")]),
+        ("admins/add", &[("email", "new@example.com"), ("role", "owner")]),
+        ("admins/role", &[("admin", &other), ("role", "owner")]),
+        ("admins/reset", &[("admin", &other)]),
+        ("admins/remove", &[("admin", &other)]),
+    ];
+    for (form, pairs) in forms {
+        let pairs = [pairs, &[("csrf", csrf.as_str())]].concat();
+        let answer = browser.post(&format!("/admin/security/{form}"), &pairs).await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{form}");
     }
     for path in ["/admin/export.csv".to_owned(), "/admin/export.json".into(), format!("/admin/users/{id}")] {
         let answer = browser.get(&path).await;

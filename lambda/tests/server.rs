@@ -1,20 +1,23 @@
 //! The server as its callers meet it, over real connections: slow, oversized, malformed, many, and while it stops.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::{get, post};
+use futures_util::stream;
 use signup_service::dev::{Design, Dev};
 use signup_service::journal::Kept;
 use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
 use signup_service::web::ClientAddress;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -202,4 +205,46 @@ async fn what_takes_longer_than_the_time_to_stop_is_cut() {
     tokio::time::sleep(SHORT / 3).await;
     server.stop();
     assert_eq!(server.ended.await.expect("no panic"), Ended::Cut(1));
+}
+
+#[tokio::test]
+async fn what_was_begun_is_ended_though_whoever_asked_has_gone() {
+    let dev = dev();
+    let ended = Arc::new(Notify::new());
+    let end = Arc::clone(&ended);
+    let change = post(async move || {
+        tokio::time::sleep(SHORT / 2).await;
+        end.notify_one();
+    });
+    let app = Router::new().route("/change", change);
+    let server = Running::of(app, &dev, "", Limits { head: LONG, request: LONG, ..limits() }).await;
+    let mut gone = server.connect().await;
+    gone.write_all(b"POST /change HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.expect("it listens");
+    tokio::time::sleep(SHORT / 6).await;
+    drop(gone);
+    tokio::time::timeout(LONG, ended.notified()).await.expect("it goes on to its end");
+}
+
+#[tokio::test]
+async fn when_too_many_requests_are_at_work_others_are_told_to_come_again() {
+    let dev = dev();
+    let app = Router::new().route("/never", post(async || pending::<&str>().await));
+    let limits = Limits { head: LONG, request: LONG, requests: 1, drain: SHORT, ..limits() };
+    let server = Running::of(app, &dev, "", limits).await;
+    let mut begun = server.connect().await;
+    begun.write_all(b"POST /never HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.expect("it listens");
+    tokio::time::sleep(SHORT / 3).await;
+    let answer = server.get("/never").await;
+    assert!(status(&answer) == "503" && answer.contains("retry-after: 1"), "{answer}");
+    // Whether it is ready is asked beside all work.
+    assert_eq!(status(&server.get("/readyz").await), "200");
+}
+
+#[tokio::test]
+async fn an_answer_whose_end_an_old_client_could_not_tell_is_refused() {
+    let dev = dev();
+    let parts = get(async || Body::from_stream(stream::iter(["a", "b"].map(Ok::<_, Infallible>))));
+    let server = Running::of(Router::new().route("/file", parts), &dev, "", limits()).await;
+    assert_eq!(status(&server.send(b"GET /file HTTP/1.0\r\n\r\n").await), "426");
+    assert!(server.get("/file").await.ends_with("1\r\nb\r\n0\r\n\r\n"));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use signup_service::dev::{Design, Dev, OWNER};
+use signup_service::dev::{Design, Dev, OWNER, Seen};
 use signup_service::journal::{Journal, Line};
 use signup_service::server::{Front, Limits, Readiness, Trusted};
 use tokio::net::TcpListener;
@@ -13,7 +13,6 @@ use tokio::net::TcpListener;
 use super::Context;
 use crate::cli;
 use crate::error::{Exit, Failure, Outcome};
-use crate::output::Output;
 use crate::spec::Spec;
 
 /// Between two looks at the spec and the files that it names.
@@ -57,11 +56,20 @@ pub async fn run(context: &Context, arguments: cli::Dev) -> Outcome<Exit> {
         trusted: Trusted::default(),
         limits: Limits { notice: Duration::ZERO, drain: Duration::from_secs(2), ..Limits::default() },
     };
+    let file = context.global.file.display();
+    let tell = |seen: Seen<'_, Box<Failure>>| {
+        output.note(match seen {
+            Seen::Shown => format!("`{file}` changed: reload the page"),
+            Seen::Wrong(failure) => format!("{failure}\nwhat was shown before stays"),
+            Seen::RightAgain => "the spec is right again".to_owned(),
+        });
+    };
+    let again = || context.spec().map(|spec| self::design(&spec));
     let interrupted = async { _ = tokio::signal::ctrl_c().await };
     tokio::select! {
         _ = front.serve(listener, interrupted) => Ok(Exit::Done),
         () = dev.work() => Ok(Exit::Done),
-        () = follow(context, &dev, design) => Ok(Exit::Done),
+        () = dev.follow(LOOK, design, again, |error| unfit(&error), tell) => Ok(Exit::Done),
     }
 }
 
@@ -90,33 +98,4 @@ fn design(spec: &Spec) -> Design {
 
 fn unfit(error: &impl std::error::Error) -> Box<Failure> {
     Failure::usage("spec_invalid", "the form cannot be shown").cause(error.to_string())
-}
-
-/// Shows what the spec says whenever it says something else. A mistake is told once, and what was shown before stays.
-async fn follow(context: &Context, dev: &Dev, mut current: Design) {
-    let output: &Output = &context.output;
-    let mut told = None;
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let next = context.spec().map(|spec| design(&spec));
-        let failure = match next {
-            Ok(next) if next == current => None,
-            Ok(next) => match dev.show(next.clone()) {
-                Ok(()) => {
-                    current = next;
-                    output.note(format!("`{}` changed: reload the page", context.global.file.display()));
-                    None
-                }
-                Err(error) => Some(unfit(&error)),
-            },
-            Err(failure) => Some(failure),
-        };
-        if told != failure {
-            output.note(match &failure {
-                Some(failure) => format!("{failure}\nwhat was shown before stays"),
-                None => "the spec is right again".to_owned(),
-            });
-            told = failure;
-        }
-    }
 }

@@ -6,7 +6,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signup_service::assemble::{self, Failure};
 use signup_service::aws;
-use signup_service::dev::{Design, Dev};
-use signup_service::env::{self, Environment};
+use signup_service::dev::{Design, Dev, Seen};
+use signup_service::env::{self, EnvError, Environment};
 use signup_service::journal::{self, Stdout};
 use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
 use signup_service::store::DynamoStore;
@@ -28,6 +28,9 @@ const RESERVED: usize = 128;
 
 /// How long a healthy server takes to say so.
 const HEALTH: Duration = Duration::from_secs(3);
+
+/// Between two looks at the declaration of what is tried.
+const LOOK: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -94,8 +97,7 @@ async fn try_out(
     stop: impl Future<Output = ()>,
 ) -> Result<Ended, Failure> {
     limits.notice = Duration::ZERO;
-    let config = env::config(&root)?;
-    let design = Design { logo: env::logo(&root, &config)?, config };
+    let design = design(&root)?;
     let public = std::env::var("PUBLIC_URL").ok().filter(|url| !url.is_empty());
     let base_url = public.unwrap_or_else(|| {
         let port = listener.local_addr().map_or(0, |address| address.port());
@@ -109,30 +111,26 @@ async fn try_out(
          {base_url}/\n  mail   {base_url}/_mail\n  admin  {invitation}"
     )?;
     let front = Front { app: dev.router(), readiness: Readiness::of(dev.store()), trusted, limits };
+    let tell = |seen: Seen<'_, String>| match seen {
+        Seen::Shown => tracing::info!("the declaration is shown anew"),
+        Seen::Wrong(cause) => tracing::warn!(cause, "the declaration cannot be shown; what was shown before stays"),
+        Seen::RightAgain => tracing::info!("the declaration is right again"),
+    };
+    let again = || self::design(&root);
     tokio::select! {
         ended = front.serve(listener, stop) => Ok(ended),
         () = dev.work() => Ok(Ended::Drained),
-        () = follow(&dev, &root, design) => Ok(Ended::Drained),
+        () = dev.follow(LOOK, design, again, |error| error.to_string(), tell) => Ok(Ended::Drained),
     }
 }
 
-/// Shows what the declaration says whenever it says something else.
-async fn follow(dev: &Dev, root: &std::path::Path, mut current: Design) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let read = || -> Result<Design, Failure> {
-            let config = env::config(root)?;
-            Ok(Design { logo: env::logo(root, &config)?, config })
-        };
-        let Ok(next) = read() else { continue };
-        if next != current {
-            match dev.show(next.clone()) {
-                Ok(()) => tracing::info!("the declaration is shown anew"),
-                Err(error) => tracing::warn!(cause = error.to_string(), "the declaration cannot be shown"),
-            }
-            current = next;
-        }
-    }
+/// What the declaration says.
+fn design(root: &Path) -> Result<Design, String> {
+    let read = || {
+        let config = env::config(root)?;
+        Ok(Design { logo: env::logo(root, &config)?, config })
+    };
+    read().map_err(|error: EnvError| aws::chain(&error))
 }
 
 /// The folder of `service.json`: that of the program, unless the environment names one.

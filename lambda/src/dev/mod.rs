@@ -50,6 +50,17 @@ pub struct Design {
     pub logo: Option<Vec<u8>>,
 }
 
+/// What came of a look at the design.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a, E> {
+    /// It was another, and is shown.
+    Shown,
+    /// It cannot be shown, for this reason; what was shown before stays.
+    Wrong(&'a E),
+    /// It could not be shown, and is now what is shown.
+    RightAgain,
+}
+
 /// The service over memory. It forgets everybody when it goes.
 #[derive(Debug)]
 pub struct Dev {
@@ -93,6 +104,35 @@ impl Dev {
         let stage = Stage::of(design, number, &self.memory)?;
         *self.stage.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stage);
         Ok(())
+    }
+
+    /// Looks at the design again and again, for ever, and shows it whenever it is another; `read` reads it, and `tell`
+    /// hears what came of it. A mistake is told once, and what was shown before stays.
+    pub async fn follow<E: PartialEq>(
+        &self,
+        pause: Duration,
+        mut current: Design,
+        read: impl Fn() -> Result<Design, E>,
+        unfit: impl Fn(PatternError) -> E,
+        tell: impl Fn(Seen<'_, E>),
+    ) {
+        let mut told = None;
+        loop {
+            tokio::time::sleep(pause).await;
+            let seen = match read() {
+                Ok(next) if next == current => Ok(()),
+                Ok(next) => self.show(next.clone()).map_err(&unfit).map(|()| {
+                    current = next;
+                    tell(Seen::Shown);
+                }),
+                Err(error) => Err(error),
+            };
+            let wrong = seen.err();
+            if told != wrong {
+                tell(wrong.as_ref().map_or(Seen::RightAgain, Seen::Wrong));
+                told = wrong;
+            }
+        }
     }
 
     /// Where the first admin sets an account up: it works once, and for an hour. `None` when there is one already.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::store::{DynamoStore, Store};
 use signup_service::user::State;
@@ -13,7 +14,7 @@ use crate::support::table;
 async fn counters_add_up_wherever_they_are_kept() {
     let client = table::client();
     let name = table::create(&client).await;
-    let store = Arc::new(DynamoStore::new(client, name, None));
+    let store = Arc::new(DynamoStore::new(client.clone(), &name, None));
     let counters = async || store.counters(None).await.expect("the store works");
     let tally = |month: i8, state: State| Tally {
         state,
@@ -61,6 +62,12 @@ async fn counters_add_up_wherever_they_are_kept() {
         store.fold("2026-11").await.expect("the store works");
         assert_eq!(counters().await, expected);
     }
+    let query = client.query().table_name(&name).key_condition_expression("pk = :pk");
+    let query = query.expression_attribute_values(":pk", AttributeValue::S("COUNT".into())).send().await;
+    let items = query.expect("the table works").items.unwrap_or_default();
+    let mut places: Vec<&str> = items.iter().map(|item| item["sk"].as_s().expect("text").as_str()).collect();
+    places.retain(|place| !place.starts_with("2026-11"));
+    assert_eq!(places, ["YEAR#2023", "YEAR#2024", "YEAR#2025", "YEAR#2026"], "nothing is left beside its year");
     let month = store.counters(Some("2026-11")).await.expect("the store works");
     assert_eq!((month.received_on("2026-11-07"), month.census().days["2026-11-22"].confirmed), (1, 36));
 }

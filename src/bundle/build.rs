@@ -1,4 +1,4 @@
-//! Builds the function's binary with cargo: lightly for this machine, small for Lambda.
+//! Builds the service's programs with cargo: lightly for this machine, small for AWS.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use super::host_architecture;
+use super::{host_architecture, pack};
 use crate::engine::progress::Progress;
 use crate::error::{Failure, Outcome};
 use crate::spec::Architecture;
@@ -19,12 +19,44 @@ const ZIG_GLIBC: &str = "2.34";
 /// needs of their common dependencies, HTTP/2 for one.
 const SMALL: [&str; 4] = ["--profile", "handler", "--package", "signup-service"];
 
-/// The binary for this machine in the light profile, which shares its dependencies with this tool.
-pub async fn local(progress: &Progress) -> Outcome<PathBuf> {
-    cargo(&["build"], progress).await
+/// One of the service's programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    Function,
+    Server,
 }
 
-/// How a binary for Lambda is built on this machine.
+impl Program {
+    /// Its name, of cargo's and in a bundle.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Function => pack::BINARY,
+            Self::Server => pack::SERVER,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Function => "the function",
+            Self::Server => "the server",
+        }
+    }
+
+    /// What only it needs of the service.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Function => &[],
+            Self::Server => &["--features", "server"],
+        }
+    }
+}
+
+/// The program for this machine in the light profile, which shares its dependencies with this tool.
+pub async fn local(program: Program, progress: &Progress) -> Outcome<PathBuf> {
+    cargo(program, &["build"], progress).await
+}
+
+/// How a binary for AWS is built on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     /// For either architecture, with glibc pinned.
@@ -61,14 +93,14 @@ async fn way(architecture: Architecture) -> Outcome<Way> {
         )))
 }
 
-/// The binary for Lambda in the size-optimised profile.
-pub async fn for_lambda(architecture: Architecture, progress: &Progress) -> Outcome<PathBuf> {
+/// The program for AWS in the size-optimised profile.
+pub async fn for_aws(program: Program, architecture: Architecture, progress: &Progress) -> Outcome<PathBuf> {
     match way(architecture).await? {
-        Way::Plain => cargo(&[&["build"], &SMALL[..]].concat(), progress).await,
+        Way::Plain => cargo(program, &[&["build"], &SMALL[..], program.features()].concat(), progress).await,
         Way::Zig => {
             let target = format!("{}.{ZIG_GLIBC}", triple(architecture));
-            let arguments = [&["zigbuild", "--target", &target], &SMALL[..]].concat();
-            cargo(&arguments, progress).await.map_err(|failure| match failure.cause.as_deref() {
+            let arguments = [&["zigbuild", "--target", &target], &SMALL[..], program.features()].concat();
+            cargo(program, &arguments, progress).await.map_err(|failure| match failure.cause.as_deref() {
                 // rustc's wording when the standard library of the target is not installed.
                 Some(cause) if cause.contains("can't find crate for") => no_target(failure, architecture),
                 _ => failure,
@@ -140,18 +172,19 @@ fn is_of_outer_cargo(name: &str) -> bool {
         || ["CARGO_PRIMARY_PACKAGE", "CARGO_CRATE_NAME", "CARGO_TARGET_TMPDIR", "OUT_DIR"].contains(&name)
 }
 
-/// Runs cargo on the function's binary and returns where it is.
-async fn cargo(arguments: &[&str], progress: &Progress) -> Outcome<PathBuf> {
+/// Runs cargo on a program and returns where it is.
+async fn cargo(program: Program, arguments: &[&str], progress: &Progress) -> Outcome<PathBuf> {
     let workspace = workspace()?;
-    let step = progress.step("building the function");
-    let failed = |cause: String| Failure::new("build_failed", "the function cannot be built").cause(cause);
+    let step = progress.step(format!("building {}", program.text()));
+    let failed =
+        |cause: String| Failure::new("build_failed", format!("{} cannot be built", program.text())).cause(cause);
     let mut command = Command::new("cargo");
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_outer_cargo(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     let mut child = command
         .args(arguments)
-        .args(["--bin", "bootstrap", "--message-format", "json-render-diagnostics", "--color", "never", "--locked"])
+        .args(["--bin", program.name(), "--message-format", "json-render-diagnostics", "--color", "never", "--locked"])
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -187,11 +220,11 @@ async fn cargo(arguments: &[&str], progress: &Progress) -> Outcome<PathBuf> {
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
         .filter(|message| message.reason == "compiler-artifact")
-        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == "bootstrap"))
+        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == program.name()))
         .find_map(|message| message.executable)
         .ok_or_else(|| failed("cargo names no executable".into()))?;
     if diagnostics.iter().any(|line| line.trim_start().starts_with("Compiling")) {
-        step.done("built the function");
+        step.done(&format!("built {}", program.text()));
     }
     Ok(executable)
 }

@@ -1,5 +1,5 @@
-//! The bundle: one zip with the function's binary, the service's configuration and its logo if there is one, the
-//! same bytes for the same input, kept in the cache by what went into it.
+//! The bundle: one zip with the function's binary, the server's where instances run it, the service's configuration and
+//! its logo if there is one, the same bytes for the same input, kept in the cache by what went into it.
 
 mod build;
 mod elf;
@@ -15,14 +15,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::byte_stream::ByteStream;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::engine::desired::{ArtifactRef, hex};
 use crate::engine::progress::Progress;
 use crate::error::{Failure, Outcome};
-use crate::spec::{Architecture, Spec};
+use crate::spec::{Architecture, Spec, Topology};
+use build::Program;
 
 /// Where the function's binary comes from.
 #[derive(Clone, Debug)]
@@ -101,15 +100,22 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
         Source::Local => host_architecture(),
         Source::Aws | Source::Handler(_) => spec.capacity.architecture,
     };
-    let binary = match source {
-        Source::Local => Binary::File(build::local(progress).await?),
-        Source::Handler(zip) => Binary::Unpacked(pack::extract(zip, pack::BINARY)?),
-        Source::Aws => match beside_this_program(architecture) {
-            Some(zip) => Binary::Unpacked(pack::extract(&zip, pack::BINARY)?),
-            None => Binary::File(build::for_lambda(architecture, progress).await?),
-        },
-    };
-    elf::check(binary.open()?, architecture, !matches!(source, Source::Local))?;
+    let mut programs = vec![Program::Function];
+    // Instances take the server from the same bundle as the functions their code.
+    programs.extend((spec.topology == Topology::HighPerformance).then_some(Program::Server));
+    let mut binaries = Vec::new();
+    for program in programs {
+        let binary = match source {
+            Source::Local => Binary::File(build::local(program, progress).await?),
+            Source::Handler(zip) => Binary::Unpacked(pack::extract(zip, program.name())?),
+            Source::Aws => match beside_this_program(architecture) {
+                Some(zip) => Binary::Unpacked(pack::extract(&zip, program.name())?),
+                None => Binary::File(build::for_aws(program, architecture, progress).await?),
+            },
+        };
+        elf::check(binary.open()?, architecture, !matches!(source, Source::Local))?;
+        binaries.push((program, binary));
+    }
     let config = declaration(spec)?;
     let logo = spec.files.logo.as_ref().map(|logo| logo.bytes.as_slice());
 
@@ -118,7 +124,9 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
     let mut inputs = Sha256::new();
     inputs.update(pack::FORMAT);
     inputs.update([level]);
-    inputs.update(binary.hash()?);
+    for (_, binary) in &binaries {
+        inputs.update(binary.hash()?);
+    }
     inputs.update((config.len() as u64).to_be_bytes());
     inputs.update(&config);
     inputs.update(logo.unwrap_or_default());
@@ -132,8 +140,12 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
             sha256
         }
         None => {
-            let mut files: Vec<pack::Entry<'_>> =
-                vec![(pack::BINARY, 0o755, Box::new(binary.open()?)), (pack::CONFIG, 0o644, Box::new(&config[..]))];
+            let mut files: Vec<pack::Entry<'_>> = Vec::new();
+            for (program, binary) in &binaries {
+                files.push((program.name(), 0o755, Box::new(binary.open()?)));
+            }
+            // What is small stands behind, where it is read from without the rest.
+            files.push((pack::CONFIG, 0o644, Box::new(&config[..])));
             files.extend(logo.map(|logo| (pack::LOGO, 0o644, Box::new(logo) as Box<dyn Read>)));
             fs::create_dir_all(&entry).map_err(|error| unwritable(&entry, &error))?;
             let partial = partial(&path);
@@ -147,9 +159,8 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
             sha256
         }
     };
-    let bytes: Vec<u8> =
-        (0..sha256.len() / 2).filter_map(|at| u8::from_str_radix(&sha256[2 * at..2 * at + 2], 16).ok()).collect();
-    let artifact = ArtifactRef { code_sha256: BASE64_STANDARD.encode(bytes), sha256 };
+    let artifact = ArtifactRef::new(&sha256)
+        .ok_or_else(|| Failure::new("cache_unusable", format!("`{}` holds no SHA-256", sum.display())))?;
     Ok(Bundle { artifact, path })
 }
 

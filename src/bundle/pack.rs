@@ -18,6 +18,9 @@ const MAX_BYTES: u64 = 250 * 1024 * 1024;
 /// The function's binary in a bundle, as Lambda looks for it.
 pub const BINARY: &str = "bootstrap";
 
+/// The server's binary in a bundle that instances take.
+pub const SERVER: &str = "server";
+
 /// The service's declaration in a bundle.
 pub const CONFIG: &str = "service.json";
 
@@ -59,12 +62,17 @@ pub fn checksum(zip: impl Read + Seek, name: &str) -> Option<u32> {
     Some(ZipArchive::new(zip).ok()?.by_name(name).ok()?.crc32())
 }
 
+/// Whether a zip lists a file of that name.
+pub fn holds(zip: impl Read + Seek, name: &str) -> bool {
+    ZipArchive::new(zip).is_ok_and(|archive| archive.index_for_name(name).is_some())
+}
+
 /// Takes one file out of a zip.
 pub fn extract(path: &Path, name: &str) -> Outcome<Vec<u8>> {
     let failed = |cause: String| {
         Failure::usage("handler_unusable", format!("`{}` is no handler", path.display()))
             .cause(cause)
-            .hint("a handler is a zip with a Linux executable named `bootstrap`")
+            .hint(format!("a handler is a zip with a Linux executable named `{name}`"))
     };
     let file = File::open(path).map_err(|error| failed(error.to_string()))?;
     let mut archive = ZipArchive::new(file).map_err(|error| failed(error.to_string()))?;
@@ -72,7 +80,7 @@ pub fn extract(path: &Path, name: &str) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     entry.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(failed("its `bootstrap` is larger than Lambda takes".to_owned()));
+        return Err(failed(format!("its `{name}` is larger than Lambda takes")));
     }
     Ok(bytes)
 }

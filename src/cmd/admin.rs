@@ -40,10 +40,10 @@ impl Desk {
     async fn open(context: &Context) -> Outcome<Self> {
         let spec = context.spec()?;
         let aws = context.aws(&spec).await?;
-        let stacks = stack::read_all(&aws, &spec.service).await?;
+        let stacks = stack::read_all(&aws, &spec).await?;
         data_outputs(context, &aws, &stacks, &spec)?;
         let table = output_of(&stacks, Of::Data, "TableName")?;
-        let endpoint = stacks.get(&Of::Web).and_then(|stack| endpoint(&aws, &stack.outputs));
+        let endpoint = stack::front(&stacks, spec.topology).and_then(|front| endpoint(&aws, front));
         let endpoint = endpoint.ok_or_else(|| {
             Failure::new("not_deployed", format!("the service `{}` has no front", spec.service))
                 .hint(format!("run `{}`", context.command("deploy")))

@@ -1,5 +1,6 @@
 //! `destroy`: takes the service down, keeps its data unless told otherwise, and says what is left.
 
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::Context;
@@ -31,7 +32,7 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
     let progress = Progress::new(*output);
-    let stacks = stack::read_all(&aws, &spec.service).await?;
+    let stacks = stack::read_all(&aws, &spec).await?;
     consent(context, &spec, &aws, &stacks, arguments.delete_data).await?;
     if arguments.no_wait {
         settle::ensure_idle(&stacks)?;
@@ -49,7 +50,7 @@ pub async fn run(context: &Context, arguments: cli::Destroy) -> Outcome<Exit> {
     };
     // Whoever held it has changed them.
     let stacks = match lock.as_ref().is_some_and(|lock| lock.waited) {
-        true => stack::read_all(&aws, &spec.service).await?,
+        true => stack::read_all(&aws, &spec).await?,
         false => stacks,
     };
     let outcome = delete_all(context, &spec, &aws, stacks, &arguments, &progress).await;
@@ -75,9 +76,8 @@ async fn delete_all(
 ) -> Outcome<Receipt> {
     let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
     let mut receipt = Receipt { service: spec.service.clone(), region: aws.region.clone(), ..Receipt::default() };
-    let fronts = [stacks.remove(&Role::Workers), stacks.remove(&Role::Web)];
-    delete_stacks(context, aws, fronts.each_ref().map(Option::as_ref), progress, &mut receipt).await?;
     let data = stacks.remove(&Role::Data);
+    delete_stacks(context, aws, stacks.values(), progress, &mut receipt).await?;
     if arguments.delete_data {
         delete_data(context, aws, spec, data.as_ref(), progress, &mut receipt).await?;
     } else if let Some(data) = &data {
@@ -126,21 +126,16 @@ async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedSta
     Err(Failure::new("declined", "nothing was deleted").cause("that is not the service's name"))
 }
 
-/// Deletes two stacks side by side; what resists is then tried again, one after the other, since that may ask.
+/// Deletes stacks side by side; what resists is then tried again, one after the other, since that may ask.
 async fn delete_stacks(
     context: &Context,
     aws: &Aws,
-    [one, other]: [Option<&Deployed>; 2],
+    stacks: impl IntoIterator<Item = &Deployed>,
     progress: &Progress,
     receipt: &mut Receipt,
 ) -> Outcome<()> {
-    let delete = async |stack: Option<&Deployed>| match stack {
-        Some(stack) => Some(delete::delete(aws, stack, progress).await),
-        None => None,
-    };
-    let endings = tokio::join!(delete(one), delete(other));
-    for (stack, ending) in [(one, endings.0), (other, endings.1)] {
-        let (Some(stack), Some(ending)) = (stack, ending) else { continue };
+    let deletions = stacks.into_iter().map(async |stack| (stack, delete::delete(aws, stack, progress).await));
+    for (stack, ending) in join_all(deletions).await {
         if !ending?.is_deleted() {
             receipt.kept.extend(delete::finish(aws, stack, progress, &context.output).await?);
         }
@@ -161,7 +156,7 @@ async fn delete_data(
     let retained = data::retained(aws, &spec.service, &key_prefix, stack).await?;
     if let Some(stack) = stack {
         data::unlock(aws, &key_prefix, stack, &retained).await?;
-        delete_stacks(context, aws, [Some(stack), None], progress, receipt).await?;
+        delete_stacks(context, aws, [stack], progress, receipt).await?;
     }
     data::delete(aws, &key_prefix, &retained, progress).await?;
     receipt.deleted.extend(retained.iter().map(ToString::to_string));

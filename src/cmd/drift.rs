@@ -19,7 +19,7 @@ pub async fn run(context: &Context, arguments: cli::Drift) -> Outcome<Exit> {
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
     let progress = Progress::new(*output);
-    let stacks = stack::read_all(&aws, &spec.service).await?;
+    let stacks = stack::read_all(&aws, &spec).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
     // Looking changes nothing.
     settle::ensure_idle(&stacks)?;

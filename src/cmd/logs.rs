@@ -20,7 +20,7 @@ pub async fn run(context: &Context, arguments: cli::Logs) -> Outcome<Exit> {
     let output = &context.output;
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
-    let stacks = stack::read_all(&aws, &spec.service).await?;
+    let stacks = stack::read_all(&aws, &spec).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
     let since = Timestamp::now() - SignedDuration::from_secs(arguments.since.into());
     let mut reader = Reader::new(logs::groups(&stacks), since);

@@ -23,7 +23,8 @@ pub mod verify_email;
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
 use crate::engine::desired::Outputs;
-use crate::engine::stack::DeployedStacks;
+use crate::engine::proof;
+use crate::engine::stack::{Deployed, DeployedStacks};
 use crate::engine::template::Role;
 use crate::error::{Failure, Outcome};
 use crate::local::{Folders, Running};
@@ -104,13 +105,39 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
-/// Where the service answers, from the web stack's outputs; under the emulator an address that needs
-/// no name resolution.
-pub fn endpoint(aws: &Aws, outputs: &Outputs) -> Option<String> {
-    match (&aws.emulator, outputs.get("ApiId")) {
+/// Where a front answers; under the emulator an address that needs no name resolution.
+pub fn endpoint(aws: &Aws, front: &Deployed) -> Option<String> {
+    match (&aws.emulator, front.outputs.get("ApiId")) {
+        (None, _) => front.outputs.get("Endpoint").cloned(),
         (Some(emulator), Some(api_id)) => Some(crate::local::public_endpoint(emulator, api_id)),
-        _ => outputs.get("Endpoint").cloned(),
+        (Some(_), None) => crate::local::servers::endpoint(&Folders::find().ok()?, &front.name),
     }
+}
+
+/// A front to be proven, and what it has to answer.
+pub fn service<'a>(
+    aws: &'a Aws,
+    spec: &'a Spec,
+    stacks: &'a DeployedStacks,
+    front: Role,
+    release: &'a str,
+) -> Outcome<proof::Service<'a>> {
+    let stack = stacks.get(&front);
+    let stack =
+        stack.ok_or_else(|| Failure::new("unexpected_answer", format!("the {} stack is gone", front.name())))?;
+    let endpoint = endpoint(aws, stack).ok_or_else(|| {
+        Failure::new("unexpected_answer", format!("the {} stack names no endpoint", front.name()))
+            .hint("was it changed by hand? deploy again")
+    })?;
+    Ok(proof::Service {
+        aws,
+        spec,
+        front,
+        endpoint: endpoint.trim_end_matches('/').to_owned(),
+        through: stack.outputs.get("DomainTarget").filter(|_| !aws.is_local()).cloned(),
+        table: output_of(stacks, Role::Data, "TableName")?,
+        release,
+    })
 }
 
 /// The outputs of the data stack, without which there is nothing to read.

@@ -39,7 +39,7 @@ pub async fn prepare(context: &Context, handler: Option<std::path::PathBuf>, pro
         (None, false) => Source::Aws,
     };
     // The account is asked first: a build of minutes must not precede a refusal.
-    let stacks = stack::read_all(&aws, &spec.service).await?;
+    let stacks = stack::read_all(&aws, &spec).await?;
     if context.global.local {
         spec.capacity.architecture = bundle::host_architecture();
     }

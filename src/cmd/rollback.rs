@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{Context, data_outputs, endpoint, output_of};
+use super::{Context, data_outputs, output_of, service};
 use crate::aws::Aws;
 use crate::cli;
 use crate::engine::lock::Lock;
 use crate::engine::progress::Progress;
-use crate::engine::proof::Service;
+use crate::engine::rollback::Before;
 use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::template::Role;
 use crate::engine::versions::{self, Version};
@@ -58,13 +58,19 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
     let progress = Progress::new(*output);
-    let stacks = stack::read_all(&aws, &spec.service).await?;
+    let stacks = stack::read_all(&aws, &spec).await?;
     if arguments.no_wait {
         settle::ensure_idle(&stacks)?;
     }
     let mut stacks = settle::wait_until_idle(&aws, stacks, &progress).await?;
     data_outputs(context, &aws, &stacks, &spec)?;
-    if !stacks.contains_key(&Role::Web) {
+    let front = spec.topology.front();
+    if let Some(other) = stacks.get(&spec.topology.other().front()) {
+        return Err(Failure::new("changing_topology", format!("`{}` is still there beside another front", other.name))
+            .cause("a change of the topology was begun")
+            .hint(format!("`{}` brings it to its end", context.command("deploy"))));
+    }
+    if !stacks.contains_key(&front) {
         return Err(Failure::new("not_deployed", format!("`{}` is taken down: only its data stands", spec.service))
             .hint(format!("`{}` brings the service back", context.command("deploy"))));
     }
@@ -72,10 +78,12 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
     let acquire = async || Lock::acquire(&aws, &table, arguments.no_wait, &progress).await;
     if settle::is_called_for(&stacks) {
         *lock = Some(acquire().await?);
-        stacks = stack::read_all(&aws, &spec.service).await?;
+        stacks = stack::read_all(&aws, &spec).await?;
     }
     stacks = settle::settle(&aws, stacks, &progress, output).await?;
-    let function = output_of(&stacks, Role::Web, "WebFunction")?.to_owned();
+    // Every deploy publishes a version of each; the first of them tells for all.
+    let function = versions::functions(&stacks).into_iter().next();
+    let function = function.ok_or_else(|| Failure::new("unexpected_answer", "the stacks name no function"))?;
     let versions = versions::list(&aws, &function).await?;
     let live = versions::live(&aws, &function).await?;
     let (from, to) = match (begun(&versions, &live, &stacks), arguments.to) {
@@ -88,6 +96,11 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
         return Err(Failure::new("no_bundle", format!("the bundle of version {} is not kept any more", to.number))
             .cause(format!("`{bucket}` holds no `{}`", to.artifact.key()))
             .hint("deploy the spec of that time instead"));
+    }
+    if front == Role::Servers && !artifacts::deployed(&aws, bucket, &to.artifact.key()).await?.has_server {
+        return Err(Failure::new("no_server", format!("version {} is from before there were instances", to.number))
+            .cause("its bundle holds the functions alone")
+            .hint("`--to` names another; for the serverless front deploy with `topology: serverless`"));
     }
     let question = format!(
         "Go back from {} to version {} ({}, of {})?",
@@ -104,7 +117,7 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
     if lock.is_none() {
         let taken = lock.insert(acquire().await?);
         if taken.waited {
-            stacks = settle::settle(&aws, stack::read_all(&aws, &spec.service).await?, &progress, output).await?;
+            stacks = settle::settle(&aws, stack::read_all(&aws, &spec).await?, &progress, output).await?;
             if versions::live(&aws, &function).await? != live {
                 return Err(Failure::new("stack_busy", "another run has changed the service meanwhile")
                     .hint("look at what is live now with `signupctl status`, and run it again"));
@@ -145,18 +158,15 @@ async fn go_back(
 ) -> Outcome<u128> {
     let output = &context.output;
     let started = Instant::now();
+    let front = spec.topology.front();
+    if front == Role::Servers {
+        replace(context, spec, aws, stacks, to, progress).await?;
+        return Ok(started.elapsed().as_millis());
+    }
     let before = versions::all_live(aws, stacks).await?;
-    let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(aws, &stack.outputs)).unwrap_or_default();
-    let service = Service {
-        aws,
-        spec,
-        endpoint: endpoint.trim_end_matches('/').to_owned(),
-        table: output_of(stacks, Role::Data, "TableName")?,
-        release: to.artifact.release(),
-    };
     let live = async {
         rollback::switch(aws, stacks, &to.artifact).await?;
-        service.health(progress).await
+        service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await
     };
     if let Err(failure) = live.await {
         return Err(match versions::point_all(aws, &before).await {
@@ -175,8 +185,38 @@ async fn go_back(
         to.artifact.release(),
         live_after_ms as f64 / 1_000.0
     ));
-    rollback::reconcile(aws, stacks, &to.artifact, progress).await?;
+    rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
     Ok(live_after_ms)
+}
+
+/// Instances have no alias to be switched: they are replaced one by one, and what was there is put back if they fail.
+async fn replace(
+    context: &Context,
+    spec: &Spec,
+    aws: &Aws,
+    stacks: &mut DeployedStacks,
+    to: &Version,
+    progress: &Progress,
+) -> Outcome<()> {
+    let front = spec.topology.front();
+    let before = Before::read(aws, stacks, spec.topology).await?;
+    let replaced = async {
+        rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
+        service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await.map(drop)
+    };
+    let (Err(failure), Some(before)) = (replaced.await, before) else { return Ok(()) };
+    let back = async {
+        let stacks = stack::read_all(aws, spec).await?;
+        before.put_back(aws, &stacks, progress).await
+    };
+    Err(match back.await {
+        Ok(()) => failure.and_hint("what answered before is in service again; `--to` names another version"),
+        Err(other) => failure.and_hint(format!(
+            "what answered before could not be put back ({}): `{}`",
+            other.message,
+            context.command("deploy")
+        )),
+    })
 }
 
 /// What a stack says and what is live, where that is another version with other code.

@@ -22,11 +22,11 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     let output = &context.output;
     let spec = context.spec()?;
     let aws = context.aws(&spec).await?;
-    let stacks = stack::read_all(&aws, &spec.service).await?;
+    let stacks = stack::read_all(&aws, &spec).await?;
     if stacks.is_empty() {
         data_outputs(context, &aws, &stacks, &spec)?;
     }
-    let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(&aws, &stack.outputs));
+    let endpoint = stack::front(&stacks, spec.topology).and_then(|front| endpoint(&aws, front));
     let health = async {
         let url = format!("{}/healthz", endpoint.as_deref()?.trim_end_matches('/'));
         let answer = Fetcher::new(aws.is_local()).get(&url).await.ok().filter(|answer| answer.status == 200)?;
@@ -38,8 +38,8 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     let census = async { Some(store.as_ref()?.counters(None).await.map(|sums| sums.census())) };
     let waiting = async { Some(mail::waiting(store.as_ref()?, System.now()).await) };
     let live = async {
-        let function = stacks.get(&Role::Web)?.outputs.get("WebFunction")?;
-        versions::live(&aws, function).await.ok()
+        let function = versions::functions(&stacks).into_iter().next()?;
+        versions::live(&aws, &function).await.ok()
     };
     let (version, live, census, waiting, account, alarms, queues) = tokio::join!(
         health,
@@ -56,7 +56,8 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         output.bold(&spec.service),
         if aws.is_local() { "the local AWS" } else { &aws.region }
     )];
-    for role in Role::ALL {
+    let other = spec.topology.other().front();
+    for role in spec.topology.stacks().into_iter().chain(stacks.contains_key(&other).then_some(other)) {
         let name = role.stack_name(&spec.service);
         let status = match stacks.get(&role) {
             None => output.dim("absent"),
@@ -71,7 +72,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
             format!("  {endpoint}/ answers as {version}{number}")
         }
         (Some(endpoint), None) => output.red(&format!("  {endpoint}/ does not answer")),
-        (None, _) => "  no endpoint: the web stack is not deployed".to_owned(),
+        (None, _) => "  no endpoint: nothing that answers is deployed".to_owned(),
     });
     let dashboard = endpoint.as_ref().map(|endpoint| format!("{endpoint}/admin"));
     lines.extend(dashboard.iter().map(|dashboard| format!("  dashboard at {dashboard}")));

@@ -55,6 +55,8 @@ pub struct DeployedBundle {
     pub config: ServiceConfig,
     /// CRC-32 of the function's binary.
     pub code_checksum: u32,
+    /// Whether instances can be made of it.
+    pub has_server: bool,
 }
 
 /// Bytes that are read from the beginning of a bundle, and from its end.
@@ -79,7 +81,7 @@ pub async fn deployed(aws: &Aws, bucket: &str, key: &str) -> Outcome<DeployedBun
     let code_checksum = pack::checksum(ends(), pack::BINARY).ok_or_else(|| failed("holds no binary"))?;
     let config = serde_json::from_slice(&json);
     let config = config.map_err(|error| failed("is of another version").cause(error.to_string()))?;
-    Ok(DeployedBundle { config, code_checksum })
+    Ok(DeployedBundle { config, code_checksum, has_server: pack::holds(ends(), pack::SERVER) })
 }
 
 /// Deletes every object of a bucket; a bucket that is gone is empty. Returns how many went.

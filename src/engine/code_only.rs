@@ -7,6 +7,7 @@
 use tokio::task::JoinSet;
 
 use super::desired::ArtifactRef;
+use super::plan::Action;
 use super::rollback::Before;
 use super::stack::DeployedStacks;
 use super::stage::Staged;
@@ -32,6 +33,8 @@ pub fn ensure_nothing_else(staged: &Staged, stacks: &DeployedStacks) -> Outcome<
             ),
         }
     }
+    let going = staged.plan.stacks.iter().filter(|stack| stack.action == Action::Remove);
+    others.extend(going.map(|stack| format!("`{}` goes", stack.stack)));
     if others.is_empty() {
         return Ok(());
     }

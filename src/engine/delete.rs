@@ -5,9 +5,11 @@ use aws_sdk_cloudformation::types::DeletionMode;
 use super::events::{self, Ending, Event, Pace};
 use super::progress::Progress;
 use super::stack::Deployed;
+use super::template::Role;
 use super::token;
 use crate::aws::{Aws, explain};
 use crate::error::Outcome;
+use crate::local::{self, Folders};
 use crate::output::Output;
 
 /// Deletes a stack and follows it to its end, whatever that is. Safe to repeat, at any status at rest.
@@ -47,5 +49,10 @@ async fn begin(aws: &Aws, stack: &Deployed, progress: &Progress, mode: DeletionM
         .send()
         .await
         .map_err(|error| explain(format!("the stack `{}` cannot be deleted", stack.name), error))?;
-    events::follow(&client, &stack.name, &stack.id, Some(&token), progress, Pace::of(aws.is_local())).await
+    let ending =
+        events::follow(&client, &stack.name, &stack.id, Some(&token), progress, Pace::of(aws.is_local())).await?;
+    if aws.is_local() && stack.role == Role::Servers && ending.is_deleted() {
+        local::servers::end(&Folders::find()?, &stack.name).await;
+    }
+    Ok(ending)
 }

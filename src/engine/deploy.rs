@@ -1,4 +1,4 @@
-//! Carries a plan out: data first, then workers and web side by side.
+//! Carries a plan out: data first, then workers and front side by side.
 
 use aws_sdk_cloudformation::types::ChangeSetType;
 
@@ -17,6 +17,7 @@ use super::{adopt, artifacts, data, erasure, keys};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::error::{Failure, Outcome};
+use crate::local::{self, Folders};
 use crate::spec::Spec;
 
 /// Executes what was staged and returns the stacks as they are then.
@@ -61,8 +62,8 @@ pub async fn execute(
     }
 
     let workers = ready(aws, spec, Role::Workers, &outputs, &mut staged, &stacks, bundle).await?;
-    let web = ready(aws, spec, Role::Web, &outputs, &mut staged, &stacks, bundle).await?;
-    if workers.action != Action::Keep || web.action != Action::Keep {
+    let front = ready(aws, spec, spec.topology.front(), &outputs, &mut staged, &stacks, bundle).await?;
+    if workers.action != Action::Keep || front.action != Action::Keep {
         keys::ensure(aws, spec).await?;
         let output = |name: &str| outputs.get(name).map(String::as_str).unwrap_or_default();
         let bucket = output("ArtifactBucket");
@@ -73,11 +74,11 @@ pub async fn execute(
         }
     }
     // Both are followed to their end, whatever becomes of the other.
-    let (workers, web) = tokio::join!(
+    let (workers, front) = tokio::join!(
         make(aws, &workers.desired, workers.action, workers.set, staged.taken_over(Role::Workers), progress),
-        make(aws, &web.desired, web.action, web.set, staged.taken_over(Role::Web), progress)
+        make(aws, &front.desired, front.action, front.set, staged.taken_over(front.desired.role), progress)
     );
-    for stack in [workers?, web?].into_iter().flatten() {
+    for stack in [workers?, front?].into_iter().flatten() {
         stacks.insert(stack.role, stack);
     }
     Ok(stacks)
@@ -150,7 +151,7 @@ pub async fn apply(
     let client = aws.cloudformation();
     let pace = Pace::of(aws.is_local());
     let (kind, what) = match action {
-        Action::Keep => return Ok(None),
+        Action::Keep | Action::Remove => return Ok(None),
         Action::Create => (ChangeSetType::Create, "created"),
         Action::Update => (ChangeSetType::Update, "updated"),
     };
@@ -198,5 +199,16 @@ async fn execute_set(
         return Err(ending.failure(&desired.stack, what));
     }
     let found = stack::read_after(&client, desired.role, &desired.stack, &ending.status, pace).await?;
+    if let Some(stack) = &found {
+        stand_in(aws, stack).await?;
+    }
     Ok(found.map(|stack| Deployed { template: Some(desired.template.to_string()), ..stack }))
+}
+
+/// The emulator's instances run nothing; what does it for them is brought to what the stack says.
+pub async fn stand_in(aws: &Aws, stack: &Deployed) -> Outcome<()> {
+    match stack.role {
+        Role::Servers if aws.is_local() => local::servers::follow(&Folders::find()?, aws, stack).await,
+        _ => Ok(()),
+    }
 }

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 use super::evaluate::{Evaluated, evaluate};
 use super::stack::Deployed;
 use super::template::{self, Role};
-use crate::spec::Spec;
+use crate::spec::{Architecture, Capacity, Spec, Topology};
 
 /// Tag that says which service a stack belongs to; a stack without it is somebody else's.
 pub const SERVICE_TAG: &str = "signupctl:service";
@@ -32,10 +35,17 @@ impl ArtifactRef {
         format!("{ARTIFACTS}{}.zip", self.sha256)
     }
 
-    /// The bundle that a stack of functions was made with.
+    /// The bundle of this SHA-256 in hexadecimal digits; `None` when they are not 64 of those.
+    pub fn new(sha256: &str) -> Option<Self> {
+        let digits = |at: usize| u8::from_str_radix(sha256.get(at..at + 2)?, 16).ok();
+        let bytes: Option<Vec<u8>> = (0..64).step_by(2).map(digits).collect();
+        let code_sha256 = BASE64_STANDARD.encode(bytes.filter(|_| sha256.len() == 64)?);
+        Some(Self { sha256: sha256.to_owned(), code_sha256 })
+    }
+
+    /// The bundle that a stack was made with.
     pub fn of(parameters: &BTreeMap<String, String>) -> Option<Self> {
-        let sha256 = parameters.get("ArtifactKey")?.strip_prefix(ARTIFACTS)?.strip_suffix(".zip")?.to_owned();
-        Some(Self { sha256, code_sha256: parameters.get("CodeSha256")?.clone() })
+        Self::new(parameters.get("ArtifactKey")?.strip_prefix(ARTIFACTS)?.strip_suffix(".zip")?)
     }
 
     /// What `/healthz` answers once this bundle is live.
@@ -117,8 +127,16 @@ pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<De
     Some(Desired::new(Role::Workers, spec, parameters))
 }
 
-/// The web stack on top of the data stack's outputs; `None` when one of them is missing.
-pub fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+/// The stack that answers requests, of the topology that the spec asks for, on top of the data stack's outputs; `None`
+/// when one of them is missing.
+pub fn front(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+    match spec.topology {
+        Topology::Serverless => web(spec, data, artifact),
+        Topology::HighPerformance => servers(spec, data, artifact),
+    }
+}
+
+fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
     let budgets = &spec.security.budgets;
     let domain = |of: fn(&crate::spec::Domain) -> &String| spec.domain.as_ref().map(of).cloned().unwrap_or_default();
     let mut parameters = functions(spec, artifact);
@@ -134,12 +152,38 @@ pub fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desire
     Some(Desired::new(Role::Web, spec, parameters))
 }
 
+fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+    let domain = spec.domain.as_ref()?;
+    let Capacity { architecture, instances, .. } = &spec.capacity;
+    let mut parameters = vec![
+        ("ArtifactKey", artifact.key()),
+        ("Release", artifact.release().to_owned()),
+        ("Architecture", architecture.name().to_owned()),
+        ("ImageId", image(*architecture)),
+        ("InstanceType", spec.capacity.instance_type().to_owned()),
+        ("MinInstances", instances.min.to_string()),
+        ("MaxInstances", instances.max.to_string()),
+        ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
+        ("KeyPrefix", spec.key_prefix()),
+        ("DomainName", domain.name.clone()),
+        ("CertificateArn", domain.certificate_arn.clone()),
+        ("AccessLogs", spec.monitoring.access_logs.to_string()),
+    ];
+    parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
+    Some(Desired::new(Role::Servers, spec, parameters))
+}
+
+/// Where Parameter Store names the newest Amazon Linux 2023.
+fn image(architecture: Architecture) -> String {
+    format!("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{}", architecture.name())
+}
+
 /// The stacks as the spec alone tells them. The data stack's outputs and the bundle are made up: they do
 /// not decide what is made.
 pub fn foreseen(spec: &Spec) -> Vec<Desired> {
     let outputs = template::outputs(Role::Data);
     let artifact = ArtifactRef { sha256: "0".repeat(64), code_sha256: "0".repeat(43) + "=" };
-    let stacks = [Some(data(spec)), workers(spec, &outputs, &artifact), web(spec, &outputs, &artifact)];
+    let stacks = [Some(data(spec)), workers(spec, &outputs, &artifact), front(spec, &outputs, &artifact)];
     stacks.into_iter().flatten().collect()
 }
 
@@ -214,10 +258,12 @@ mod tests {
             let all = [
                 data(&spec),
                 workers(&spec, &outputs, &artifact).expect("the data stack tells all that is needed"),
-                web(&spec, &outputs, &artifact).expect("the data stack tells all that is needed"),
+                front(&spec, &outputs, &artifact).expect("the data stack tells all that is needed"),
             ];
             for desired in all {
-                let declared = template::keys(desired.role, "Parameters");
+                // What nobody has to choose is left as it is.
+                let mut declared = template::keys(desired.role, "Parameters");
+                declared.retain(|key| !["RequestsPerTarget", "VpcCidr"].contains(&key.as_str()));
                 let given: Vec<String> = desired.parameters.keys().map(ToString::to_string).collect();
                 assert_eq!(declared, given, "{:?}", desired.role);
             }

@@ -27,7 +27,7 @@ pub struct Group {
 pub struct Line {
     /// Milliseconds since 1970.
     pub at: i64,
-    /// `web`, `admin`, `worker`, `sweeper`, `feedback` or `access`.
+    /// `web`, `admin`, `access`, `server`, `worker`, `sweeper` or `feedback`.
     pub of: &'static str,
     pub message: String,
     #[serde(skip)]
@@ -41,6 +41,7 @@ pub fn groups(stacks: &DeployedStacks) -> Vec<Group> {
         ("web", output(Role::Web, "WebLogGroup")),
         ("admin", output(Role::Web, "AdminLogGroup")),
         ("access", output(Role::Web, "AccessLogGroup")),
+        ("server", output(Role::Servers, "ServerLogGroup")),
         ("worker", output(Role::Workers, "WorkerLogGroup")),
         ("sweeper", output(Role::Workers, "SweeperLogGroup")),
         ("feedback", output(Role::Workers, "FeedbackLogGroup")),

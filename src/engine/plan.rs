@@ -28,6 +28,8 @@ pub enum Action {
     Create,
     Update,
     Keep,
+    /// Goes once what takes its place is proven.
+    Remove,
 }
 
 /// What happens to one resource.
@@ -110,6 +112,14 @@ pub fn creation(role: Role, stack: &str, evaluated: &Evaluated) -> StackPlan {
     StackPlan { role, stack: stack.to_owned(), action: Action::Create, changes }
 }
 
+/// The plan of a stack that goes: all that its template made.
+pub fn removal(stack: &Deployed) -> StackPlan {
+    let made = stack.evaluated().unwrap_or_default();
+    let changes = creation(stack.role, &stack.name, &made).changes;
+    let changes = changes.into_iter().map(|change| Change { verb: Verb::Remove, ..change }).collect();
+    StackPlan { role: stack.role, stack: stack.name.clone(), action: Action::Remove, changes }
+}
+
 /// Puts the values before and after beside what CloudFormation names, which is no more than the property.
 pub fn explain(changes: &mut [Change], before: &Evaluated, after: &Evaluated) {
     // A resource whose condition begins to hold is new, whatever the emulator calls it.
@@ -173,6 +183,7 @@ impl Plan {
                 Action::Create => format!("create, {}", resources(stack.changes.len())),
                 Action::Update if stack.changes.is_empty() => "update, no resource changes".to_owned(),
                 Action::Update => format!("update, {}", resources(stack.changes.len())),
+                Action::Remove => format!("remove once the new front is proven, {}", resources(stack.changes.len())),
             };
             _ = writeln!(text, "{} {what}", output.bold(&stack.stack));
             let width = stack.changes.iter().map(|change| change.logical_id.len()).max().unwrap_or(0);

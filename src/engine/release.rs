@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::artifacts;
 use super::compare::{self, Difference};
-use super::stack::DeployedStacks;
+use super::stack::{self, DeployedStacks};
 use super::template::Role;
 use crate::aws::Aws;
 use crate::bundle::Bundle;
@@ -33,7 +33,7 @@ pub struct Differences {
 /// and only when they differ.
 pub async fn compare(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle) -> Outcome<Option<Release>> {
     let after = bundle.artifact.release().to_owned();
-    let live = stacks.get(&Role::Web).and_then(|stack| stack.parameters.get("ArtifactKey"));
+    let live = stack::front(stacks, spec.topology).and_then(|stack| stack.parameters.get("ArtifactKey"));
     let Some(live) = live.filter(|key| !key.is_empty()) else {
         return Ok(Some(Release { before: None, after, differences: None }));
     };

@@ -9,32 +9,40 @@ use super::template::Role;
 use super::versions;
 use crate::aws::Aws;
 use crate::error::{Failure, Outcome};
+use crate::spec::Topology;
 
-/// The bundles that the stacks were last brought to, that of the web stack first: two while a run is at work on them, or
+/// The bundles that the stacks were last brought to, that of the front first: two while a run is at work on them, or
 /// after one was broken off.
 pub fn artifacts_of(stacks: &DeployedStacks) -> impl Iterator<Item = ArtifactRef> {
-    [Role::Web, Role::Workers].iter().filter_map(|role| ArtifactRef::of(&stacks.get(role)?.parameters))
+    [Role::Web, Role::Servers, Role::Workers].iter().filter_map(|role| ArtifactRef::of(&stacks.get(role)?.parameters))
 }
 
 /// What served before a deploy, to be put back if it fails.
 #[derive(Debug)]
 pub struct Before {
-    /// The bundle that the stacks were brought to.
+    /// The bundle that the front was brought to.
     pub artifact: ArtifactRef,
     /// What each function answered by.
     pub versions: Vec<(String, String)>,
-    /// Both stacks of functions, with all that they were made of.
-    stacks: Vec<Desired>,
+    /// The stacks of workers and front, with all that they were made of.
+    stacks: [Desired; 2],
 }
 
 impl Before {
-    /// Reads what serves; `None` before the first deploy. One request for each function.
-    pub async fn read(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Option<Self>> {
-        let Some(artifact) = artifacts_of(stacks).next() else { return Ok(None) };
-        let made = [Role::Workers, Role::Web].map(|role| stacks.get(&role).and_then(desired::as_deployed));
-        let [Some(workers), Some(web)] = made else { return Ok(None) };
+    /// Reads what serves; `None` before the first deploy. One request for each function. While the topology is changed
+    /// to this one, the front of the other serves until it goes.
+    pub async fn read(aws: &Aws, stacks: &DeployedStacks, topology: Topology) -> Outcome<Option<Self>> {
+        let front = stacks.get(&topology.other().front()).or_else(|| stacks.get(&topology.front()));
+        let (Some(front), Some(workers)) = (front, stacks.get(&Role::Workers)) else { return Ok(None) };
+        let Some(artifact) = ArtifactRef::of(&front.parameters) else { return Ok(None) };
+        let [Some(workers), Some(front)] = [workers, front].map(desired::as_deployed) else { return Ok(None) };
         let versions = versions::all_live(aws, stacks).await?;
-        Ok(Some(Self { artifact, versions, stacks: vec![workers, web] }))
+        Ok(Some(Self { artifact, versions, stacks: [workers, front] }))
+    }
+
+    /// The stack that answered requests.
+    pub fn front(&self) -> Role {
+        self.stacks[1].role
     }
 
     /// What `/healthz` answered.
@@ -56,8 +64,8 @@ impl Before {
             let action = if is_there { Action::Keep } else { Action::Update };
             deploy::apply(aws, desired, action, None, progress).await.map(drop)
         };
-        let (workers, web) = tokio::join!(back(&self.stacks[0]), back(&self.stacks[1]));
-        workers.and(web)
+        let (workers, front) = tokio::join!(back(&self.stacks[0]), back(&self.stacks[1]));
+        workers.and(front)
     }
 }
 
@@ -75,24 +83,24 @@ pub async fn switch(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) 
     Ok(switched)
 }
 
-/// Brings the stacks of functions to a bundle; nothing else of them changes.
+/// Brings the stacks of workers and front to a bundle; nothing else of them changes.
 pub async fn reconcile(
     aws: &Aws,
     stacks: &mut DeployedStacks,
+    front: Role,
     artifact: &ArtifactRef,
     progress: &Progress,
 ) -> Outcome<()> {
     let desired = |role| stacks.get(&role).and_then(|stack| desired::with_artifact(stack, artifact));
-    let (workers, web) = (desired(Role::Workers), desired(Role::Web));
-    let (Some(workers), Some(web)) = (workers, web) else {
+    let (Some(workers), Some(front)) = (desired(Role::Workers), desired(front)) else {
         return Err(Failure::new("unexpected_answer", "the stacks do not tell what they were made of")
             .hint("deploy what you want to run"));
     };
-    let (workers, web) = tokio::join!(
+    let (workers, front) = tokio::join!(
         deploy::apply(aws, &workers, Action::Update, None, progress),
-        deploy::apply(aws, &web, Action::Update, None, progress)
+        deploy::apply(aws, &front, Action::Update, None, progress)
     );
-    for stack in [workers?, web?].into_iter().flatten() {
+    for stack in [workers?, front?].into_iter().flatten() {
         stacks.insert(stack.role, stack);
     }
     Ok(())

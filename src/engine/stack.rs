@@ -17,6 +17,7 @@ use super::template::Role;
 use super::token;
 use crate::aws::{Aws, explain, service_code, service_message};
 use crate::error::{Failure, Outcome};
+use crate::spec::{Spec, Topology};
 
 /// One stack as it is.
 #[derive(Clone, Debug)]
@@ -119,22 +120,40 @@ impl Deployed {
 /// The stacks of a service by role; one that does not exist is absent.
 pub type DeployedStacks = BTreeMap<Role, Deployed>;
 
-/// Reads the service's stacks: two requests each, all side by side.
+/// Reads the service's stacks: two requests each, all side by side, and one for the front of the other topology, which
+/// is only there while the topology is changed.
 ///
 /// Refuses, and so leaves untouched, a stack of the same name that is not this service's.
-pub async fn read_all(aws: &Aws, service: &str) -> Outcome<DeployedStacks> {
+pub async fn read_all(aws: &Aws, spec: &Spec) -> Outcome<DeployedStacks> {
     let client = aws.cloudformation();
-    let read = |role: Role| {
-        let client = client.clone();
-        async move { read_whole(&client, role, &role.stack_name(service)).await }
+    let name = |role: Role| role.stack_name(&spec.service);
+    let whole = |role: Role| {
+        let (client, name) = (client.clone(), name(role));
+        async move { read_whole(&client, role, &name).await }
     };
-    let (data, workers, web) = tokio::join!(read(Role::Data), read(Role::Workers), read(Role::Web));
+    let other = async {
+        let role = spec.topology.other().front();
+        let found = read(&client, role, &name(role)).await?;
+        let template = match &found {
+            Some(found) => read_template(&client, &found.id).await?,
+            None => None,
+        };
+        Ok::<_, Box<Failure>>(found.map(|found| Deployed { template, ..found }))
+    };
+    let (data, workers, front, other) =
+        tokio::join!(whole(Role::Data), whole(Role::Workers), whole(spec.topology.front()), other);
     let stacks: DeployedStacks =
-        [data?, workers?, web?].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
+        [data?, workers?, front?, other?].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
     for stack in stacks.values() {
-        ensure_ours(&client, stack, service).await?;
+        ensure_ours(&client, stack, &spec.service).await?;
     }
     Ok(stacks)
+}
+
+/// The stack that answers requests; while the topology is changed, the one that the spec asks for, once it is there.
+pub fn front<'a>(stacks: &'a DeployedStacks, topology: Topology) -> Option<&'a Deployed> {
+    let made = |topology: Topology| stacks.get(&topology.front()).filter(|stack| !stack.outputs.is_empty());
+    made(topology).or_else(|| made(topology.other()))
 }
 
 /// Reads one stack by name or ID; `None` when there is none.

@@ -54,7 +54,8 @@ pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &Artif
     match role {
         Role::Data => Some(desired::data(spec)),
         Role::Workers => desired::workers(spec, data?, artifact),
-        Role::Web => desired::web(spec, data?, artifact),
+        role if role == spec.topology.front() => desired::front(spec, data?, artifact),
+        Role::Web | Role::Servers => None,
     }
 }
 
@@ -72,15 +73,16 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
     let artifact = &bundle.artifact;
     let told = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
     let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, artifact), wish.adopts);
-    let (data, workers, web, release) =
-        tokio::join!(one(Role::Data), one(Role::Workers), one(Role::Web), release::compare(aws, spec, stacks, bundle));
+    let [data, workers, front] = spec.topology.stacks();
+    let (data, workers, front, release) =
+        tokio::join!(one(data), one(workers), one(front), release::compare(aws, spec, stacks, bundle));
     let (mut staged, mut failure) = (Staged::default(), None);
     staged.plan.adopts = wish.adopts;
     match release {
         Ok(release) => staged.plan.release = release,
         Err(error) => failure = Some(error),
     }
-    for outcome in [data, workers, web] {
+    for outcome in [data, workers, front] {
         match outcome {
             Ok(StagedOne { plan, desired, set, existing }) => {
                 let role = plan.role;
@@ -92,9 +94,11 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
             Err(error) => failure = failure.or(Some(error)),
         }
     }
+    staged.plan.stacks.extend(stacks.get(&spec.topology.other().front()).map(plan::removal));
     if staged.plan.changes_anything() {
         let before: Vec<Evaluated> = stacks.values().filter_map(Deployed::evaluated).collect();
-        let after: Vec<Evaluated> = Role::ALL.iter().filter_map(|role| wanted(*role, spec, told, artifact)).collect();
+        let after: Vec<Evaluated> =
+            spec.topology.stacks().into_iter().filter_map(|role| wanted(role, spec, told, artifact)).collect();
         staged.plan.cost = Some(Cost::of(&before, &after, wish.sign_ups));
     }
     match failure {

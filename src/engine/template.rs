@@ -14,19 +14,26 @@ pub enum Role {
     Data,
     /// What works off the table's stream, and watches.
     Workers,
-    /// What answers requests.
+    /// What answers requests in the serverless topology.
     Web,
+    /// What answers them in the high-performance one. A stack of its own, so that it can stand beside the other while
+    /// the topology is changed.
+    Servers,
 }
 
 impl Role {
     /// In the order in which they are created.
-    pub const ALL: [Self; 3] = [Self::Data, Self::Workers, Self::Web];
+    pub const ALL: [Self; 4] = [Self::Data, Self::Workers, Self::Web, Self::Servers];
+
+    /// Those that answer requests, of which a service has one, and two while its topology is changed.
+    pub const FRONTS: [Self; 2] = [Self::Web, Self::Servers];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
             Self::Workers => "workers",
             Self::Web => "web",
+            Self::Servers => "servers",
         }
     }
 
@@ -41,6 +48,7 @@ impl Role {
             Self::Data => include_str!("../../stacks/data.yaml"),
             Self::Workers => include_str!("../../stacks/workers.yaml"),
             Self::Web => include_str!("../../stacks/serverless.yaml"),
+            Self::Servers => include_str!("../../stacks/high-performance.yaml"),
         }
     }
 }

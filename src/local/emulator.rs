@@ -1,16 +1,15 @@
 //! Starts the emulator detached, remembers it, finds it again, stops it.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::{Folders, VERSION, install};
+use super::process::{self, free_port};
+use super::{Folders, VERSION, install, remove_whole, servers};
 use crate::aws::Fetcher;
 use crate::bundle::write_whole;
 use crate::engine::progress::Progress;
@@ -18,7 +17,6 @@ use crate::error::{Failure, Outcome};
 
 /// It starts within two seconds; a loaded machine may take longer.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The emulator that was started last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +51,8 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
     if let Some(running) = alive(folders).await {
         return Ok(running);
     }
+    // What worked with one that is gone works with nothing.
+    servers::end_all(folders).await;
     let installed = install::ensure(folders, progress).await?;
     let port = free_port()?;
     let endpoint = format!("http://127.0.0.1:{port}");
@@ -76,7 +76,7 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
             command.env(name, value);
         }
     }
-    let child = command
+    let command = command
         .env("GATEWAY_PORT", port.to_string())
         .env("BIND_HOST", Ipv4Addr::LOCALHOST.to_string())
         .env("AWS_ENDPOINT_URL", &endpoint)
@@ -86,11 +86,8 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
         .env("AUTH", "true")
         .stdin(Stdio::null())
         .stdout(output)
-        .stderr(errors)
-        // A group of its own: Ctrl-C in this terminal must not reach it.
-        .process_group(0)
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
+        .stderr(errors);
+    let child = process::detached(command).spawn().map_err(|error| failed(error.to_string()))?;
     let pid = i32::try_from(child.id()).map_err(|error| failed(error.to_string()))?;
     let running = Running { endpoint, pid, version: VERSION.to_owned() };
     let text = serde_json::to_vec(&running).map_err(|error| failed(error.to_string()))?;
@@ -122,15 +119,9 @@ async fn wait_until_healthy(
 pub async fn down(folders: &Folders) -> Outcome<Option<Running>> {
     let _lock = folders.lock_state().await?;
     let running = alive(folders).await;
-    if let Some(pid) = running.as_ref().and_then(|running| Pid::from_raw(running.pid)) {
-        let started = Instant::now();
-        _ = kill_process(pid, Signal::TERM);
-        while test_kill_process(pid).is_ok() && !is_zombie(pid) {
-            if started.elapsed() > STOP_DEADLINE {
-                _ = kill_process(pid, Signal::KILL);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    servers::end_all(folders).await;
+    if let Some(running) = &running {
+        process::stop(running.pid).await;
     }
     _ = fs::remove_file(remembered(folders));
     remove_whole(&scratch(folders));
@@ -141,29 +132,14 @@ pub async fn down(folders: &Folders) -> Outcome<Option<Running>> {
 /// inherited its number is never taken for it; one that is merely slow is given time, since it holds state.
 async fn alive(folders: &Folders) -> Option<Running> {
     let running: Running = serde_json::from_slice(&fs::read(remembered(folders)).ok()?).ok()?;
-    let pid = Pid::from_raw(running.pid)?;
     let started = Instant::now();
-    while test_kill_process(pid).is_ok() && is_emulator(pid) && !is_zombie(pid) && started.elapsed() < START_DEADLINE {
+    while process::runs(running.pid, "ministack") && started.elapsed() < START_DEADLINE {
         if is_healthy(&running).await {
             return Some(running);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     None
-}
-
-/// Told by its command line where the system shows one; elsewhere its answer has to do.
-fn is_emulator(pid: Pid) -> bool {
-    match fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
-        Ok(line) => String::from_utf8_lossy(&line).contains("ministack"),
-        Err(_) => !PathBuf::from("/proc/self").exists(),
-    }
-}
-
-/// A child that ended but was not waited for still has its number.
-fn is_zombie(pid: Pid) -> bool {
-    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
-        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
 }
 
 async fn is_healthy(running: &Running) -> bool {
@@ -178,15 +154,4 @@ fn remembered(folders: &Folders) -> PathBuf {
 /// Where the emulator keeps what goes with it.
 fn scratch(folders: &Folders) -> PathBuf {
     folders.state.join("emulator")
-}
-
-/// Removes a folder. What a function that is just ending writes meanwhile goes with the next start.
-fn remove_whole(folder: &Path) {
-    _ = fs::remove_dir_all(folder);
-}
-
-fn free_port() -> Outcome<u16> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    port.map(|address| address.port())
-        .map_err(|error| Failure::new("emulator_failed", "there is no free port on 127.0.0.1").cause(error.to_string()))
 }

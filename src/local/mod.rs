@@ -5,11 +5,14 @@
 //! - API endpoints end in a name that needs a resolver: the address is put together here
 //!   ([`public_endpoint`]) and, for links in mail, in the service's `env` module;
 //! - it runs functions on this machine: they are built for it, lightly (`bundle`);
+//! - its instances are records: a server process stands in for them (`servers`);
 //! - it is slow to answer, has no TLS and, enforcing policies, asks for too wide a right: `sitecustomize.py`.
 
 mod emulator;
 pub mod inbox;
 mod install;
+mod process;
+pub mod servers;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -68,6 +71,11 @@ async fn lock(folder: &Path) -> Outcome<File> {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
+}
+
+/// Removes a folder. What a process that is just ending writes meanwhile goes with the next start.
+fn remove_whole(folder: &Path) {
+    _ = fs::remove_dir_all(folder);
 }
 
 /// The address under which the emulator serves an API, needing no name resolution. `%24` is a dollar sign that no

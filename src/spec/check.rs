@@ -8,7 +8,7 @@ use signup_service::config::Duration;
 
 use super::text::{self, NAME};
 use super::tree::Path;
-use super::{Domain, Spec};
+use super::{Architecture, Domain, Instances, Spec, Topology};
 
 /// CloudFormation takes 50 tags a stack; signupctl adds its own.
 const MAX_TAGS: usize = 40;
@@ -88,6 +88,7 @@ pub fn check(spec: &Spec) -> Vec<Problem> {
     if let Some(domain) = &spec.domain {
         check_domain(domain, spec.region.as_deref(), &mut problems);
     }
+    check_instances(spec, &mut problems);
     problems.0
 }
 
@@ -175,6 +176,55 @@ fn check_limits(spec: &Spec, problems: &mut Problems) {
         let hint = "a burst below the steady rate would refuse requests that the rate allows";
         problems.add(&budgets.key("burst"), "`burst` is less than `requests_per_second`", hint);
     }
+}
+
+fn check_instances(spec: &Spec, problems: &mut Problems) {
+    let root = Path::default();
+    if spec.topology == Topology::HighPerformance && spec.domain.is_none() {
+        problems.add(
+            &root.key("topology"),
+            "`high-performance` needs a `domain` with a certificate",
+            "a load balancer has no HTTPS of its own, and passwords and addresses do not travel without: request a \
+             certificate in ACM, and write `domain: { name: …, certificate_arn: … }`",
+        );
+    }
+    let path = root.key("capacity").key("instances");
+    let Instances { instance_type, min, max } = &spec.capacity.instances;
+    problems.range(&path.key("min"), *min, 2..=100, "; with one, nobody would answer when it fails");
+    problems.range(&path.key("max"), *max, 3..=200, "");
+    if max <= min {
+        let hint = "make it more than `min`: a new instance comes before an old one goes";
+        problems.add(&path.key("max"), format!("`max` is {max}, and `min` is {min}"), hint);
+    }
+    let Some(instance_type) = instance_type else { return };
+    let architecture = spec.capacity.architecture;
+    match processor(instance_type) {
+        None => problems.add(
+            &path.key("type"),
+            format!("`{instance_type}` is no type of instance"),
+            "write it as EC2 does, such as `t4g.small`",
+        ),
+        Some(processor) if processor != architecture => problems.add(
+            &path.key("type"),
+            format!("`{instance_type}` is for {}, the server is built for {}", processor.name(), architecture.name()),
+            format!("choose another type, or set `capacity.architecture: {}`", processor.name()),
+        ),
+        Some(_) => {}
+    }
+}
+
+/// What a type of instance runs: Graviton's have a `g` among the letters behind their generation (`t4g`, `c7gn`), or
+/// are the first of them (`a1`).
+fn processor(instance_type: &str) -> Option<Architecture> {
+    let (family, size) = instance_type.split_once('.')?;
+    let is_plain =
+        |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+    let generation = family.find(|letter: char| letter.is_ascii_digit())?;
+    if !is_plain(family) || generation == 0 || !size.split('-').all(is_plain) {
+        return None;
+    }
+    let is_arm = family == "a1" || family[generation..].contains('g');
+    Some(if is_arm { Architecture::Arm64 } else { Architecture::X86_64 })
 }
 
 fn check_origins(spec: &Spec, problems: &mut Problems) {
@@ -274,4 +324,20 @@ fn is_region(region: &str) -> bool {
             .iter()
             .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
         && parts.last().is_some_and(|number| number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_of_instance_tells_its_processor() {
+        let arm = ["t4g.small", "c7gn.2xlarge", "m8gd.metal-24xl", "x2gd.large", "a1.medium", "g5g.xlarge"];
+        assert!(arm.iter().all(|it| processor(it) == Some(Architecture::Arm64)));
+        let intel = ["t3.small", "m7i.large", "g5.xlarge", "c6a.large"];
+        assert!(intel.iter().all(|it| processor(it) == Some(Architecture::X86_64)));
+        for wrong in ["", "t4g", ".small", "T3.small", "t3.", "t3 .small", "4g.small", "t3.small.large"] {
+            assert_eq!(processor(wrong), None, "{wrong}");
+        }
+    }
 }

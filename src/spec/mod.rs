@@ -13,6 +13,7 @@ mod untranslated;
 
 use std::collections::BTreeMap;
 
+use crate::engine::template::Role;
 use serde::Deserialize;
 use signup_service::config::{self, Confirmation, Duration, Form, Security, ServiceConfig};
 
@@ -126,15 +127,39 @@ impl Spec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topology {
-    /// API Gateway and Lambda.
+    /// API Gateway and Lambda: nothing stands, nothing is paid for while nobody comes.
     #[default]
     Serverless,
+    /// An Application Load Balancer before two instances or more: cheaper once many come, and no cold start.
+    HighPerformance,
 }
 
 impl Topology {
     pub fn name(self) -> &'static str {
         match self {
             Self::Serverless => "serverless",
+            Self::HighPerformance => "high-performance",
+        }
+    }
+
+    /// The stack that answers requests in it.
+    pub fn front(self) -> Role {
+        match self {
+            Self::Serverless => Role::Web,
+            Self::HighPerformance => Role::Servers,
+        }
+    }
+
+    /// The stacks of it, in the order in which they are created.
+    pub fn stacks(self) -> [Role; 3] {
+        [Role::Data, Role::Workers, self.front()]
+    }
+
+    /// What a service of this topology may have been before.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Serverless => Self::HighPerformance,
+            Self::HighPerformance => Self::Serverless,
         }
     }
 }
@@ -165,11 +190,42 @@ pub struct Capacity {
     pub architecture: Architecture,
     /// Concurrent executions reserved for the web function; unreserved when absent.
     pub concurrency: Option<u32>,
+    pub instances: Instances,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { memory: 256, architecture: Architecture::default(), concurrency: None }
+        Self { memory: 256, architecture: Architecture::default(), concurrency: None, instances: Instances::default() }
+    }
+}
+
+impl Capacity {
+    /// What the instances are, in EC2's words.
+    pub fn instance_type(&self) -> &str {
+        let usual = match self.architecture {
+            Architecture::Arm64 => "t4g.small",
+            Architecture::X86_64 => "t3.small",
+        };
+        self.instances.instance_type.as_deref().unwrap_or(usual)
+    }
+}
+
+/// The instances of the high-performance topology.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Instances {
+    /// EC2's name for their size; the smallest that does well when absent, `t4g.small` or `t3.small`.
+    #[serde(rename = "type")]
+    pub instance_type: Option<String>,
+    /// So many stand at any time, 2 to 100: in two zones, so that one may fail.
+    pub min: u32,
+    /// So many when many people come, up to 200; more than `min`, since a new one comes before an old one goes.
+    pub max: u32,
+}
+
+impl Default for Instances {
+    fn default() -> Self {
+        Self { instance_type: None, min: 2, max: 10 }
     }
 }
 
@@ -199,11 +255,14 @@ pub struct Monitoring {
     pub log_retention_days: u32,
     /// Who is told of alarms.
     pub alarm_address: Option<String>,
+    /// Whether the load balancer of the high-performance topology logs each request, which cannot be had without the
+    /// visitor's address and the query string. An API's log has neither, and is always kept.
+    pub access_logs: bool,
 }
 
 impl Default for Monitoring {
     fn default() -> Self {
-        Self { log_retention_days: 90, alarm_address: None }
+        Self { log_retention_days: 90, alarm_address: None, access_logs: true }
     }
 }
 

@@ -5,7 +5,7 @@ mod report;
 use std::time::Instant;
 
 use super::plan::{Prepared, prepare};
-use super::{Context, endpoint, output_of};
+use super::{Context, endpoint, output_of, service};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::cli;
@@ -20,10 +20,10 @@ use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged, Wish};
 use crate::engine::status::State;
 use crate::engine::template::Role;
-use crate::engine::{artifacts, code_only, collect, data, deploy, existing, keys, settle};
+use crate::engine::{artifacts, code_only, collect, data, delete, deploy, existing, keys, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
-use report::{Report, StackReport};
+use report::{Report, StackReport, Switched};
 
 pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     let progress = Progress::new(context.output);
@@ -38,7 +38,7 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
             // Another run was faster: what it made is looked at, and what is left is done.
             Err(failure) if failure.code == "stack_busy" && !arguments.no_wait => {
                 progress.line(format!("  {}: looking again", failure.message));
-                stacks = stack::read_all(&aws, &spec.service).await?;
+                stacks = stack::read_all(&aws, &spec).await?;
             }
             outcome => {
                 if let Some(lock) = lock {
@@ -76,7 +76,7 @@ impl Attempt<'_> {
         let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
         if settle::is_called_for(&stacks) && lock.is_none() {
             self.hold(&stacks, lock).await?;
-            stacks = stack::read_all(aws, &spec.service).await?;
+            stacks = stack::read_all(aws, spec).await?;
         }
         let stacks = settle::settle(aws, stacks, progress, &context.output).await?;
         let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt };
@@ -129,6 +129,9 @@ impl Run<'_> {
         if let Some(stack) = stacks.get(&Role::Data) {
             data::protect(self.aws, stack, self.spec.data.deletion_protection).await?;
         }
+        if let Some(front) = stacks.get(&self.front()) {
+            deploy::stand_in(self.aws, front).await?;
+        }
         let proof = match no_proof {
             true => None,
             false => {
@@ -144,7 +147,7 @@ impl Run<'_> {
                 })?)
             }
         };
-        self.finish(stacks, None, proof)
+        self.finish(stacks, None, proof, None)
     }
 
     /// Shows the plan and asks, unless it is not what was asked for.
@@ -167,8 +170,9 @@ impl Run<'_> {
         lock: &mut Option<Lock>,
         sender: Standing,
     ) -> Outcome<Exit> {
-        let before = Before::read(self.aws, &stacks).await?;
-        if let (true, Some(before)) = (arguments.code_only, &before)
+        let before = Before::read(self.aws, &stacks, self.spec.topology).await?;
+        // Instances take their code with the stack that replaces them.
+        if let (true, Some(before), Role::Web) = (arguments.code_only, &before, self.front())
             && let Err(failure) = self.update_code(&stacks, before, arguments.no_proof).await
         {
             staged.discard(self.aws).await?;
@@ -179,7 +183,7 @@ impl Run<'_> {
             Ok(stacks) => stacks,
             // CloudFormation takes back the stack that failed, and not the other one, nor what was updated directly.
             Err(failure) if failure.code == "stack_failed" => {
-                let Ok(stacks) = stack::read_all(self.aws, &self.spec.service).await else { return Err(failure) };
+                let Ok(stacks) = stack::read_all(self.aws, self.spec).await else { return Err(failure) };
                 return Err(self.put_back(failure, &stacks, before.as_ref(), lock.as_ref()).await);
             }
             Err(failure) => return Err(failure),
@@ -191,12 +195,33 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
+        let (stacks, switched) = self.retire(stacks, arguments.no_proof).await?;
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
         if let Err(failure) = collect::collect(self.aws, &stacks, bucket).await {
             // What is left over is met again by the next deploy.
             self.progress.line(format!("  old versions stay for now: {}", failure.message));
         }
-        self.finish(&stacks, Some(sender), proof)
+        self.finish(&stacks, Some(sender), proof, switched)
+    }
+
+    /// Takes the front of the other topology away, where there is one, now that this one is proven; without a proof its
+    /// health has to do. While people are still led to the old one it stays.
+    async fn retire(&self, mut stacks: DeployedStacks, no_proof: bool) -> Outcome<(DeployedStacks, Option<Switched>)> {
+        let other = self.spec.topology.other();
+        let Some(old) = stacks.get(&other.front()) else { return Ok((stacks, None)) };
+        let service = self.service(&stacks)?;
+        if no_proof {
+            service.health(self.progress).await?;
+        }
+        let waits = self.spec.domain.is_some() && !self.aws.is_local() && !service.is_led_to().await;
+        if !waits {
+            self.progress.line(format!("  the new front serves: `{}` goes", old.name));
+            for left in delete::finish(self.aws, old, self.progress, &self.context.output).await? {
+                self.progress.line(format!("  {} left behind: {left}", self.context.output.yellow("!")));
+            }
+            stacks.remove(&other.front());
+        }
+        Ok((stacks, Some(Switched { from: other.name(), waits_for_domain: waits })))
     }
 
     /// Has the functions answer by the new code before the stacks do.
@@ -263,14 +288,19 @@ impl Run<'_> {
         lock: Option<&Lock>,
     ) -> Box<Failure> {
         let Some(before) = before else { return failure };
+        let is_new = before.front() != self.front();
         if lock.is_some_and(Lock::is_lost) {
             return failure.hint("another run has taken over meanwhile, so nothing was put back: see what it did");
         }
         let release = before.release();
         self.progress.line(format!("  {}: going back to version {release}", failure.message));
         let back = async {
+            // A front that was brought up beside the one that serves, and is not to be trusted, is of no use to anybody.
+            if let Some(new) = stacks.get(&self.front()).filter(|_| is_new) {
+                delete::finish(self.aws, new, self.progress, &self.context.output).await?;
+            }
             before.put_back(self.aws, stacks, self.progress).await?;
-            self.service_of(stacks, release)?.health(self.progress).await.map(drop)
+            service(self.aws, self.spec, stacks, before.front(), release)?.health(self.progress).await.map(drop)
         };
         let usual = "mend the cause and deploy again".to_owned();
         match back.await {
@@ -286,34 +316,32 @@ impl Run<'_> {
         }
     }
 
+    /// The stack that answers, of the topology that the spec asks for.
+    fn front(&self) -> Role {
+        self.spec.topology.front()
+    }
+
     fn service<'a>(&'a self, stacks: &'a DeployedStacks) -> Outcome<proof::Service<'a>> {
-        self.service_of(stacks, self.bundle.artifact.release())
+        service(self.aws, self.spec, stacks, self.front(), self.bundle.artifact.release())
     }
 
-    fn service_of<'a>(&'a self, stacks: &'a DeployedStacks, release: &'a str) -> Outcome<proof::Service<'a>> {
-        let outputs =
-            &stacks.get(&Role::Web).ok_or_else(|| Failure::new("unexpected_answer", "the web stack is gone"))?.outputs;
-        let endpoint = endpoint(self.aws, outputs);
-        let endpoint = endpoint.ok_or_else(|| Failure::new("unexpected_answer", "the web stack names no endpoint"))?;
-        Ok(proof::Service {
-            aws: self.aws,
-            spec: self.spec,
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            table: output_of(stacks, Role::Data, "TableName")?,
-            release,
-        })
-    }
-
-    fn finish(&self, stacks: &DeployedStacks, sender: Option<Standing>, proof: Option<Proof>) -> Outcome<Exit> {
+    fn finish(
+        &self,
+        stacks: &DeployedStacks,
+        sender: Option<Standing>,
+        proof: Option<Proof>,
+        switched: Option<Switched>,
+    ) -> Outcome<Exit> {
         let Run { context, spec, aws, plan, .. } = *self;
         let release = self.bundle.artifact.release();
         let changed = plan.changes_anything();
-        let endpoint = stacks.get(&Role::Web).and_then(|stack| endpoint(aws, &stack.outputs));
+        let endpoint = stacks.get(&self.front()).and_then(|front| endpoint(aws, front));
         let action = |role| plan.stacks.iter().find(|stack| stack.role == role).map(|stack| stack.action);
         let report = Report {
             service: spec.service.clone(),
             region: aws.region.clone(),
             topology: spec.topology.name(),
+            switched,
             changed,
             endpoint,
             version: release.to_owned(),

@@ -13,6 +13,9 @@ pub(super) struct Report {
     pub(super) service: String,
     pub(super) region: String,
     pub(super) topology: &'static str,
+    /// When the front of another topology was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) switched: Option<Switched>,
     pub(super) changed: bool,
     pub(super) endpoint: Option<String>,
     /// What `/healthz` answers.
@@ -22,6 +25,14 @@ pub(super) struct Report {
     pub(super) proof: Option<Proof>,
     pub(super) api_calls: u64,
     pub(super) duration_ms: u128,
+}
+
+/// The front of another topology gave way to this one, or is to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Switched {
+    pub(super) from: &'static str,
+    /// Whether it still stands, since the domain leads to it.
+    pub(super) waits_for_domain: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,6 +52,7 @@ impl Report {
         if !self.changed {
             lines.push(format!("nothing changed: `{}` is as the spec says ({seconds:.1} s)", self.service));
             lines.push(format!("  {url}"));
+            lines.extend(self.astray(context, spec));
             return lines.join("\n");
         }
         lines.push(format!("{} `{}` is deployed ({seconds:.1} s)", output.green("✓"), self.service));
@@ -57,14 +69,7 @@ impl Report {
             )),
             _ => lines.push(format!("  users  {users}")),
         }
-        if let (Some(domain), Some(Proof { ok: false, .. })) = (&spec.domain, &self.proof) {
-            lines.push(format!(
-                "\n{} `{}` does not lead to the service yet: point it at the `DomainTarget` of `{}`.",
-                output.yellow("!"),
-                domain.name,
-                context.command("outputs")
-            ));
-        }
+        lines.extend(self.astray(context, spec));
         if context.global.local {
             lines.push(format!(
                 "\nNext: open the form and sign up; the mail is in the inbox.\n`{}` takes it down.",
@@ -72,5 +77,21 @@ impl Report {
             ));
         }
         lines.join("\n")
+    }
+
+    /// That the domain leads elsewhere, and what there is to do.
+    fn astray(&self, context: &Context, spec: &Spec) -> Option<String> {
+        let domain = &spec.domain.as_ref()?.name;
+        let (sign, outputs) = (context.output.yellow("!"), context.command("outputs"));
+        match (&self.proof, self.switched) {
+            (_, Some(Switched { from, waits_for_domain: true })) => Some(format!(
+                "\n{sign} `{domain}` still leads to the {from} front, which stays until it leads to this one: point it \
+                 at\n  the `DomainTarget` of `{outputs}`, and deploy again."
+            )),
+            (Some(Proof { domain_leads_here: Some(false), .. }), _) => Some(format!(
+                "\n{sign} `{domain}` does not lead to the service yet: point it at the `DomainTarget` of `{outputs}`."
+            )),
+            _ => None,
+        }
     }
 }

@@ -49,7 +49,7 @@ impl Book {
     async fn open(context: &Context) -> Outcome<Self> {
         let spec = context.spec()?;
         let aws = context.aws(&spec).await?;
-        let stacks = stack::read_all(&aws, &spec.service).await?;
+        let stacks = stack::read_all(&aws, &spec).await?;
         let outputs = data_outputs(context, &aws, &stacks, &spec)?;
         let output = |name: &str| {
             outputs.get(name).cloned().ok_or_else(|| {

@@ -14,7 +14,7 @@ use crate::spec::Spec;
 
 pub async fn look(aws: &Aws, spec: &Spec, command: &Command<'_>) -> Vec<Finding> {
     const CHECK: &str = "names";
-    let stacks = match stack::read_all(aws, &spec.service).await {
+    let stacks = match stack::read_all(aws, spec).await {
         Ok(stacks) => stacks,
         Err(failure) => return vec![Finding::failed(CHECK, &failure)],
     };

@@ -4,7 +4,6 @@ use aws_sdk_apigatewayv2::types::ProtocolType;
 
 use super::Finding;
 use crate::aws::{Aws, explain, service_code};
-use crate::engine::template::Role;
 use crate::error::Outcome;
 use crate::spec::Spec;
 
@@ -23,7 +22,7 @@ pub async fn look(aws: &Aws, spec: &Spec) -> Vec<Finding> {
     let mut found = vec![told("concurrency", lambda), told("apis", apis)];
     // The emulator has no quota of stacks, and does not tell that it has none.
     if !aws.is_local() {
-        found.push(told("stack quota", stacks(aws, &spec.service).await));
+        found.push(told("stack quota", stacks(aws, spec).await));
     }
     found
 }
@@ -88,7 +87,7 @@ async fn apis(aws: &Aws, service: &str) -> Outcome<Finding> {
     })
 }
 
-async fn stacks(aws: &Aws, service: &str) -> Outcome<Finding> {
+async fn stacks(aws: &Aws, spec: &Spec) -> Outcome<Finding> {
     let client = aws.cloudformation();
     let limits = client.describe_account_limits().send().await;
     let limits = limits.map_err(|error| explain("CloudFormation's quotas cannot be read", error))?;
@@ -96,7 +95,7 @@ async fn stacks(aws: &Aws, service: &str) -> Outcome<Finding> {
     let limit = limits.iter().find(|limit| limit.name() == Some("StackLimit")).and_then(|limit| limit.value);
     let stacks: Result<Vec<_>, _> = client.describe_stacks().into_paginator().items().send().collect().await;
     let stacks = stacks.map_err(|error| explain("the stacks cannot be counted", error))?;
-    let names = Role::ALL.map(|role| role.stack_name(service));
+    let names = spec.topology.stacks().map(|role| role.stack_name(&spec.service));
     let is_there = |name: &&String| stacks.iter().any(|stack| stack.stack_name() == Some(name));
     let wanted = i32::try_from(names.iter().filter(|name| !is_there(name)).count()).unwrap_or(0);
     let count = i32::try_from(stacks.len()).unwrap_or(i32::MAX);

@@ -16,6 +16,7 @@ use signup_service::user::{End, User, UserId};
 
 use super::identity::{Standing, sender};
 use super::progress::Progress;
+use super::template::Role;
 use super::token;
 use super::{account, keys};
 use crate::aws::{Answer, Aws, Fetcher};
@@ -24,6 +25,9 @@ use crate::spec::Spec;
 
 /// A new version answers within seconds; a cold start under load takes a few more.
 const HEALTH: Duration = Duration::from_secs(30);
+
+/// A load balancer looks at a new instance some times before it sends anybody there.
+const SERVERS_HEALTH: Duration = Duration::from_secs(180);
 
 /// The stream tells the worker within seconds. Two minutes later the sweeper would send the mail, and nothing would be
 /// shown of the stream.
@@ -50,6 +54,9 @@ pub struct Proof {
     /// The public endpoint answers as the version that was deployed.
     pub ok: bool,
     pub ms: u128,
+    /// Whether the domain leads there too, which its owner sees to; absent without one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_leads_here: Option<bool>,
     /// How far somebody made up came, when that was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_up: Option<SignUp>,
@@ -72,8 +79,13 @@ pub enum SignUp {
 pub struct Service<'a> {
     pub aws: &'a Aws,
     pub spec: &'a Spec,
+    /// The stack that answers.
+    pub front: Role,
     /// Without a slash at its end.
     pub endpoint: String,
+    /// Where connections go instead of where the endpoint's name leads, which its owner sets by hand, after a first
+    /// deploy or when the front has become another.
+    pub through: Option<String>,
     pub table: &'a str,
     /// What `/healthz` has to answer.
     pub release: &'a str,
@@ -84,14 +96,23 @@ impl Service<'_> {
     pub async fn health(&self, progress: &Progress) -> Outcome<Proof> {
         let url = format!("{}/healthz", self.endpoint);
         let step = progress.step("asking the service for its health");
-        let fetcher = Fetcher::new(self.aws.is_local());
+        let fetcher = self.fetcher();
+        let patience = if self.front == Role::Servers { SERVERS_HEALTH } else { HEALTH };
         let started = Instant::now();
-        let proof = |ok| Proof { ok, ms: started.elapsed().as_millis(), sign_up: None };
+        let proof = async |ok| Proof {
+            ok,
+            ms: started.elapsed().as_millis(),
+            domain_leads_here: match &self.through {
+                Some(_) => Some(ok && self.is_led_to().await),
+                None => None,
+            },
+            sign_up: None,
+        };
         loop {
             let answer = fetcher.get(&url).await;
-            if self.spec.domain.is_some() && answer.is_err() {
-                // Its owner points the name at the API by hand, and a first deploy comes before that.
-                return Ok(proof(false));
+            if self.through.is_some() && self.front == Role::Web && answer.is_err() && started.elapsed() > patience {
+                // An API takes a while to serve a name of one's own.
+                return Ok(proof(false).await);
             }
             let seen = match &answer {
                 Ok(answer) => format!("status {}: {}", answer.status, String::from_utf8_lossy(&answer.body)),
@@ -99,13 +120,26 @@ impl Service<'_> {
             };
             if answer.is_ok_and(|answer| answer.status == 200) && seen.contains(self.release) {
                 drop(step);
-                return Ok(proof(true));
+                return Ok(proof(true).await);
             }
-            if started.elapsed() > HEALTH {
+            if started.elapsed() > patience {
                 return Err(failed(format!("`{url}`: {}", seen.trim())));
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    fn fetcher(&self) -> Fetcher {
+        match &self.through {
+            Some(target) => Fetcher::through(target),
+            None => Fetcher::new(self.aws.is_local()),
+        }
+    }
+
+    /// Whether the name that people use leads to this front, as it does once its owner has pointed it there.
+    pub async fn is_led_to(&self) -> bool {
+        let answer = Fetcher::new(self.aws.is_local()).get(&format!("{}/healthz", self.endpoint)).await;
+        answer.is_ok_and(|it| it.status == 200 && String::from_utf8_lossy(&it.body).contains(self.release))
     }
 
     /// Signs somebody up whom SES's mailbox simulator takes the mail of, follows the mail to SES, and erases whoever
@@ -137,7 +171,7 @@ impl Service<'_> {
 
     /// Sends the sign-up as any program would, its work proven. Returns why it was refused if that is no failure.
     async fn send(&self, mut body: Value, key: &str) -> Outcome<Option<String>> {
-        let fetcher = Fetcher::new(self.aws.is_local());
+        let fetcher = self.fetcher();
         let started = Instant::now();
         let url = format!("{}/api/v1/challenges", self.endpoint);
         let silent = |failure: Box<Failure>| failed(failure.cause.unwrap_or(failure.message));

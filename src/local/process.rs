@@ -1,0 +1,59 @@
+//! Processes that outlive this one: started apart from the terminal, found again, stopped.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::error::{Failure, Outcome};
+
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// In a group of its own: Ctrl-C in this terminal must not reach it.
+pub fn detached(command: &mut Command) -> &mut Command {
+    command.process_group(0)
+}
+
+/// Whether the process of this number runs and is that program. One that only has inherited the number is never taken
+/// for it.
+pub fn runs(pid: i32, program: &str) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok() && is(pid, program) && !is_zombie(pid))
+}
+
+/// Ends a process, by force if it takes longer than ten seconds.
+pub async fn stop(pid: i32) {
+    let Some(pid) = Pid::from_raw(pid) else { return };
+    let started = Instant::now();
+    _ = kill_process(pid, Signal::TERM);
+    while test_kill_process(pid).is_ok() && !is_zombie(pid) {
+        if started.elapsed() > STOP_DEADLINE {
+            _ = kill_process(pid, Signal::KILL);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Told by its command line where the system shows one; elsewhere its answer has to do.
+fn is(pid: Pid, program: &str) -> bool {
+    match fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
+        Ok(line) => String::from_utf8_lossy(&line).contains(program),
+        Err(_) => !Path::new("/proc/self").exists(),
+    }
+}
+
+/// A child that ended but was not waited for still has its number.
+fn is_zombie(pid: Pid) -> bool {
+    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
+
+/// A port that nobody listens at.
+pub fn free_port() -> Outcome<u16> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    port.map(|address| address.port())
+        .map_err(|error| Failure::new("no_port", "there is no free port on 127.0.0.1").cause(error.to_string()))
+}

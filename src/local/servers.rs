@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aws_smithy_types::error::display::DisplayErrorContext;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -133,7 +134,8 @@ async fn unpack(aws: &Aws, stack: &Deployed, root: &Path) -> Outcome<()> {
     let parameter = |name: &str| stack.parameters.get(name).map(String::as_str).unwrap_or_default();
     let (bucket, key) = (parameter("ArtifactBucket"), parameter("ArtifactKey"));
     let object = aws.s3().get_object().bucket(bucket).key(key).send().await;
-    let object = object.map_err(|error| explain(format!("the bundle `{key}` cannot be read"), error))?;
+    let object = object
+        .map_err(|error| failed(format!("the bundle `{key}` cannot be read: {}", DisplayErrorContext(&error))))?;
     let zip = object.body.collect().await.map_err(|error| failed(error.to_string()))?.into_bytes();
     if !key.contains(&hex(&Sha256::digest(&zip))) {
         return Err(failed(format!("`{key}` is another file than it says")));

@@ -1,0 +1,178 @@
+//! The topology is changed under the users' feet: the new front comes up on the same table, is proven, and only then the
+//! old one goes; wherever that is broken off, the next run goes on.
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use support::account::Account;
+use support::deployed::{Deployed, send_form, wait_for};
+use support::proxy::{self, Fate, Request};
+use support::{Sandbox, http};
+
+const DEPLOY: [&str; 3] = ["deploy", "--local", "--yes"];
+const TOPOLOGIES: [(&str, &str); 2] = [("serverless", "waitlist-web"), ("high-performance", "waitlist-servers")];
+
+/// Asks for one of the topologies; returns its stack's name, and that of the other.
+fn ask_for(sandbox: &Sandbox, spec: &str, at: usize) -> (&'static str, &'static str) {
+    let (topology, stack) = TOPOLOGIES[at % 2];
+    let domain = "{ name: join.example.com, certificate_arn: 'arn:aws:acm:us-east-1:000000000000:certificate/1' }";
+    sandbox.write("signup.yaml", format!("{spec}\ntopology: {topology}\ndomain: {domain}\n"));
+    (stack, TOPOLOGIES[(at + 1) % 2].1)
+}
+
+fn stacks(report: &Value) -> Vec<&str> {
+    report["stacks"].as_array().expect("a list").iter().map(|it| it["name"].as_str().expect("a name")).collect()
+}
+
+/// A service of the first topology, with its spec's text.
+fn begun() -> (Deployed, String) {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    ask_for(&sandbox, &spec, 0);
+    (Deployed::of(sandbox), spec)
+}
+
+const PEOPLE: [&str; 3] = ["ada@example.com", "grace@example.com", "alan@example.com"];
+
+/// Signs people up, and has the first of them confirm.
+fn fill(deployed: &Deployed) {
+    for (at, email) in PEOPLE.iter().enumerate() {
+        assert_eq!(send_form(&deployed.endpoint, &[("email", email)]).status, 303);
+        wait_for(60, "a mail", || (deployed.mails().len() > at).then_some(()));
+        if at == 0 {
+            let text = deployed.mails().pop().expect("a mail")["text"].as_str().expect("a text").to_owned();
+            let (_, token) = text.split_once("/confirm?t=").expect("a link");
+            let token = token.split_whitespace().next().expect("a token");
+            assert_eq!(http::post_form(&format!("{}/confirm", deployed.endpoint), &[("t", token)]).status, 303);
+        }
+    }
+    wait_for(60, "counting", || (deployed.counts() == (3, 1)).then_some(()));
+}
+
+/// All that is kept of everybody, but for proofs that were broken off.
+fn people(deployed: &Deployed) -> Vec<Value> {
+    PEOPLE.iter().map(|email| deployed.user(email).unwrap_or_else(|| panic!("{email} is gone"))).collect()
+}
+
+fn is_change(request: &Request) -> bool {
+    const READ: [&str; 5] = ["Describe", "Get", "List", "Query", "GET "];
+    let mine = ["cloudformation", "/s3/"].iter().any(|service| request.head.contains(service));
+    mine && !READ.iter().any(|word| request.operation.starts_with(word))
+}
+
+#[test]
+fn the_new_front_is_proven_before_the_old_one_goes() {
+    let (deployed, spec) = begun();
+    fill(&deployed);
+    let before = people(&deployed);
+    let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = Arc::clone(&calls);
+    proxy::before(&deployed.sandbox, move |request| {
+        let of = request.parameter("StackName").unwrap_or_default();
+        heard.lock().expect("no panic").push(format!("{} {of}", request.operation));
+        Fate::Pass
+    });
+    for at in [1, 2] {
+        let (new, old) = ask_for(&deployed.sandbox, &spec, at);
+        let plan = deployed.sandbox.json(&["plan", "--local"]);
+        let action = |stack: &str| {
+            let found = plan["stacks"].as_array().expect("a list").iter().find(|it| it["stack"] == stack);
+            found.expect("it is planned")["action"].clone()
+        };
+        assert_eq!((action(new), action(old)), (json!("create"), json!("remove")));
+        calls.lock().expect("no panic").clear();
+        let report = deployed.sandbox.json(&DEPLOY);
+        assert_eq!(report["switched"]["waits_for_domain"], false);
+        assert_eq!(report["proof"]["sign_up"]["reached"], "mailed");
+        assert_eq!(stacks(&report), ["waitlist-data", "waitlist-workers", new]);
+        let calls = calls.lock().expect("no panic").clone();
+        let first = |call: &dyn Fn(&str) -> bool| calls.iter().position(|it| call(it)).expect("it was called");
+        let last = |call: &dyn Fn(&str) -> bool| calls.iter().rposition(|it| call(it)).expect("it was called");
+        let made = last(&|it| it.starts_with("ExecuteChangeSet"));
+        let erased = last(&|it| it.starts_with("TransactWriteItems"));
+        let gone = first(&|it| it.starts_with("DeleteStack"));
+        assert!(made < erased && erased < gone, "made at {made}, proven at {erased}, removed at {gone}: {calls:#?}");
+        assert!(calls[gone].contains(old), "{}", calls[gone]);
+        // What is there answers, and the other is not asked for anything any more.
+        let endpoint = report["endpoint"].as_str().expect("an address");
+        assert_eq!(http::get(&format!("{endpoint}/healthz")).json()["version"], report["version"]);
+        assert_eq!(people(&deployed), before);
+        assert_eq!(deployed.counts(), (3, 1));
+        assert_eq!(deployed.sandbox.json(&DEPLOY)["changed"], false);
+    }
+    assert_eq!(deployed.sandbox.json(&["drift", "--local"])["drifted"], json!([]));
+}
+
+#[test]
+fn a_change_of_topology_goes_on_wherever_it_was_killed() {
+    let (deployed, spec) = begun();
+    fill(&deployed);
+    let before = people(&deployed);
+    let account = Account::new(deployed.account.endpoint.clone());
+    // The changing call before which signupctl ends, or behind which; 0 for none.
+    let (fatal, seen, pid) =
+        (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU32::new(0)));
+    let (its_fatal, its_seen, its_pid) = (Arc::clone(&fatal), Arc::clone(&seen), Arc::clone(&pid));
+    proxy::before(&deployed.sandbox, move |request| {
+        if !is_change(request) || its_seen.fetch_add(1, SeqCst) + 1 != its_fatal.load(SeqCst) {
+            return Fate::Pass;
+        }
+        let pid = its_pid.load(SeqCst).to_string();
+        Command::new("kill").args(["-9", &pid]).status().expect("it starts");
+        // Every other one is lost with it; the others are carried out, and nobody hears of it.
+        if its_seen.load(SeqCst) % 2 == 0 { Fate::Lose } else { Fate::Forget }
+    });
+    let whole = || {
+        [1, 0].map(|at| {
+            ask_for(&deployed.sandbox, &spec, at);
+            deployed.sandbox.ok(&DEPLOY);
+            account.census()
+        })
+    };
+    let [servers, web] = whole();
+    let mut at = 1;
+    loop {
+        let (new, _) = ask_for(&deployed.sandbox, &spec, at);
+        seen.store(0, SeqCst);
+        fatal.store(at, SeqCst);
+        let mut child = deployed.sandbox.command(&DEPLOY);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        pid.store(child.id(), SeqCst);
+        let was_killed = !child.wait().expect("it ends").success();
+        fatal.store(0, SeqCst);
+        let report = deployed.sandbox.json(&DEPLOY);
+        let what = format!("killed at change {at}");
+        assert_eq!(stacks(&report), ["waitlist-data", "waitlist-workers", new], "{what}");
+        let endpoint = report["endpoint"].as_str().expect("an address");
+        assert_eq!(http::get(&format!("{endpoint}/healthz")).json()["version"], report["version"], "{what}");
+        assert_eq!(people(&deployed), before, "{what}");
+        assert_eq!(account.census(), if at % 2 == 0 { web.clone() } else { servers.clone() }, "{what}");
+        if !was_killed {
+            assert!(at > 6, "a change of topology takes more than {at} changes");
+            return;
+        }
+        at += 1;
+    }
+}
+
+#[test]
+fn a_front_that_does_not_answer_leaves_the_old_one_in_place() {
+    let (deployed, spec) = begun();
+    let release = deployed.sandbox.json(&["status", "--local"])["version"].clone();
+    // The new front's bundle is there no more when its instances come for it.
+    proxy::before(&deployed.sandbox, |request| match request.operation.starts_with("GET /") {
+        true if request.operation.contains("artifacts/") && !request.head.contains("range") => {
+            Fate::Answer(404, "<Error><Code>NoSuchKey</Code></Error>".into())
+        }
+        _ => Fate::Pass,
+    });
+    ask_for(&deployed.sandbox, &spec, 1);
+    let refusal = deployed.sandbox.refusal(&DEPLOY);
+    assert!(refusal.starts_with("exit 1") && refusal.contains("is back in service"), "{refusal}");
+    let status = deployed.sandbox.json(&["status", "--local"]);
+    assert_eq!(status["version"], release);
+    let names: Vec<&str> = stacks(&status);
+    assert_eq!(names, ["waitlist-data", "waitlist-workers", "waitlist-web"]);
+}

@@ -176,3 +176,50 @@ fn a_front_that_does_not_answer_leaves_the_old_one_in_place() {
     let names: Vec<&str> = stacks(&status);
     assert_eq!(names, ["waitlist-data", "waitlist-workers", "waitlist-web"]);
 }
+
+#[test]
+fn every_command_knows_a_service_of_instances() {
+    let sandbox = Sandbox::new().with_example("high-performance.yaml");
+    let deployed = Deployed::of(sandbox);
+    let (sandbox, endpoint) = (&deployed.sandbox, &deployed.endpoint);
+    let first = sandbox.json(&DEPLOY);
+    assert_eq!((&first["changed"], &first["topology"]), (&json!(false), &json!("high-performance")));
+    assert_eq!(first["api_calls"], 6, "two for each stack");
+    let fields = [("full_name", "Ada"), ("email", "ada@example.com"), ("nationality", "GB")];
+    assert_eq!(send_form(endpoint, &fields).status, 303);
+    wait_for(60, "counting", || (deployed.counts() == (1, 0)).then_some(()));
+    let lines = sandbox.ok(&["logs", "--local", "--since", "10m"]);
+    assert!(lines.lines().any(|line| line.contains(" server ") && line.contains("route=/sign-up")), "{lines}");
+    assert!(!lines.contains("ada@example.com"), "{lines}");
+
+    let page = || http::get(&format!("{endpoint}/")).body;
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    sandbox.write("signup.yaml", spec.replace("Create your account", "Make your account"));
+    let second = sandbox.json(&["deploy", "--code-only", "--local", "--yes"]);
+    assert_ne!(second["version"], first["version"]);
+    assert!(page().contains("Make your account"));
+    let back = sandbox.json(&["rollback", "--local", "--yes"]);
+    assert_eq!(back["to"]["release"], first["version"]);
+    assert!(page().contains("Create your account"));
+    assert_eq!(sandbox.json(&["status", "--local"])["version"], first["version"]);
+    assert_eq!(sandbox.json(&["drift", "--local"])["drifted"], json!([]));
+    let told = sandbox.ok(&["admin", "add", "grace@example.com", "--local"]);
+    assert!(told.contains(&format!("{endpoint}/admin/")), "{told}");
+
+    // What is broken is mended by the next deploy, also where there is nothing to deploy.
+    sandbox.write("signup.yaml", &spec);
+    let pid = || {
+        let text = std::fs::read(sandbox.path().join("state/signupctl/servers/launch-servers/running.json"));
+        serde_json::from_slice::<Value>(&text.expect("a file")).expect("JSON")["pid"].to_string()
+    };
+    let killed = pid();
+    Command::new("kill").args(["-9", &killed]).status().expect("it starts");
+    let again = sandbox.json(&DEPLOY);
+    assert_eq!((&again["changed"], &again["proof"]["ok"]), (&json!(false), &json!(true)));
+    assert_ne!(pid(), killed);
+    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
+    assert_eq!(deployed.account.resources(), Vec::<String>::new());
+    wait_for(5, "an end", || {
+        std::net::TcpStream::connect(endpoint.trim_start_matches("http://")).is_err().then_some(())
+    });
+}

@@ -84,23 +84,27 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
     // Every deploy publishes a version of each; the first of them tells for all.
     let function = versions::functions(&stacks).into_iter().next();
     let function = function.ok_or_else(|| Failure::new("unexpected_answer", "the stacks name no function"))?;
-    let versions = versions::list(&aws, &function).await?;
+    let mut versions = versions::list(&aws, &function).await?;
+    let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
+    if front == Role::Servers {
+        // A version from before there were instances holds nothing that they could run.
+        let mut with_server = Vec::new();
+        for version in versions {
+            let deployed = artifacts::deployed(&aws, bucket, &version.artifact.key()).await;
+            with_server.extend(deployed.is_ok_and(|it| it.has_server).then_some(version));
+        }
+        versions = with_server;
+    }
     let live = versions::live(&aws, &function).await?;
     let (from, to) = match (begun(&versions, &live, &stacks), arguments.to) {
         // An earlier run was broken off when the aliases were switched, and the stacks were not.
         (Some(begun), None) => begun,
         _ => choose(&versions, &live, arguments.to)?,
     };
-    let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
     if !artifacts::exists(&aws, bucket, &to.artifact).await? {
         return Err(Failure::new("no_bundle", format!("the bundle of version {} is not kept any more", to.number))
             .cause(format!("`{bucket}` holds no `{}`", to.artifact.key()))
             .hint("deploy the spec of that time instead"));
-    }
-    if front == Role::Servers && !artifacts::deployed(&aws, bucket, &to.artifact.key()).await?.has_server {
-        return Err(Failure::new("no_server", format!("version {} is from before there were instances", to.number))
-            .cause("its bundle holds the functions alone")
-            .hint("`--to` names another; for the serverless front deploy with `topology: serverless`"));
     }
     let question = format!(
         "Go back from {} to version {} ({}, of {})?",

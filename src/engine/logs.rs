@@ -11,15 +11,21 @@ use super::stack::DeployedStacks;
 use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::Outcome;
+use crate::local::{self, Folders};
 
 /// How long after it was written a line may come into sight, in milliseconds.
 const LATE: i64 = 30_000;
+
+/// Whose lines those of the instances are.
+const SERVER: &str = "server";
 
 /// A log group of the service, and whose lines it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     pub of: &'static str,
     pub name: String,
+    /// The stack that told of it.
+    stack: String,
 }
 
 /// One line.
@@ -36,17 +42,21 @@ pub struct Line {
 
 /// The log groups that the stacks tell of.
 pub fn groups(stacks: &DeployedStacks) -> Vec<Group> {
-    let output = |role, key| stacks.get(&role).and_then(|stack| stack.outputs.get(key)).cloned();
+    let output = |role, key| {
+        let stack = stacks.get(&role)?;
+        Some((stack.name.clone(), stack.outputs.get(key)?.clone()))
+    };
     let known = [
         ("web", output(Role::Web, "WebLogGroup")),
         ("admin", output(Role::Web, "AdminLogGroup")),
         ("access", output(Role::Web, "AccessLogGroup")),
-        ("server", output(Role::Servers, "ServerLogGroup")),
+        (SERVER, output(Role::Servers, "ServerLogGroup")),
         ("worker", output(Role::Workers, "WorkerLogGroup")),
         ("sweeper", output(Role::Workers, "SweeperLogGroup")),
         ("feedback", output(Role::Workers, "FeedbackLogGroup")),
     ];
-    known.into_iter().filter_map(|(of, name)| Some(Group { of, name: name? })).collect()
+    let group = |of, (stack, name)| Group { of, name, stack };
+    known.into_iter().filter_map(|(of, told)| Some(group(of, told?))).collect()
 }
 
 /// Reads lines as they come: each once, the oldest first.
@@ -86,6 +96,11 @@ impl Reader {
 }
 
 async fn of_group(aws: &Aws, group: &Group, since: i64) -> Outcome<Vec<Line>> {
+    if aws.is_local() && group.of == SERVER {
+        // What stands in for the instances has no agent that would send its lines.
+        let lines = local::servers::log(&Folders::find()?, &group.stack);
+        return Ok(lines.enumerate().filter_map(|(at, text)| written(at, text)).filter(|it| it.at >= since).collect());
+    }
     let request = aws.logs().filter_log_events().log_group_name(&group.name).start_time(since);
     let pages: Result<Vec<_>, _> = request.into_paginator().send().collect().await;
     match pages {
@@ -97,6 +112,13 @@ async fn of_group(aws: &Aws, group: &Group, since: i64) -> Outcome<Vec<Line>> {
         Err(error) if service_code(&error) == Some("ResourceNotFoundException") => Ok(Vec::new()),
         Err(error) => Err(explain(format!("the log group `{}` cannot be read", group.name), error)),
     }
+}
+
+/// A line of a server's own file.
+fn written(place: usize, message: String) -> Option<Line> {
+    let line: Value = serde_json::from_str(&message).ok()?;
+    let at: Timestamp = line.get("timestamp")?.as_str()?.parse().ok()?;
+    Some(Line { at: at.as_millisecond(), of: SERVER, message, id: place.to_string() })
 }
 
 fn line(of: &'static str, event: FilteredLogEvent) -> Option<Line> {

@@ -4,8 +4,9 @@
 //! It is what an instance would run: the bundle that the stack names, from the artifact bucket, its hash checked, with
 //! the rights of the instances' role. There is no load balancer before it, no TLS and no second one.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Cursor;
+use std::io::{BufRead, BufReader, Cursor};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -34,8 +35,15 @@ const PROGRAM: &str = "signupctl-server";
 struct Standing {
     pid: i32,
     port: u16,
-    /// What it was started with.
-    told: Vec<(String, String)>,
+    made_of: MadeOf,
+}
+
+/// What a process was made of; it is another's turn when any of it changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct MadeOf {
+    emulator: String,
+    stack: String,
+    parameters: BTreeMap<String, String>,
 }
 
 impl Standing {
@@ -53,22 +61,33 @@ pub fn endpoint(folders: &Folders, stack: &str) -> Option<String> {
     Place::of(folders, stack).read().filter(Standing::runs).map(|standing| standing.endpoint())
 }
 
+/// What the process that stands in for a stack's instances has written, line by line.
+pub fn log(folders: &Folders, stack: &str) -> impl Iterator<Item = String> + use<> {
+    let file = File::open(Place::of(folders, stack).log());
+    file.into_iter().flat_map(|file| BufReader::new(file).lines().map_while(Result::ok))
+}
+
 /// Brings the process to what the stack says: started, replaced by one of another bundle, or left as it is.
 pub async fn follow(folders: &Folders, aws: &Aws, stack: &Deployed) -> Outcome<()> {
     let place = Place::of(folders, &stack.name);
     let before = place.read();
+    let made_of = MadeOf {
+        emulator: aws.emulator.clone().unwrap_or_default(),
+        stack: stack.id.clone(),
+        parameters: stack.parameters.clone(),
+    };
+    if before.as_ref().is_some_and(|standing| standing.made_of == made_of && standing.runs()) {
+        return Ok(());
+    }
     let port = match &before {
         Some(standing) => standing.port,
         None => free_port()?,
     };
     let told = environment(aws, stack, port, &place).await?;
-    if before.as_ref().is_some_and(|standing| standing.told == told && standing.runs()) {
-        return Ok(());
-    }
-    let root = place.root(&told);
+    let root = place.root(stack);
     unpack(aws, stack, &root).await?;
     stop(&place, before.as_ref()).await;
-    place.start(&root, told, port).await
+    place.start(&root, &told, port, made_of).await
 }
 
 /// Ends the process that stands in for the instances of a stack that is gone.
@@ -93,7 +112,7 @@ async fn stop(place: &Place, standing: Option<&Standing>) {
 }
 
 /// What an instance's unit would tell the server, and what makes the emulator its AWS.
-async fn environment(aws: &Aws, stack: &Deployed, port: u16, place: &Place) -> Outcome<Vec<(String, String)>> {
+async fn environment(aws: &Aws, stack: &Deployed, port: u16, place: &Place) -> Outcome<[(&'static str, String); 9]> {
     let parameter = |name: &str| stack.parameters.get(name).cloned().unwrap_or_default();
     let emulator = aws.emulator.clone().unwrap_or_default();
     let profile = format!(
@@ -103,7 +122,7 @@ async fn environment(aws: &Aws, stack: &Deployed, port: u16, place: &Place) -> O
     );
     fs::create_dir_all(&place.0).map_err(|error| failed(error.to_string()))?;
     write_whole(&place.profile(), profile.as_bytes())?;
-    let told = [
+    Ok([
         ("LISTEN", format!("127.0.0.1:{port}")),
         ("TABLE_NAME", parameter("TableName")),
         ("KEY_PREFIX", parameter("KeyPrefix")),
@@ -113,16 +132,17 @@ async fn environment(aws: &Aws, stack: &Deployed, port: u16, place: &Place) -> O
         ("AWS_ENDPOINT_URL", emulator),
         ("AWS_REGION", aws.region.clone()),
         ("AWS_CONFIG_FILE", place.profile().display().to_string()),
-    ];
-    Ok(told.map(|(name, value)| (name.to_owned(), value)).into())
+    ])
 }
 
 /// The role of the stack's instances.
 async fn role(aws: &Aws, stack: &Deployed) -> Outcome<String> {
-    let found = aws.cloudformation().describe_stack_resources().stack_name(&stack.id).send().await;
+    let client = aws.cloudformation();
+    let found = client.list_stack_resources().stack_name(&stack.id).into_paginator().items().send().collect();
+    let found: Result<Vec<_>, _> = found.await;
     let found = found.map_err(|error| explain(format!("the resources of `{}` cannot be read", stack.name), error))?;
-    let mut all = found.stack_resources.unwrap_or_default().into_iter();
-    let role = all.find(|it| it.resource_type() == Some("AWS::IAM::Role")).and_then(|it| it.physical_resource_id);
+    let role = found.into_iter().find(|it| it.resource_type() == Some("AWS::IAM::Role"));
+    let role = role.and_then(|it| it.physical_resource_id);
     let role = role.ok_or_else(|| failed(format!("`{}` has no role", stack.name)))?;
     // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
     let account = stack.id.split(':').nth(4).unwrap_or_default();
@@ -171,30 +191,34 @@ impl Place {
         self.0.join("running.json")
     }
 
+    fn log(&self) -> PathBuf {
+        self.0.join("server.log")
+    }
+
     fn profile(&self) -> PathBuf {
         self.0.join("profile")
     }
 
-    fn root(&self, told: &[(String, String)]) -> PathBuf {
-        let release = told.iter().find(|(name, _)| name == "RELEASE").map_or("", |(_, release)| release);
-        self.0.join(release)
+    /// Where the bundle of a stack is laid out.
+    fn root(&self, stack: &Deployed) -> PathBuf {
+        self.0.join(stack.parameters.get("Release").map_or("server", String::as_str))
     }
 
     fn read(&self) -> Option<Standing> {
         serde_json::from_slice(&fs::read(self.remembered()).ok()?).ok()
     }
 
-    async fn start(&self, root: &Path, told: Vec<(String, String)>, port: u16) -> Outcome<()> {
-        let path = self.0.join("server.log");
+    async fn start(&self, root: &Path, told: &[(&str, String)], port: u16, made_of: MadeOf) -> Outcome<()> {
+        let path = self.log();
         let failed = |cause: String| failed(cause).hint(format!("its log is `{}`", path.display()));
         let log = File::options().create(true).append(true).open(&path).map_err(|error| failed(error.to_string()))?;
         let errors = log.try_clone().map_err(|error| failed(error.to_string()))?;
         let mut command = Command::new(root.join(PROGRAM));
-        command.env_clear().envs(told.iter().cloned()).env("SERVICE_ROOT", root);
+        command.env_clear().envs(told.iter().map(|(name, value)| (name, value))).env("SERVICE_ROOT", root);
         let command = command.current_dir(root).stdin(Stdio::null()).stdout(log).stderr(errors);
         let mut child = process::detached(command).spawn().map_err(|error| failed(error.to_string()))?;
         let pid = i32::try_from(child.id()).map_err(|error| failed(error.to_string()))?;
-        let standing = Standing { pid, port, told };
+        let standing = Standing { pid, port, made_of };
         let text = serde_json::to_vec(&standing).map_err(|error| failed(error.to_string()))?;
         write_whole(&self.remembered(), &text)?;
         let (started, url) = (Instant::now(), format!("{}/readyz", standing.endpoint()));

@@ -72,3 +72,17 @@ else:
     # Policies of buckets and queues ask for TLS. What never leaves this machine is as safe without.
     plain_origin = evaluator.pin_request_origin
     evaluator.pin_request_origin = lambda source, secure: plain_origin(source, True)
+
+    # Of a parameter that names one of Parameter Store it shows what that holds, and AWS the name that was given.
+    plain_describe = cloudformation._ACTION_HANDLERS["DescribeStacks"]
+
+    def describe_stacks(params):
+        for stack in cloudformation._stacks.values():
+            resolved = stack.get("_resolved_params") or {}
+            for shown in stack.get("Parameters", []):
+                named = resolved.get(shown["ParameterKey"])
+                if isinstance(named, dict) and named.get("SsmName"):
+                    shown["ParameterValue"] = named["SsmName"]
+        return plain_describe(params)
+
+    cloudformation._ACTION_HANDLERS["DescribeStacks"] = describe_stacks

@@ -98,7 +98,7 @@ pub const ALL: &[Call] = &[
         &[Drift],
     ),
     call("s3", "list_objects_v2", &["s3:ListBucket"], On::Bucket, &[Deploy, Rollback, Destroy, Users]),
-    call("s3", "get_object", &["s3:GetObject"], On::Bucket, &[Plan, Deploy, Users]),
+    call("s3", "get_object", &["s3:GetObject"], On::Bucket, &[Plan, Deploy, Rollback, Users]),
     call("s3", "put_object", &["s3:PutObject"], On::Bucket, &[Deploy, Users]),
     call("s3", "delete_objects", &["s3:DeleteObject"], On::Bucket, DELETE),
     call("s3", "delete_bucket", &["s3:DeleteBucket"], On::Bucket, DELETE),

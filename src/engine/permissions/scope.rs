@@ -77,6 +77,20 @@ pub enum On {
     Domains,
     /// The role by which API Gateway reads a domain's certificate.
     GatewayRole,
+    /// Any: their IDs are random.
+    Network,
+    /// What an instance is started from and in, Amazon's images among it.
+    Launched,
+    /// Where Parameter Store names Amazon's images.
+    PublicImages,
+    InstanceProfiles,
+    Groups,
+    /// The role by which Auto Scaling starts instances.
+    ScalingRole,
+    /// With their listeners and target groups. Any: CloudFormation cuts their names short.
+    LoadBalancers,
+    /// The role by which load balancers reach into networks.
+    BalancingRole,
 }
 
 /// A condition of a statement.
@@ -181,20 +195,33 @@ impl Scope {
                     ["/domainnames".to_owned(), format!("/domainnames/{name}"), format!("/domainnames/{name}/*")];
                 paths.map(|path| self.gateway(&path)).into()
             }
-            On::GatewayRole => {
-                let path = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway";
-                vec![self.global("iam", path)]
+            On::GatewayRole => self.service_role("ops.apigateway", "APIGateway"),
+            On::Network => vec![self.arn("ec2", "*")],
+            On::Launched => vec![self.arn("ec2", "*"), self.public("ec2", "image/*")],
+            On::PublicImages => vec![self.public("ssm", "parameter/aws/service/ami-amazon-linux-latest/*")],
+            On::InstanceProfiles => {
+                let names = self.names("AWS::IAM::InstanceProfile", "InstanceProfileName", 128);
+                names.iter().map(|name| self.global("iam", &format!("instance-profile/{name}"))).collect()
             }
+            On::Groups => {
+                let prefix = "autoScalingGroup:*:autoScalingGroupName/";
+                self.made("autoscaling", prefix, "AWS::AutoScaling::AutoScalingGroup", "AutoScalingGroupName", 255)
+            }
+            On::ScalingRole => self.service_role("autoscaling", "AutoScaling"),
+            On::LoadBalancers => ["loadbalancer/app/*", "targetgroup/*", "listener/app/*", "listener-rule/app/*"]
+                .map(|name| self.arn("elasticloadbalancing", name))
+                .into(),
+            On::BalancingRole => self.service_role("elasticloadbalancing", "ElasticLoadBalancing"),
         }
     }
 
     pub fn condition(&self, on: On) -> Option<Condition> {
         match on {
-            On::PassedRoles => Some(Condition {
-                operator: "StringEquals",
-                key: "iam:PassedToService",
-                values: vec!["lambda.amazonaws.com".into(), "scheduler.amazonaws.com".into()],
-            }),
+            On::PassedRoles => {
+                let mut services = vec!["lambda.amazonaws.com".to_owned(), "scheduler.amazonaws.com".to_owned()];
+                services.extend(self.makes("AWS::IAM::InstanceProfile").then(|| "ec2.amazonaws.com".to_owned()));
+                Some(Condition { operator: "StringEquals", key: "iam:PassedToService", values: services })
+            }
             On::Mappings => {
                 Some(Condition { operator: "ArnLike", key: "lambda:FunctionArn", values: self.arns(On::Functions) })
             }
@@ -234,6 +261,17 @@ impl Scope {
     fn global(&self, api: &str, resource: &str) -> String {
         let Place { partition, account, .. } = &self.place;
         format!("arn:{partition}:{api}::{account}:{resource}")
+    }
+
+    /// What AWS offers to everybody in a Region.
+    fn public(&self, api: &str, resource: &str) -> String {
+        let Place { partition, region, .. } = &self.place;
+        format!("arn:{partition}:{api}:{region}::{resource}")
+    }
+
+    /// The role that AWS makes for a service of its own.
+    fn service_role(&self, service: &str, name: &str) -> Vec<String> {
+        vec![self.global("iam", &format!("role/aws-service-role/{service}.amazonaws.com/AWSServiceRoleFor{name}"))]
     }
 
     /// API Gateway leaves the account out.
@@ -286,6 +324,7 @@ pub mod tests {
         arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-data/*
         arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-workers/*
         arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-web/*
+        arn:aws:cloudformation:eu-central-1:123456789012:stack/waitlist-servers/*
         arn:aws:dynamodb:eu-central-1:123456789012:table/waitlist-data-Table-*
         arn:aws:s3:::waitlist-data-artifactbucket-*
         arn:aws:lambda:eu-central-1:123456789012:function:waitlist-feedback:*
@@ -313,6 +352,30 @@ pub mod tests {
         arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web:*
         arn:aws:cloudwatch::123456789012:dashboard/waitlist-eu-central-1
         ");
+    }
+
+    #[test]
+    fn what_instances_stand_in_is_known_as_far_as_can_be() {
+        let scope = Scope::of(&spec("high-performance.yaml"), Place::new(Some("eu-central-1"), Some("123456789012")));
+        let all = [On::Network, On::Launched, On::PublicImages, On::InstanceProfiles, On::Groups, On::LoadBalancers];
+        let all = all.into_iter().chain([On::ScalingRole, On::BalancingRole]);
+        let arns: Vec<String> = all.flat_map(|on| scope.arns(on)).collect();
+        insta::assert_snapshot!(arns.join("\n"), @r"
+        arn:aws:ec2:eu-central-1:123456789012:*
+        arn:aws:ec2:eu-central-1:123456789012:*
+        arn:aws:ec2:eu-central-1::image/*
+        arn:aws:ssm:eu-central-1::parameter/aws/service/ami-amazon-linux-latest/*
+        arn:aws:iam::123456789012:instance-profile/launch-servers-InstanceProfile-*
+        arn:aws:autoscaling:eu-central-1:123456789012:autoScalingGroup:*:autoScalingGroupName/launch-servers
+        arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/*
+        arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/*
+        arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/*
+        arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/*
+        arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling
+        arn:aws:iam::123456789012:role/aws-service-role/elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing
+        ");
+        let passed = scope.condition(On::PassedRoles).expect("narrowed").values;
+        assert_eq!(passed, ["lambda.amazonaws.com", "scheduler.amazonaws.com", "ec2.amazonaws.com"]);
     }
 
     #[test]

@@ -1,46 +1,16 @@
 //! The service over memory: `signupctl dev` as whoever designs a form uses it, and the server that is told of no table.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::{Value, json};
+use serde_json::json;
 use support::deployed::wait_for;
+use support::dev::Dev;
 use support::server::{Server, program};
 use support::{Sandbox, http};
-
-/// `signupctl dev` in a sandbox, and what it said first.
-struct Dev {
-    child: Child,
-    told: Value,
-}
-
-impl Dev {
-    fn start(sandbox: &Sandbox) -> Self {
-        let mut command = sandbox.command(&["dev", "--port", "0", "--json"]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let mut lines = BufReader::new(child.stdout.as_mut().expect("it speaks")).lines();
-        let mut text = String::new();
-        while !text.ends_with("}\n") {
-            text += &lines.next().expect("a line").expect("text");
-            text.push('\n');
-        }
-        Self { child, told: serde_json::from_str(&text).expect("JSON") }
-    }
-
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.told["endpoint"].as_str().expect("an address"))
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
 
 /// The link of the newest mail, where one has come to somebody.
 fn mailed(mails: &str, to: &str) -> Option<String> {

@@ -31,8 +31,14 @@ export class Gallery {
     return gallery;
   }
 
+  // One in which nothing is shown.
+  static closed() {
+    return new Gallery();
+  }
+
   // Shows what a response holds.
   async show(response, name) {
+    if (!this.page) return;
     this.name = name;
     const { page } = this;
     const headers = await response.allHeaders();

@@ -1,5 +1,5 @@
 // A whole walk in a browser: people sign up, an admin sets the account up, looks at them, exports and erases, and has
-// a viewer come and go. `browser.rs` starts it with a deployed service; whatever does not hold throws.
+// a viewer come and go. `browser.rs` starts it on one front after another; whatever does not hold throws.
 //
 // All of it happens with script switched off, apart from one sign-up.
 import { changesPassword, endsSessions, readsAudit, viewerComesAndGoes } from './admins.mjs';

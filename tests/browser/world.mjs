@@ -7,8 +7,8 @@ import { chromium } from 'playwright-core';
 import { Gallery } from './gallery.mjs';
 import { Visitor } from './visitor.mjs';
 
-// The service's address, the owner's set-up link, the browser, a folder for pictures, and the command that prints all
-// mails as JSON.
+// The service's address, the owner's set-up link, the browser, a folder for pictures (without one nothing is looked at),
+// and where all mails are as JSON: a command that prints them, or an address.
 const { endpoint, setUp, program, pictures, inbox } = JSON.parse(process.argv[2]);
 export { endpoint, setUp };
 
@@ -21,14 +21,19 @@ export const MARY = { full_name: 'Mary Cartwright', email: 'mary@example.net', a
 export const FORMULA = { full_name: '=1+1', email: 'formula@example.com', age: 30, nationality: 'DE' };
 
 export const browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
-export const gallery = await Gallery.open(browser, pictures);
+export const gallery = pictures ? await Gallery.open(browser, pictures) : Gallery.closed();
 export const come = (options) => Visitor.come(browser, endpoint, gallery, options);
+
+async function mails() {
+  if (typeof inbox === 'string') return (await fetch(inbox, { headers: { accept: 'application/json' } })).json();
+  const { stdout } = await promisify(execFile)(inbox[0], inbox.slice(1));
+  return JSON.parse(stdout);
+}
 
 // The link of a newest mail to somebody, once it is there.
 export async function mailed(email, link) {
   for (const end = Date.now() + 60_000; Date.now() < end; await sleep(250)) {
-    const { stdout } = await promisify(execFile)(inbox[0], inbox.slice(1));
-    const mail = JSON.parse(stdout).mails.find((it) => it.to.includes(email));
+    const mail = (await mails()).mails.find((it) => it.to.includes(email));
     const found = mail?.text.split(/\s/).find((word) => word.startsWith('http') && word.includes(link));
     if (found) return found;
   }

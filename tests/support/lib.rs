@@ -4,6 +4,7 @@ pub mod account;
 pub mod balancer;
 pub mod cable;
 pub mod deployed;
+pub mod dev;
 pub mod http;
 pub mod proxy;
 pub mod server;

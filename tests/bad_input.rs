@@ -83,6 +83,9 @@ fn a_mistake_is_shown_with_its_line_and_the_fix() {
     assert_snapshot!("bad_address", with("hello@example.com", "hello at example.com"));
     assert_snapshot!("bad_name", with("service: demo", "service: My Demo"));
     assert_snapshot!("unknown_topology", with("service: demo", "service: demo\ntopology: kubernetes"));
+    assert_snapshot!("instances_without_domain", with("service: demo", "service: demo\ntopology: high-performance"));
+    let misfit = "service: demo\ncapacity: {instances: {type: t3.small, min: 3, max: 3}}";
+    assert_snapshot!("instances_that_do_not_fit", with("service: demo", misfit));
     assert_snapshot!("no_email_field", with("type: email}", "type: text}"));
     assert_snapshot!(
         "two_email_fields",

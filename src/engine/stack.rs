@@ -146,9 +146,9 @@ pub async fn read_all(aws: &Aws, spec: &Spec) -> Outcome<DeployedStacks> {
         Ok::<_, Box<Failure>>([front, other])
     };
     let (data, workers, fronts) = tokio::join!(whole(Role::Data), whole(Role::Workers), fronts);
-    let [front, other] = fronts?;
+    let (data, workers, [front, other]) = (data?, workers?, fronts?);
     let stacks: DeployedStacks =
-        [data?, workers?, front, other].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
+        [data, workers, front, other].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
     for stack in stacks.values() {
         ensure_ours(&client, stack, &spec.service).await?;
     }

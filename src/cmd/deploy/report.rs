@@ -58,8 +58,11 @@ impl Report {
         lines.push(format!("{} `{}` is deployed ({seconds:.1} s)", output.green("✓"), self.service));
         lines.push(format!("\n  form   {url}"));
         let users = context.command("users list");
+        let admin = context.command("admin add YOUR@ADDRESS");
         match (context.global.local, self.sender) {
-            (true, _) => lines.push(format!("  mail   {} local inbox\n  users  {users}", program())),
+            (true, _) => {
+                lines.push(format!("  mail   {} local inbox\n  users  {users}\n  admin  {admin}", program()));
+            }
             (false, Some(standing)) if standing != Standing::Verified => lines.push(format!(
                 "\n{} no mail goes out yet: SES {} `{}`.\n  `{}` tells what it waits for.",
                 output.yellow("!"),
@@ -67,7 +70,7 @@ impl Report {
                 spec.email.from,
                 context.command("verify-email")
             )),
-            _ => lines.push(format!("  users  {users}")),
+            _ => lines.push(format!("  users  {users}\n  admin  {admin}")),
         }
         lines.extend(self.astray(context, spec));
         if context.global.local {

@@ -25,7 +25,7 @@ pub async fn look(aws: &Aws, spec: &Spec, command: &Command<'_>) -> Vec<Finding>
         Err(failure) => found.push(Finding::unknown(CHECK, &failure)),
     }
     if found.is_empty() {
-        let text = match stacks.len() {
+        let text = match spec.topology.stacks().iter().filter(|role| stacks.contains_key(role)).count() {
             0 => format!("nothing is in the way of `{}`", spec.service),
             count => format!("{count} of 3 stacks of `{}` stand, and nothing is in the way", spec.service),
         };

@@ -31,17 +31,18 @@ pub(super) fn short(number: u64) -> String {
     format!("{}{point}{letter}", number / unit)
 }
 
-/// A part of a whole, rounded down so that only the whole is `100%`: `81%`, `4.2%`, `0.04%`. Nothing of nothing.
+/// A part of a whole, rounded, but only the whole is `100%`: `81%`, `4.2%`, `0.04%`. Nothing of nothing.
 pub(super) fn percent(part: u64, whole: u64) -> Option<String> {
     if whole == 0 {
         return None;
     }
-    let hundredths = u128::from(part) * 10_000 / u128::from(whole);
-    let (units, rest) = (hundredths / 100, hundredths % 100);
-    Some(match (units, rest) {
-        (10.., _) | (_, 0) => format!("{units}%"),
-        (1.., _) => format!("{units}.{}%", rest / 10),
-        (0, _) => format!("0.{rest:02}%"),
+    let of = |scale: u128| (2 * u128::from(part) * scale + u128::from(whole)) / (2 * u128::from(whole));
+    Some(match (of(100), of(1_000), of(10_000)) {
+        (_, _, 0) => "0%".to_owned(),
+        (_, _, hundredths @ 1..100) => format!("0.{hundredths:02}%"),
+        (_, tenths @ 0..100, _) if tenths % 10 > 0 => format!("{}.{}%", tenths / 10, tenths % 10),
+        (100.., ..) if part < whole => "99%".to_owned(),
+        (units, ..) => format!("{units}%"),
     })
 }
 
@@ -62,8 +63,9 @@ mod tests {
     #[test]
     fn only_the_whole_is_all_of_it() {
         let of = |part, whole| percent(part, whole).unwrap_or_default();
-        assert_eq!([of(1, 1), of(9_999, 10_000), of(1, 3), of(0, 5)], ["100%", "99%", "33%", "0%"]);
+        assert_eq!([of(1, 1), of(9_999, 10_000), of(2, 3), of(1, 3), of(0, 5)], ["100%", "99%", "67%", "33%", "0%"]);
         assert_eq!([of(42, 1_000), of(4, 10_000), of(1, 100_000)], ["4.2%", "0.04%", "0%"]);
+        assert_eq!([of(996, 10_000), of(1, 100), of(9_996, 1_000_000)], ["10%", "1%", "1%"]);
         assert_eq!(percent(0, 0), None);
         assert_eq!(of(u64::MAX, u64::MAX), "100%");
     }

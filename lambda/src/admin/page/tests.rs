@@ -122,7 +122,7 @@ fn the_style_sheet_has_every_colour_from_that_of_all_pages() {
     let used = STYLESHEET.split("var(").skip(1).filter_map(|rest| rest.split(')').next());
     used.for_each(|name| assert!(all.contains(&format!("{name}: ")), "{name} is defined"));
     let own: Vec<&str> = STYLESHEET.lines().filter(|line| line.contains(": #")).collect();
-    assert!(own.len() == 1 && own[0].starts_with(".qr {"), "only what cameras read has its own: {own:?}");
+    assert!(own.len() == 1 && own[0].starts_with("div.qr {"), "only what cameras read has its own: {own:?}");
     assert!(!STYLESHEET.contains("url(") && !STYLESHEET.contains("@import"));
 }
 

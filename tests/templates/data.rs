@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::template::{data, each, references, serverless, templates, text, workers};
+use crate::template::{data, each, references, serverless, servers, templates, text, workers};
 
 #[test]
 fn the_table_is_encrypted_restorable_on_demand_and_forgets_in_time() {
@@ -58,6 +58,7 @@ fn only_what_must_survive_its_stack_is_kept() {
         (data(), BTreeSet::from(["ArtifactBucket", "ArtifactBucketPolicy", "Table"])),
         (workers(), BTreeSet::from(["FeedbackVersion", "SweeperVersion", "WorkerVersion"])),
         (serverless(), BTreeSet::from(["AdminVersion", "WebVersion"])),
+        (servers(), BTreeSet::new()),
     ] {
         for (id, resource) in template.section("Resources") {
             let policies = (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]);
@@ -171,4 +172,26 @@ fn denies_plain_http(statement: &Value) -> bool {
         && statement["Principal"] == "*"
         && text(&statement["Action"]).ends_with(":*")
         && statement["Condition"] == json!({ "Bool": { "aws:SecureTransport": "false" } })
+}
+
+#[test]
+fn a_load_balancer_of_this_account_writes_its_logs_where_they_are_forgotten() {
+    let (data, servers) = (data(), servers());
+    let attributes = &servers.properties("LoadBalancer")["LoadBalancerAttributes"];
+    let prefix = json!({ "Key": "access_logs.s3.prefix", "Value": "access-logs" });
+    assert!(references(attributes).contains("ArtifactBucket"), "{attributes}");
+    assert!(each(attributes).into_iter().any(|one| one["Fn::If"][1] == prefix), "{attributes}");
+    let statements = each(&data.properties("ArtifactBucketPolicy")["PolicyDocument"]["Statement"]);
+    let allowed: Vec<_> = statements.into_iter().filter(|statement| statement["Effect"] == "Allow").collect();
+    let [writing] = allowed[..] else { panic!("more than one may: {allowed:?}") };
+    assert_eq!(writing["Principal"], json!({ "Service": "logdelivery.elasticloadbalancing.amazonaws.com" }));
+    assert_eq!(writing["Action"], "s3:PutObject");
+    let place = "${ArtifactBucket.Arn}/access-logs/AWSLogs/${AWS::AccountId}/*";
+    assert_eq!(writing["Resource"], json!({ "Fn::Sub": place }));
+    let rules = each(&data.properties("ArtifactBucket")["LifecycleConfiguration"]["Rules"]);
+    let forgetting: Vec<_> = rules.into_iter().filter(|rule| !rule["ExpirationInDays"].is_null()).collect();
+    // Nothing else in the bucket may ever expire: code that runs, and what is remembered of erasures.
+    let [rule] = forgetting[..] else { panic!("{forgetting:?}") };
+    assert_eq!((&rule["Prefix"], &rule["Status"]), (&json!("access-logs/"), &json!("Enabled")));
+    assert_eq!(rule["ExpirationInDays"], 30);
 }

@@ -3,16 +3,18 @@
 //!
 //! Nothing is deployed here; the end-to-end tests do that with the same files.
 
+mod boot;
 mod data;
 mod functions;
 mod roles;
+mod servers;
 mod template;
 mod watching;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use template::{data, references, serverless, templates, text, workers};
+use template::{data, references, serverless, servers, templates, text, workers};
 
 /// Longest template that CloudFormation takes without a bucket, in bytes.
 const INLINE_LIMIT: usize = 51_200;
@@ -49,14 +51,15 @@ fn every_value_that_other_stacks_and_commands_read_is_an_output() {
         (
             serverless(),
             "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AdminFunction AdminLogGroup AccessLogGroup \
-             DomainTarget",
+             DomainTarget Replaces",
         ),
+        (servers(), "Endpoint DomainTarget Replaces LoadBalancer TargetGroupArn AutoScalingGroup ServerLogGroup"),
     ];
     for (template, outputs) in promised {
         assert_eq!(template.names("Outputs"), outputs.split(' ').collect(), "{}", template.file);
     }
     let data = data();
-    for template in [workers(), serverless()] {
+    for template in [workers(), serverless(), servers()] {
         for (name, parameter) in template.section("Parameters") {
             if text(&parameter["Description"]).ends_with("of the data stack.") {
                 assert!(data.names("Outputs").contains(name), "{} takes `{name}` from nowhere", template.file);
@@ -85,9 +88,19 @@ fn every_resource_takes_the_stacks_tags_or_has_none() {
         "AWS::ApiGatewayV2::Api",
         "AWS::ApiGatewayV2::DomainName",
         "AWS::ApiGatewayV2::Stage",
+        "AWS::AutoScaling::AutoScalingGroup",
         "AWS::CloudWatch::Alarm",
         "AWS::CloudWatch::Dashboard",
         "AWS::DynamoDB::Table",
+        "AWS::EC2::InternetGateway",
+        "AWS::EC2::LaunchTemplate",
+        "AWS::EC2::RouteTable",
+        "AWS::EC2::SecurityGroup",
+        "AWS::EC2::Subnet",
+        "AWS::EC2::VPC",
+        "AWS::EC2::VPCEndpoint",
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
         "AWS::IAM::Role",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Function",
@@ -102,6 +115,13 @@ fn every_resource_takes_the_stacks_tags_or_has_none() {
         "AWS::ApiGatewayV2::ApiMapping",
         "AWS::ApiGatewayV2::Integration",
         "AWS::ApiGatewayV2::Route",
+        "AWS::AutoScaling::ScalingPolicy",
+        "AWS::EC2::Route",
+        "AWS::EC2::SubnetRouteTableAssociation",
+        "AWS::EC2::VPCGatewayAttachment",
+        "AWS::ElasticLoadBalancingV2::Listener",
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "AWS::IAM::InstanceProfile",
         "AWS::Lambda::Alias",
         "AWS::Lambda::EventInvokeConfig",
         "AWS::Lambda::Permission",
@@ -126,15 +146,16 @@ fn every_resource_takes_the_stacks_tags_or_has_none() {
 #[test]
 fn nothing_has_a_fixed_name_but_what_must_be_found_by_it() {
     // A fixed name cannot be replaced, collides with what an earlier stack left, and for a role asks for more rights.
-    let named = ["AccessLogs", "Admin", "Dashboard", "Feedback", "Sweeper", "Web", "Worker"];
+    let named = ["AccessLogs", "Admin", "Dashboard", "Feedback", "Servers", "Sweeper", "Web", "Worker"];
     for template in templates() {
         for (id, resource) in template.section("Resources") {
             let name = ["Name", "TableName", "BucketName", "QueueName", "TopicName", "RoleName", "LogGroupName"];
-            let name = name.into_iter().chain(["FunctionName", "DashboardName"]);
+            let name = name.into_iter().chain(["AutoScalingGroupName", "FunctionName", "DashboardName"]);
             let own = match text(&resource["Type"]) {
                 // These say whose part they are, or are known by an id.
                 "AWS::Lambda::Version" | "AWS::Lambda::Alias" | "AWS::Lambda::Permission" => continue,
-                "AWS::Lambda::EventInvokeConfig" | "AWS::Lambda::EventSourceMapping" => continue,
+                "AWS::AutoScaling::ScalingPolicy" | "AWS::Lambda::EventInvokeConfig" => continue,
+                "AWS::Lambda::EventSourceMapping" => continue,
                 "AWS::ApiGatewayV2::Api" | "AWS::Logs::MetricFilter" => continue,
                 _ => name.into_iter().any(|name| !resource["Properties"][name].is_null()),
             };

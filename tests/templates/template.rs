@@ -16,8 +16,8 @@ pub(crate) struct Template {
 }
 
 /// The templates as they are embedded and deployed.
-pub(crate) fn templates() -> [Template; 3] {
-    [data(), workers(), serverless()]
+pub(crate) fn templates() -> [Template; 4] {
+    [data(), workers(), serverless(), servers()]
 }
 
 pub(crate) fn data() -> Template {
@@ -30,6 +30,10 @@ pub(crate) fn workers() -> Template {
 
 pub(crate) fn serverless() -> Template {
     Template::read("serverless.yaml", include_str!("../../stacks/serverless.yaml"))
+}
+
+pub(crate) fn servers() -> Template {
+    Template::read("high-performance.yaml", include_str!("../../stacks/high-performance.yaml"))
 }
 
 impl Template {
@@ -98,6 +102,13 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) {
                         found.extend(attribute.split('.').next().map(str::to_owned));
                     }
                     ("Fn::Sub", Value::String(pattern)) => found.extend(placeholders(pattern).map(str::to_owned)),
+                    // With values of its own, by which it shadows no resource.
+                    ("Fn::Sub", Value::Array(parts)) => {
+                        let [pattern, own] = &parts[..] else { panic!("a pattern and its values: {parts:?}") };
+                        let names = placeholders(text(pattern)).filter(|name| own[*name].is_null());
+                        found.extend(names.map(str::to_owned));
+                        collect(own, found);
+                    }
                     ("Fn::If", Value::Array(parts)) => {
                         found.extend(parts.first().map(|condition| text(condition).to_owned()));
                         parts.iter().for_each(|part| collect(part, found));

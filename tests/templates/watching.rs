@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::template::{each, references, serverless, templates, text, workers};
+use crate::template::{each, references, serverless, servers, templates, text, workers};
 
 #[test]
 fn each_queue_keeps_its_letters_two_weeks_encrypted_and_raises_an_alarm() {
@@ -58,7 +58,8 @@ fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
         }
     }
     let expected = "admin-added admin-errors admin-new-place bounces complaints dead-letters feedback-errors latency lost-feedback mail-given-up mail-quota missed-sweeps \
-                    server-errors store-failures sweeper-absent sweeper-errors web-errors web-throttles worker-delay worker-errors";
+                    server-errors servers-admin-added servers-admin-new-place servers-at-limit servers-errors servers-latency servers-too-few \
+                    servers-unanswered servers-unhealthy servers-unlogged store-failures sweeper-absent sweeper-errors web-errors web-throttles worker-delay worker-errors";
     assert_eq!(names, expected.split(' ').map(str::to_owned).collect());
 }
 
@@ -115,22 +116,29 @@ fn mail_alarms_come_before_ses_reviews_the_account() {
 }
 
 #[test]
-fn the_dashboard_is_json_and_shows_what_exists() {
-    let template = workers();
-    let body = &template.properties("Dashboard")["DashboardBody"];
-    let known: BTreeSet<_> = template.names("Resources").union(&template.names("Parameters")).copied().collect();
-    for name in references(body) {
-        assert!(known.contains(name.as_str()) || name == "AWS::Region", "`{name}` is nothing");
+fn each_dashboard_is_json_and_shows_what_exists() {
+    for template in [workers(), servers()] {
+        let body = &template.properties("Dashboard")["DashboardBody"];
+        let known: BTreeSet<_> = template.names("Resources").union(&template.names("Parameters")).copied().collect();
+        for name in references(body) {
+            assert!(known.contains(name.as_str()) || name == "AWS::Region", "`{name}` is nothing");
+        }
+        let dashboard: Value = serde_json::from_str(text(&body["Fn::Sub"])).expect("JSON");
+        let widgets = each(&dashboard["widgets"]);
+        assert!(widgets.len() >= 6);
+        for widget in widgets {
+            assert_eq!(widget["properties"]["region"], "${AWS::Region}", "{}", widget["properties"]["title"]);
+        }
     }
-    let dashboard: Value = serde_json::from_str(text(&body["Fn::Sub"])).expect("JSON");
-    let widgets = each(&dashboard["widgets"]);
+}
+
+#[test]
+fn the_dashboard_shows_what_becomes_of_mail_by_the_names_of_the_code() {
+    let template = workers();
+    let body = text(&template.properties("Dashboard")["DashboardBody"]["Fn::Sub"]);
     let feedback = include_str!("../../lambda/src/feedback/mod.rs");
     for metric in ["MailsBounced", "MailsComplained", "MailsRejected", "MailsDelayedByReceiver"] {
-        let shown = text(&body["Fn::Sub"]).contains(&format!("\"{metric}\""));
+        let shown = body.contains(&format!("\"{metric}\""));
         assert!(shown && feedback.contains(&format!("\"{metric}\"")), "{metric}: the name is the code's");
-    }
-    assert!(widgets.len() >= 6);
-    for widget in widgets {
-        assert_eq!(widget["properties"]["region"], "${AWS::Region}", "{}", widget["properties"]["title"]);
     }
 }

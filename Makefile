@@ -7,7 +7,7 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-.PHONY: test fmt clippy lint unit deny bench compare fuzz
+.PHONY: test fmt clippy lint unit deny bench compare picture fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
@@ -42,17 +42,25 @@ unit:
 deny:
 	$(CARGO) deny check bans licenses sources
 
-# What the function costs in Lambda beside an empty one, how many sign-ups one core takes beside a bare route, and what
-# an admin's pages cost with 100 users and with a million. Linux, some minutes to build, two to run, and 3.5 GB of memory
-# for the million; the second part needs `wrk` (Debian's package `wrk`).
-# The function is built as `deploy` does with plain cargo, apart from the benches: what is measured is what ships.
+# What the function costs in Lambda beside an empty one, how many sign-ups one core takes beside a bare route, what an
+# admin's pages cost with 100 users and with a million, and what the server takes beside a bare one. Linux, some minutes to
+# build, four to run, and 3.5 GB of memory for the million; the second part and the last need `wrk` (Debian's package
+# `wrk`), and the last the local AWS, which signupctl installs.
+# The programs are built as `deploy` does with plain cargo, apart from the benches: what is measured is what ships.
 HANDLER := $(or $(TARGET),target)/handler
 bench:
 	$(CARGO) build --profile handler --package signup-service --bin bootstrap --locked
+	$(CARGO) build --profile handler --package signup-service --features server --bin server --locked
 	$(CARGO) build --profile handler --package signup-service --features bench --examples --locked
+	$(CARGO) build --locked
 	$(HANDLER)/examples/bench-handler $(HANDLER)/bootstrap $(HANDLER)/examples/empty-handler
 	$(HANDLER)/examples/bench-load
 	$(HANDLER)/examples/bench-dashboard
+	benches/server $(HANDLER)/server $(HANDLER)/examples/bare-server
+
+# Draws docs/cost.svg anew, after a change of the prices or of what the templates hold.
+picture:
+	UPDATE_PICTURE=1 $(CARGO) test --workspace --locked --bin signupctl picture
 
 # What deploying costs beside the AWS CLI and SAM CLI, on the local AWS. Linux; some minutes to build, and six to run.
 compare:

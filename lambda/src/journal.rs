@@ -7,7 +7,9 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Where lines go.
@@ -16,7 +18,7 @@ pub trait Journal: Debug + Send + Sync {
 }
 
 /// A metric's unit, by CloudWatch's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Unit {
     Count,
     Milliseconds,
@@ -50,24 +52,58 @@ impl Line {
 
     /// The line as JSON, with its metrics in the service's namespace (`signupctl/<service>`).
     pub fn json(&self, service: &str) -> String {
-        let mut line = self.properties.clone();
-        line.insert("timestamp".into(), crate::clock::rfc3339(self.at).into());
-        line.insert("level".into(), "INFO".into());
-        line.insert("message".into(), self.message.into());
-        if !self.metrics.is_empty() {
-            let unit = |unit: &Unit| format!("{unit:?}");
-            let metrics: Vec<Value> =
-                self.metrics.iter().map(|(name, of)| json!({ "Name": name, "Unit": unit(of) })).collect();
-            // No dimensions: each value of one would be billed as a metric of its own.
-            let directive =
-                json!({ "Namespace": format!("signupctl/{service}"), "Dimensions": [[]], "Metrics": metrics });
-            line.insert(
-                "_aws".into(),
-                json!({ "Timestamp": self.at.as_millisecond(), "CloudWatchMetrics": [directive] }),
-            );
-        }
-        Value::Object(line).to_string()
+        serde_json::to_string(&Written { line: self, service }).expect("names and values are JSON")
     }
+}
+
+/// A line as it is written: one for each request, so it is not put together before.
+struct Written<'a> {
+    line: &'a Line,
+    service: &'a str,
+}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Line { at, message, properties, metrics } = self.line;
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("timestamp", &crate::clock::rfc3339(*at))?;
+        line.serialize_entry("level", "INFO")?;
+        line.serialize_entry("message", message)?;
+        for (name, value) in properties {
+            line.serialize_entry(name, value)?;
+        }
+        if !metrics.is_empty() {
+            let metrics = metrics.iter().map(|&(name, unit)| Metric { name, unit }).collect();
+            // No dimensions: each value of one would be billed as a metric of its own.
+            let directive = Directive { namespace: format!("signupctl/{}", self.service), dimensions: [[]], metrics };
+            let directives = Directives { timestamp: at.as_millisecond(), cloud_watch_metrics: [directive] };
+            line.serialize_entry("_aws", &directives)?;
+        }
+        line.end()
+    }
+}
+
+/// What CloudWatch is told of the metrics of a line.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directives {
+    timestamp: i64,
+    cloud_watch_metrics: [Directive; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: String,
+    dimensions: [[&'static str; 0]; 1],
+    metrics: Vec<Metric>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: Unit,
 }
 
 /// Sends what `tracing` is told to the same place, a JSON object a line as well.
@@ -122,6 +158,8 @@ impl Journal for Kept {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -5,13 +5,11 @@ use serde_json::json;
 use super::Context;
 use crate::cli;
 use crate::engine::cost::Bill;
-use crate::engine::desired::{self, Desired};
 use crate::error::{Exit, Outcome};
 
 pub fn run(context: &Context, arguments: cli::Cost) -> Outcome<Exit> {
     let spec = context.spec()?;
-    let stacks: Vec<_> = desired::foreseen(&spec).iter().map(Desired::evaluated).collect();
-    let bill = Bill::of(&stacks, arguments.sign_ups);
+    let bill = Bill::of(&spec, arguments.sign_ups);
     context.output.text(format!("{}: {}", context.output.bold(&spec.service), bill.text()));
     let mut object = json!(bill);
     object["service"] = spec.service.into();

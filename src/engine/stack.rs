@@ -156,7 +156,7 @@ pub async fn read_all(aws: &Aws, spec: &Spec) -> Outcome<DeployedStacks> {
 }
 
 /// The stack that answers requests; while the topology is changed, the one that the spec asks for, once it is there.
-pub fn front<'a>(stacks: &'a DeployedStacks, topology: Topology) -> Option<&'a Deployed> {
+pub fn front(stacks: &DeployedStacks, topology: Topology) -> Option<&Deployed> {
     let made = |topology: Topology| stacks.get(&topology.front()).filter(|stack| !stack.outputs.is_empty());
     made(topology).or_else(|| made(topology.other()))
 }

@@ -1,4 +1,5 @@
--- What wrk sends: sign-ups, each with an address of its own. `prefix` tells one run's addresses from another's.
+-- What wrk sends: sign-ups, each with an address of its own. `prefix` tells one run's addresses from another's; what else
+-- a person writes can be told as well, as JSON after the address.
 
 local number, prefix = 0, ""
 local headers = { ["Content-Type"] = "application/json" }
@@ -7,6 +8,7 @@ local rest = '@example.com","full_name":"Ada Lovelace","age":36,"nationality":"G
 
 function init(arguments)
   prefix = arguments[1] or ""
+  rest = arguments[2] or rest
 end
 
 function request()

@@ -86,6 +86,7 @@ pub(super) async fn headers(State(edge): State<Arc<Edge>>, request: Request, nex
     let embedded = is_embedded(request.uri());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    headers.reserve(HEADERS.len() + 3);
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -7,6 +7,7 @@ mod actions;
 pub mod admin;
 mod answer;
 mod api;
+mod blank;
 mod body;
 mod edge;
 mod files;
@@ -27,6 +28,7 @@ use axum::routing::{get, post};
 
 use tower::ServiceExt;
 
+use blank::Blanks;
 pub use body::LIMIT as BODY;
 use edge::Edge;
 pub use edge::{ClientAddress, RequestId};
@@ -57,6 +59,8 @@ pub struct App {
     form_version: FormVersion,
     rules: Rules,
     ledger: Ledger,
+    /// Forms as they are shown first.
+    blanks: Blanks,
     /// How many signed up today, as of a moment ago.
     today: Mutex<Option<DayCount>>,
     parts: Parts,
@@ -95,6 +99,7 @@ impl App {
             form_version: FormVersion::new(&config.service, &config.form),
             rules: Rules::of(&config),
             ledger,
+            blanks: Blanks::default(),
             today: Mutex::default(),
             config,
             parts,

@@ -19,7 +19,10 @@ use crate::user::{ConfirmOutcome, UserId};
 
 /// `GET /` and `GET /embed`: the form, empty.
 pub(super) async fn form(State(app): State<AppState>, request: Request) -> Response {
-    html(StatusCode::OK, show(&app, &Visit::of(&app, &request), &[], &[], None))
+    let visit = Visit::of(&app, &request);
+    let hidden = visit.hidden(&[]);
+    let render = || page::form(&visit.site(), &app.config.form, &[], &[], None, Some(&hidden));
+    html(StatusCode::OK, app.blanks.page(visit.way(), &hidden.stamp, render))
 }
 
 /// `GET` of where a form is sent: typed in or loaded anew, it leads back to the form.

@@ -45,6 +45,11 @@ impl<'a> Visit<'a> {
         if self.embedded { site.embedded() } else { site }
     }
 
+    /// All that an empty form is another for.
+    pub(super) fn way(&self) -> (String, bool, bool) {
+        (self.language.code.clone(), self.chosen, self.embedded)
+    }
+
     /// The visitor as the budgets see them, with the proof of work that came, if it holds.
     pub(super) fn visitor(&self, payload: &str) -> Visitor {
         let now = self.app.ledger.clock.now();

@@ -286,6 +286,33 @@ async fn pages_speak_the_language_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_form_is_the_same_for_whoever_comes_first_and_for_all_others_but_for_its_stamp() {
+    let fresh = || {
+        let mut config = config();
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("languages/ar.json");
+        config.languages.push(serde_json::from_slice(&std::fs::read(file).expect("a language")).expect("a language"));
+        Service::new(config)
+    };
+    let paths = ["/", "/?lang=ar", "/?lang=en", "/embed", "/embed?lang=ar", "/?embed=1"];
+    let used = fresh();
+    used.clock.forward(60);
+    for path in paths.iter().chain(&paths) {
+        used.get(path).await;
+    }
+    used.clock.forward(60);
+    for path in paths {
+        let new = fresh();
+        new.clock.forward(120);
+        let (first, later) = (new.get(path).await.body, used.get(path).await.body);
+        assert!(first.contains(&format!("value=\"{}\"", used.stamp(0))), "{first}");
+        assert_eq!(first, later, "{path}");
+    }
+    // What somebody typed is on nobody else's.
+    let typed = used.form("/sign-up", "full_name=Grace").await.body;
+    assert!(typed.contains("Grace") && !used.get("/").await.body.contains("Grace"));
+}
+
+#[tokio::test]
 async fn the_form_can_be_shown_in_frames_of_allowed_origins_alone() {
     let mut config = small_config();
     let framed = async |service: &Service, path: &str| {

@@ -1,5 +1,7 @@
 //! List prices in US dollars, with their date and Region: the one file that holds them, read. Pure.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What a month is billed for. Each field is an item of its own.
@@ -21,16 +23,22 @@ pub struct Prices {
     pub backup: Price,
     pub mail: Price,
     pub log: Price,
-    pub others: Others,
-}
-
-/// What other ways to take sign-ups cost.
-#[derive(Debug, Deserialize)]
-pub struct Others {
+    pub traffic: Price,
+    pub balancer: Price,
+    pub load: Price,
+    pub ipv4: Price,
+    pub disk: Price,
+    pub instances: Instances,
     pub cognito: Cognito,
-    pub always_on: AlwaysOn,
     /// What none of the figures holds.
     pub left_out: String,
+}
+
+/// What an hour of an instance costs, by its family.
+#[derive(Debug, Deserialize)]
+pub struct Instances {
+    /// Of the size `large`; each size above costs twice as much, and each below half as much.
+    large: BTreeMap<String, f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,22 +46,6 @@ pub struct Cognito {
     pub name: String,
     pub note: String,
     pub user: Price,
-}
-
-/// Servers that are paid for by the hour, whoever comes.
-#[derive(Debug, Deserialize)]
-pub struct AlwaysOn {
-    pub name: String,
-    pub note: String,
-    pub standing: Vec<Standing>,
-}
-
-/// So much of something in every month, of 730 hours.
-#[derive(Debug, Deserialize)]
-pub struct Standing {
-    pub quantity: f64,
-    #[serde(flatten)]
-    pub price: Price,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -72,6 +64,35 @@ impl Prices {
     pub fn read() -> Self {
         serde_json::from_str(include_str!("prices.json")).expect("the prices parse")
     }
+}
+
+impl Instances {
+    /// The hour of an instance of this type, and whether that is known. Of a family that is not listed, it is taken for
+    /// that of the dearest one.
+    pub fn hour(&self, kind: &str) -> (Price, bool) {
+        let (family, size) = kind.split_once('.').unwrap_or((kind, ""));
+        let dearest = self.large.values().copied().fold(0.0, f64::max);
+        let (large, larges) = (self.large.get(family), larges(size));
+        let price = large.unwrap_or(&dearest) * larges.unwrap_or(WHOLE);
+        let price = Price { name: kind.to_owned(), unit: "hours".to_owned(), per: 1, price };
+        (price, large.is_some() && larges.is_some())
+    }
+}
+
+/// How many of `large` a whole machine is, as those without a virtual one are (`metal`).
+const WHOLE: f64 = 96.0;
+
+/// How many of `large` a size is.
+fn larges(size: &str) -> Option<f64> {
+    Some(match size {
+        "nano" => 0.0625,
+        "micro" => 0.125,
+        "small" => 0.25,
+        "medium" => 0.5,
+        "large" => 1.0,
+        "xlarge" => 2.0,
+        many => 2.0 * f64::from(many.strip_suffix("xlarge")?.parse::<u8>().ok()?),
+    })
 }
 
 /// So much of something, and what it costs.
@@ -100,7 +121,8 @@ impl Item {
             1_000_000 => " a million".to_owned(),
             per => format!(" for {per}"),
         };
-        let price = if cents(*price) == *price { dollars(*price) } else { format!("${price}") };
+        let exact = (price * 1e6).round() / 1e6;
+        let price = if cents(*price) == *price { dollars(*price) } else { format!("${exact}") };
         format!("{}{space}{unit} at {price}{per}", grouped(self.quantity))
     }
 }
@@ -140,6 +162,21 @@ fn cents(amount: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instance_costs_by_its_size_and_an_unknown_one_as_much_as_the_dearest() {
+        let instances = Prices::read().instances;
+        let hour = |kind: &str| {
+            let (price, known) = instances.hour(kind);
+            (Item::new(&price, 1_000.0).amount, known)
+        };
+        assert_eq!(hour("t4g.small"), (16.8, true));
+        assert_eq!(hour("t3.micro"), (10.4, true));
+        assert_eq!(hour("m7g.medium"), (40.8, true));
+        assert_eq!(hour("c7g.16xlarge"), (2_320.0, true));
+        assert_eq!(hour("q9g.small"), (28.98, false));
+        assert!(!hour("c7g.metal").1 && hour("c7g.metal").0 > hour("c7g.16xlarge").0);
+    }
 
     #[test]
     fn figures_read_as_people_write_them() {

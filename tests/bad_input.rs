@@ -77,6 +77,38 @@ fn a_mistake_is_shown_with_its_line_and_the_fix() {
     };
     assert_snapshot!("unknown_key", with("title: Demo", "title: Demo\n  tilte: x"));
     assert_snapshot!("unknown_section", with("service: demo", "service: demo\nwebhooks: []"));
+    let notified =
+        |to: &str| with("service: demo", &format!("service: demo\nregion: eu-central-1\nnotifications:\n{to}"));
+    assert_snapshot!("subscriber_nowhere", notified("  subscribers: [{events: [mail.sent]}]"));
+    assert_snapshot!(
+        "subscriber_twice",
+        notified("  subscribers: [{https: 'https://a.example.com/x'}, {https: 'https://a.example.com/x'}]")
+    );
+    assert_snapshot!("subscriber_by_http", notified("  subscribers: [{https: 'http://a.example.com/x'}]"));
+    assert_snapshot!("subscriber_with_password", notified("  subscribers: [{https: 'https://me:pw@a.example.com'}]"));
+    assert_snapshot!("subscriber_no_queue", notified("  subscribers: [{sqs: my-queue}]"));
+    assert_snapshot!(
+        "subscriber_queue_elsewhere",
+        notified(
+            "  subscribers: [{sqs: 'arn:aws:sqs:us-east-1:111122223333:a.fifo'}, {sqs: 'arn:aws:sqs:us-east-1:111122223333:a'}]"
+        )
+    );
+    assert_snapshot!("digest_with_events", notified("  subscribers: [{email: not-an-address, events: [mail.sent]}]"));
+    assert_snapshot!(
+        "unknown_event",
+        notified("  subscribers: [{https: 'https://a.example.com', events: [sign_up.recieved]}]")
+    );
+    assert_snapshot!(
+        "event_twice",
+        notified("  subscribers: [{https: 'https://a.example.com', events: [mail.sent, mail.sent]}]")
+    );
+    assert_snapshot!("unknown_field_in_events", notified("  fields: [emial]\n  subscribers: [{sqs: x}]"));
+    assert_snapshot!(
+        "fields_for_nobody",
+        notified("  fields: [email, email]\n  subscribers: [{email: a@example.com}]")
+    );
+    let many: String = (0..6).map(|number| format!("    - https: https://a{number}.example.com\n")).collect();
+    assert_snapshot!("too_many_subscribers", notified(&format!("  subscribers:\n{many}")));
     assert_snapshot!("duplicate_key", with("service: demo", "service: demo\nservice: again"));
     assert_snapshot!("missing_key", with("  title: Demo\n", ""));
     assert_snapshot!("wrong_type", with("title: Demo", "title: 2026"));

@@ -10,6 +10,7 @@ use signup_service::address::Address;
 use signup_service::census::Delta;
 use signup_service::clock::{after, before};
 use signup_service::config::ConfirmationMode;
+use signup_service::event::Told;
 use signup_service::keys::{AddressKey, Key};
 use signup_service::store::{DynamoStore, Saved, Store};
 use signup_service::user::{Answers, Draws, FieldValue, MailEnd, MailId, Nonce, Proof, Request, Rules, State, User};
@@ -83,7 +84,7 @@ impl Deployed {
         let rules =
             Rules { mode: ConfirmationMode::DoubleOptIn, expires: 86_400, retention: 7 * 86_400, address_per_hour: 5 };
         let user = User::receive(None, request, &rules, at).0.expect("the first of the hour");
-        let taken = user.take(7, Some("nationality"), after(at, 1)).expect("something to do");
+        let taken = user.take(&Told::nothing(), 7, Some("nationality"), after(at, 1)).expect("something to do");
         let lease = taken.attempt.expect("a mail").lease;
         taken.user.finish(&lease, &MailEnd::Sent, MailId([9; 16]), after(at, 1)).expect("the lease holds")
     }

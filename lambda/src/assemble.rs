@@ -12,6 +12,7 @@ use crate::aws;
 use crate::clock::System;
 use crate::config::ServiceConfig;
 use crate::env::Environment;
+use crate::event::Wanted;
 use crate::journal::Stdout;
 use crate::ledger::Ledger;
 use crate::store::{DynamoStore, Store};
@@ -66,7 +67,7 @@ pub async fn admin(
     let journal = Arc::new(Stdout { service: service.clone() });
     let admins = Admins::new(store.clone(), Arc::new(System), Arc::new(System), key, brand, service);
     let desk = Desk {
-        ledger: Ledger { store, clock: Arc::new(System), entropy: Arc::new(System) },
+        ledger: Ledger { store, clock: Arc::new(System), entropy: Arc::new(System), wanted: Wanted::of(&config) },
         admins: admins.telling(journal.clone()),
         journal,
         tombstones: Arc::new(aws::bucket(sdk, environment)?),

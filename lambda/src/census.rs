@@ -28,6 +28,9 @@ pub struct Tally {
     /// What ended the mail, unless the person asked for no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<EndedBy>,
+    /// The day in UTC on which it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// The field by which users are counted: the first of type `country`.
@@ -44,6 +47,7 @@ impl Tally {
             confirmed: user.confirmed_at.map(day),
             country: country.map(str::to_owned),
             ended_by: user.ended_by,
+            ended: user.ended_by.and(user.ended_at).map(day),
         }
     }
 
@@ -59,6 +63,7 @@ impl Tally {
             Some(on(&self.received, RECEIVED)),
             self.confirmed.as_deref().map(|day| on(day, CONFIRMED)),
             self.ended_by.map(|by| own(format!("e.{}", by.name()))),
+            self.ended.as_ref().map(|day| own(format!("x.{day}"))),
             country(RECEIVED),
             country(CONFIRMED).filter(|_| self.state == State::Confirmed),
         ]
@@ -96,6 +101,7 @@ impl fmt::Display for Counter {
         match group.split_at_checked(1) {
             Some(("d", day)) => write!(f, "{month}-{day} {kind}"),
             Some(("c", code)) => write!(f, "{month} {code} {kind}"),
+            Some(("x", "")) => write!(f, "{month} ended {kind}"),
             _ => write!(f, "{month} {kind}"),
         }
     }
@@ -230,6 +236,10 @@ impl Sums {
                     census.complained += count;
                     continue;
                 }
+                (Some(("x", "")), day) => {
+                    *census.failures.entry(day.to_owned()).or_default() += count;
+                    continue;
+                }
                 (Some(("d", day)), _) => census.days.entry(format!("{}-{day}", counter.month)).or_default(),
                 (Some(("c", code)), _) => census.countries.entry(code.to_owned()).or_default(),
                 // Of another version of the service.
@@ -269,6 +279,9 @@ pub struct Census {
     /// Those whose mail ended by a bounce, and by a complaint.
     pub bounced: u64,
     pub complained: u64,
+    /// The same by the day in UTC on which it ended.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<String, u64>,
 }
 
 impl Census {
@@ -294,6 +307,7 @@ mod tests {
             confirmed: confirmed.map(str::to_owned),
             country: country.map(str::to_owned),
             ended_by: None,
+            ended: None,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock::{Clock, Entropy};
+use crate::event::Wanted;
 use crate::store::{Saved, Store, StoreError};
 use crate::user::{User, UserId};
 
@@ -21,6 +22,8 @@ pub struct Ledger {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// What of it is kept to be told to subscribers.
+    pub wanted: Wanted,
 }
 
 impl Ledger {
@@ -36,11 +39,13 @@ impl Ledger {
             let now = self.clock.now();
             let found = self.store.load(id).await?;
             let over = found.as_ref().map(|user| user.version);
+            let before = found.clone().filter(|_| !self.wanted.is_empty());
             let (next, outcome) = decide(found, now);
             let Some(user) = next else {
                 self.store.touch(id).await?;
                 return Ok(outcome);
             };
+            let user = self.wanted.note(before.as_ref(), user, now);
             if self.store.save(&user, over).await? == Saved::Done {
                 return Ok(outcome);
             }

@@ -13,7 +13,8 @@
 //! In Lambda, [`gateway`] makes a request of what API Gateway sends, and of the response what it wants back.
 //!
 //! What a user is, and every change of one, is pure ([`user`]): values in, values out, the time and the random bits
-//! passed in. A store keeps the value and decides nothing.
+//! passed in. A store keeps the value and decides nothing. What subscribers are to be told of a change is kept in the
+//! user too ([`event`]), until the worker has told it ([`publisher`]).
 //! [`admin`] is who may look at users, how they prove it and what they did.
 //! One binary, `bootstrap`, holds four handlers: `web` answers requests, `worker` follows the stream,
 //! `sweeper` sends what the stream lost, `feedback` hears what SES reports of the mail. [`openapi`] tells programs what
@@ -29,7 +30,9 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod dev;
+pub mod digest;
 pub mod env;
+pub mod event;
 pub mod export;
 pub mod feedback;
 pub mod form;
@@ -43,6 +46,7 @@ pub mod mailer;
 pub mod openapi;
 pub mod pace;
 pub mod page;
+pub mod publisher;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;

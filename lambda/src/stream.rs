@@ -3,10 +3,11 @@
 //! Pure. Only what the worker acts on is read: what it does not know is passed over, so that a new kind of
 //! item cannot stop the stream.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::census::Tally;
+use crate::event::Farewell;
 use crate::store::dynamo::plain;
 use crate::user::{User, UserId};
 
@@ -24,8 +25,10 @@ pub struct Change {
 pub enum What {
     /// A user changed, in a way that the worker has to act upon. It may have changed again since.
     User(Box<User>),
-    /// The table forgot a user by itself, who was counted so.
-    Forgotten(Tally),
+    /// The table forgot a user by itself, who was this one.
+    Forgotten(Box<User>),
+    /// Somebody is gone, of whom there is something to be told.
+    Gone(Box<Farewell>),
     /// Anything else: budgets, counters, what the worker did itself.
     Nothing,
 }
@@ -99,32 +102,43 @@ pub fn changes(event: StreamEvent) -> Vec<Change> {
 fn change(record: Record) -> Change {
     let images = record.dynamodb;
     let key = images.keys.get("pk").cloned().and_then(plain).unwrap_or_default();
-    let id = key.as_str().and_then(|pk| pk.strip_prefix("USER#")).and_then(UserId::parse);
+    let of = |kind: &str| key.as_str().and_then(|pk| pk.strip_prefix(kind)).and_then(UserId::parse);
     let by_ttl = record.user_identity.is_some_and(|it| it.r#type == "Service");
-    let what = match (id, record.event_name.as_str()) {
-        (Some(_), "REMOVE") if by_ttl => forgotten(images.old_image),
-        (Some(id), "INSERT" | "MODIFY") => user(id, images.new_image),
+    let what = match (of("USER#"), of("GONE#"), record.event_name.as_str()) {
+        (Some(id), _, "REMOVE") if by_ttl => {
+            user(id, images.old_image).map_or(What::Nothing, |user| What::Forgotten(Box::new(user)))
+        }
+        (Some(id), _, "INSERT" | "MODIFY") => {
+            let user = user(id, images.new_image).filter(|user| user.wakes);
+            user.map_or(What::Nothing, |user| What::User(Box::new(user)))
+        }
+        (_, Some(id), "INSERT") => gone(id, images.new_image),
         _ => What::Nothing,
     };
     Change { event: record.event_id, sequence: images.sequence_number, what }
 }
 
-fn user(id: UserId, image: Map<String, Value>) -> What {
-    let user = plain(json!({ "M": image })).and_then(|image| serde_json::from_value::<User>(image).ok());
-    match user {
-        Some(user) if user.wakes => What::User(Box::new(User { id, ..user })),
-        Some(_) => What::Nothing,
+fn user(id: UserId, image: Map<String, Value>) -> Option<User> {
+    let user = read::<User>(image);
+    if user.is_none() {
+        // Its cause would quote what a person typed.
+        tracing::error!(user = %id, "the stream told of a user that cannot be read");
+    }
+    Some(User { id, ..user? })
+}
+
+fn gone(id: UserId, image: Map<String, Value>) -> What {
+    match read::<Farewell>(image) {
+        Some(farewell) => What::Gone(Box::new(Farewell { id, ..farewell })),
         None => {
-            // Its cause would quote what a person typed.
-            tracing::error!(user = %id, "the stream told of a user that cannot be read");
+            tracing::error!(user = %id, "the stream told of a farewell that cannot be read");
             What::Nothing
         }
     }
 }
 
-fn forgotten(image: Map<String, Value>) -> What {
-    let counted = image.get("counted").cloned().and_then(plain);
-    counted.and_then(|counted| serde_json::from_value(counted).ok()).map_or(What::Nothing, What::Forgotten)
+fn read<T: DeserializeOwned>(image: Map<String, Value>) -> Option<T> {
+    plain(json!({ "M": image })).and_then(|image| serde_json::from_value(image).ok())
 }
 
 #[cfg(test)]
@@ -179,14 +193,26 @@ mod tests {
         let erased = record("REMOVE", &pk, image(false), json!({}));
         let mut expired = erased.clone();
         expired["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
-        let counted = Tally {
-            state: State::Pending,
-            received: "2026-11-22".into(),
-            confirmed: None,
-            country: None,
-            ended_by: None,
-        };
-        assert_eq!(read(json!([erased, expired])), [What::Nothing, What::Forgotten(counted)]);
+        let all = read(json!([erased, expired]));
+        let [What::Nothing, What::Forgotten(user)] = &all[..] else { panic!("{all:?}") };
+        let tally = user.counted.as_ref().expect("it was counted");
+        assert_eq!((tally.state, tally.received.as_str(), user.version), (State::Pending, "2026-11-22", 7));
+    }
+
+    #[test]
+    fn who_is_gone_is_told_of_once_they_are() {
+        let id = UserId([1; 16]);
+        let tell = json!({ "M": {
+            "type": { "S": "sign_up.erased" }, "version": { "N": "7" }, "state": { "S": "confirmed" }, "at": { "N": "1" },
+        } });
+        let image = json!({
+            "version": { "N": "7" }, "due_at": { "N": "120001" }, "wakes": { "BOOL": true }, "tells": { "L": [tell] },
+        });
+        let pk = format!("GONE#{id}");
+        let all =
+            read(json!([record("INSERT", &pk, json!({}), image.clone()), record("REMOVE", &pk, image, json!({}))]));
+        let [What::Gone(farewell), What::Nothing] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((farewell.id, farewell.version, farewell.tells.len()), (id, 7, 1));
     }
 
     #[test]

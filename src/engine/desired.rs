@@ -10,7 +10,8 @@ use super::evaluate::{Evaluated, evaluate};
 use super::stack::Deployed;
 use super::status::State;
 use super::template::{self, Role};
-use crate::spec::{Architecture, Capacity, Spec, Topology};
+use crate::spec::{Architecture, Capacity, DIGESTS, Notifications, SUBSCRIBERS, Spec, Subscriber, Topology};
+use signup_service::config::EventType;
 
 /// Tag that says which service a stack belongs to; a stack without it is somebody else's.
 pub const SERVICE_TAG: &str = "signupctl:service";
@@ -134,6 +135,7 @@ pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<De
     parameters.extend(take(data, &["TableName", "TableArn", "TableStreamArn", "ConfigurationSet"])?);
     parameters.extend(take(data, &["FeedbackTopicArn", "AlarmTopicArn", "ArtifactBucket"])?);
     parameters.push(("SenderAddress", spec.email.from.clone()));
+    parameters.extend(subscriptions(&spec.notifications));
     Some(Desired::new(Role::Workers, spec, parameters))
 }
 
@@ -240,6 +242,34 @@ fn functions(spec: &Spec, artifact: &ArtifactRef) -> Vec<(&'static str, String)>
         ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
         ("KeyPrefix", spec.key_prefix()),
     ]
+}
+
+/// The parameters of a subscriber, by the number of its place in the template.
+const LISTENERS: [[&str; 3]; SUBSCRIBERS] = [
+    ["Subscriber1Protocol", "Subscriber1Endpoint", "Subscriber1Events"],
+    ["Subscriber2Protocol", "Subscriber2Endpoint", "Subscriber2Events"],
+    ["Subscriber3Protocol", "Subscriber3Endpoint", "Subscriber3Events"],
+    ["Subscriber4Protocol", "Subscriber4Endpoint", "Subscriber4Events"],
+    ["Subscriber5Protocol", "Subscriber5Endpoint", "Subscriber5Events"],
+];
+
+/// The same of those who get the digest.
+const READERS: [&str; DIGESTS] = ["DigestAddress1", "DigestAddress2"];
+
+/// Who is told what, all places of the template included: one that is free has an empty endpoint.
+fn subscriptions(notifications: &Notifications) -> Vec<(&'static str, String)> {
+    let mut parameters = Vec::new();
+    let mut listeners = notifications.listeners();
+    for [protocol, endpoint, events] in LISTENERS {
+        let listener = listeners.next();
+        let (by, place) = listener.and_then(Subscriber::endpoint).unwrap_or(("https", ""));
+        let types = listener.map(Subscriber::types).unwrap_or_default();
+        let types: Vec<&str> = types.into_iter().map(EventType::name).collect();
+        parameters.extend([(protocol, by.to_owned()), (endpoint, place.to_owned()), (events, types.join(","))]);
+    }
+    let mut readers = notifications.readers();
+    parameters.extend(READERS.map(|address| (address, readers.next().unwrap_or_default().to_owned())));
+    parameters
 }
 
 fn take(outputs: &Outputs, keys: &[&'static str]) -> Option<Vec<(&'static str, String)>> {

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use signup_service::clock::after;
 use signup_service::store::{SHARDS, Store, StoreError};
+use signup_service::user::Queue;
 
 /// Users of each shard that are looked at, at a read for each: some are due for another reason than a mail, and stand
 /// in front of those who wait for one.
@@ -40,7 +41,7 @@ pub async fn waiting(store: &dyn Store, now: Timestamp) -> Result<Waiting, Store
 }
 
 async fn of_shard(store: &dyn Store, shard: u8, now: Timestamp) -> Result<Waiting, StoreError> {
-    let due = store.due(shard, after(now, HORIZON), LOOKED_AT).await?;
+    let due = store.due(Queue::Mail, shard, after(now, HORIZON), LOOKED_AT).await?;
     let mut waiting = Waiting { more: due.len() >= usize::from(LOOKED_AT), ..Waiting::default() };
     for id in due {
         if waiting.mails == COUNTED {

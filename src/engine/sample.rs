@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use signup_service::clock::after;
 use signup_service::config::ConfirmationMode;
+use signup_service::event::Told;
 use signup_service::store::{Saved, Store};
 use signup_service::user::{
     Answers, ConsentGiven, Draws, EndedBy, FieldValue, Fields, MailEnd, MailId, Nonce, Proof, Request, Rules,
@@ -22,7 +23,7 @@ pub fn pending() -> User {
 /// Was mailed a second after the sign-up, and not since.
 pub fn mailed(user: User) -> User {
     let now = after(user.created_at, 1);
-    let taken = user.take(7, Some("nationality"), now).expect("something to do");
+    let taken = user.take(&Told::nothing(), 7, Some("nationality"), now).expect("something to do");
     let attempt = taken.attempt.expect("a mail is due");
     taken.user.finish(&attempt.lease, &MailEnd::Sent, MailId([9; 16]), now).expect("the lease holds")
 }

@@ -2,6 +2,7 @@
 
 mod autocomplete;
 mod form;
+mod notifications;
 
 use signup_service::address::Address;
 use signup_service::config::Duration;
@@ -85,6 +86,7 @@ pub fn check(spec: &Spec) -> Vec<Problem> {
     check_limits(spec, &mut problems);
     check_origins(spec, &mut problems);
     check_tags(spec, &mut problems);
+    notifications::check(spec, &mut problems);
     if let Some(domain) = &spec.domain {
         check_domain(domain, spec.region.as_deref(), &mut problems);
     }

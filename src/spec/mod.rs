@@ -6,6 +6,7 @@
 mod check;
 mod files;
 mod load;
+mod notifications;
 mod report;
 mod text;
 mod tree;
@@ -19,6 +20,7 @@ use signup_service::config::{self, Confirmation, Duration, Form, Security, Servi
 
 pub use files::Files;
 pub use load::{environments, load};
+pub use notifications::{DIGESTS, Notifications, SUBSCRIBERS, Subscriber};
 pub use untranslated::untranslated;
 
 /// A whole spec. Only the service's name, the sender and the form have no default.
@@ -49,6 +51,8 @@ pub struct Spec {
     pub capacity: Capacity,
     #[serde(default)]
     pub monitoring: Monitoring,
+    #[serde(default)]
+    pub notifications: Notifications,
     #[serde(default)]
     pub domain: Option<Domain>,
     /// Tags for every stack and what it holds.
@@ -113,6 +117,7 @@ impl Spec {
             confirmation: self.confirmation.clone(),
             security: self.security.clone(),
             retention: self.data.retention,
+            notifications: self.notifications.config(),
             languages: self.files.languages.clone(),
         }
     }

@@ -6,6 +6,7 @@
 mod boot;
 mod data;
 mod functions;
+mod notifications;
 mod roles;
 mod servers;
 mod template;
@@ -46,7 +47,7 @@ fn every_value_that_other_stacks_and_commands_read_is_an_output() {
         (
             workers(),
             "WorkerFunction SweeperFunction FeedbackFunction DeadLetterQueueUrl MissedSweepQueueUrl LostFeedbackQueueUrl \
-             WorkerLogGroup SweeperLogGroup FeedbackLogGroup",
+             ActivityTopicArn UndeliveredEventsQueueUrl WorkerLogGroup SweeperLogGroup FeedbackLogGroup",
         ),
         (
             serverless(),

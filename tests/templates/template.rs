@@ -68,12 +68,14 @@ impl Template {
         properties
     }
 
-    /// Statements of every role's policies, each with its role's logical ID.
+    /// Statements of every role's policies, those too that a condition leaves out, each with its role's logical ID.
     pub(crate) fn role_statements(&self) -> Vec<(&str, &Value)> {
         let mut found = Vec::new();
         for (id, role) in self.of_type("AWS::IAM::Role") {
             for policy in each(&role["Properties"]["Policies"]) {
-                found.extend(each(&policy["PolicyDocument"]["Statement"]).into_iter().map(|statement| (id, statement)));
+                for statement in each(&policy["PolicyDocument"]["Statement"]) {
+                    found.push((id, statement.get("Fn::If").map_or(statement, |parts| &parts[1])));
+                }
             }
         }
         found

@@ -10,7 +10,10 @@ use crate::template::{each, references, serverless, servers, templates, text, wo
 fn each_queue_keeps_its_letters_two_weeks_encrypted_and_raises_an_alarm() {
     let template = workers();
     let queues: Vec<_> = template.of_type("AWS::SQS::Queue").collect();
-    assert_eq!(queues.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["DeadLetters", "LostFeedback", "MissedSweeps"]);
+    assert_eq!(
+        queues.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        ["DeadLetters", "LostFeedback", "MissedSweeps", "UndeliveredEvents"]
+    );
     for (id, queue) in queues {
         assert_eq!(queue["Properties"]["MessageRetentionPeriod"], 14 * 86_400, "{id}");
         assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{id}");
@@ -58,8 +61,9 @@ fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
         }
     }
     let expected = "admin-added admin-errors admin-new-place bounces complaints dead-letters feedback-errors latency lost-feedback mail-given-up mail-quota missed-sweeps \
-                    server-errors servers-admin-added servers-admin-new-place servers-at-limit servers-errors servers-latency servers-too-few \
-                    servers-unanswered servers-unhealthy servers-unlogged store-failures sweeper-absent sweeper-errors web-errors web-throttles worker-delay worker-errors";
+                    refused-events server-errors servers-admin-added servers-admin-new-place servers-at-limit servers-errors \
+                    servers-latency servers-too-few servers-unanswered servers-unhealthy servers-unlogged store-failures \
+                    sweeper-absent sweeper-errors undelivered-events untold-events web-errors web-throttles worker-delay worker-errors";
     assert_eq!(names, expected.split(' ').map(str::to_owned).collect());
 }
 
@@ -86,10 +90,13 @@ fn what_the_workers_logs_tell_of_losses_raises_an_alarm() {
         }
     }
     // The others the functions write themselves, by the embedded metric format.
-    let worker = include_str!("../../lambda/src/worker/mod.rs");
+    let worker =
+        [include_str!("../../lambda/src/worker/mod.rs"), include_str!("../../lambda/src/worker/tell.rs")].concat();
     for (alarm, metric) in [
         ("MailGivenUpAlarm", "MailsGivenUp"),
         ("QuotaAlarm", "MailsOverQuota"),
+        ("UntoldEventsAlarm", "EventsOverdue"),
+        ("RefusedEventsAlarm", "EventsGivenUp"),
         ("StoreFailuresAlarm", "StoreFailures"),
     ] {
         assert!(metric == "StoreFailures" || worker.contains(&format!("\"{metric}\"")), "the name is the code's");

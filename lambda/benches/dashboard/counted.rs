@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use signup_service::census::{Delta, Sums, Tally};
+use signup_service::census::{Delta, Sums};
+use signup_service::event::Farewell;
 use signup_service::pace::MailHealth;
 use signup_service::store::{
     Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
 };
-use signup_service::user::{User, UserId};
+use signup_service::user::{Queue, User, UserId};
 
 /// What a page asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +61,26 @@ impl Store for Counted {
         self.asked().settle(users, delta).await
     }
 
-    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
-        self.asked().erase(user).await
+    async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
+        self.asked().erase(user, farewell).await
     }
 
-    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
-        self.asked().forget(event, counted, now).await
+    async fn forget(
+        &self,
+        event: &str,
+        user: &User,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.asked().forget(event, user, farewell, now).await
+    }
+
+    async fn farewells(&self, now: Timestamp, limit: u16) -> Result<Vec<Farewell>, StoreError> {
+        self.asked().farewells(now, limit).await
+    }
+
+    async fn drop_farewell(&self, farewell: &Farewell) -> Result<(), StoreError> {
+        self.asked().drop_farewell(farewell).await
     }
 
     async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
@@ -94,8 +109,8 @@ impl Store for Counted {
         Ok(page)
     }
 
-    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
-        self.asked().due(shard, now, limit).await
+    async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+        self.asked().due(queue, shard, now, limit).await
     }
 
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {

@@ -27,6 +27,7 @@ use signup_service::admin::{Actor, Admins, COOKIE as SESSION, Invited, Role, Set
 use signup_service::census::Delta;
 use signup_service::clock::{System, day};
 use signup_service::config::ServiceConfig;
+use signup_service::event::Wanted;
 use signup_service::journal::{Journal, Line};
 use signup_service::keys::{AdminKey, Key};
 use signup_service::ledger::Ledger;
@@ -224,7 +225,7 @@ async fn service(store: &Arc<Counted>) -> Result<(Router, String), Failure> {
     let admins = Admins::new(Arc::new(MemoryStore::default()), clock.clone(), entropy.clone(), key, brand, name);
     let cookie = format!("{SESSION}={}", signed_in(&admins).await?);
     let desk = Desk {
-        ledger: Ledger { store: store.clone(), clock, entropy },
+        ledger: Ledger { store: store.clone(), clock, entropy, wanted: Wanted::default() },
         admins,
         journal: Arc::new(Nowhere),
         tombstones: Arc::new(Nowhere),

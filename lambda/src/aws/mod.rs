@@ -36,6 +36,10 @@ const WEB_OPERATION: Duration = Duration::from_millis(1_800);
 /// How long SES has for one mail, once and for all: a repeated call could deliver twice.
 const MAIL: Duration = Duration::from_secs(20);
 
+/// How long SNS has for some events while mails wait: an answer takes it some tens of milliseconds.
+const TOPIC_ATTEMPT: Duration = Duration::from_millis(1_500);
+const TOPIC_OPERATION: Duration = Duration::from_millis(2_500);
+
 /// How long the keys may take in all: Lambda gives the whole of init 10 seconds. Parameter Store takes 40
 /// calls a second unless more is paid for, so that many cold starts at once have to wait for each other.
 const KEYS: Duration = Duration::from_secs(8);
@@ -121,6 +125,15 @@ pub fn mail_client(config: &SdkConfig) -> aws_sdk_ses::Client {
     aws_sdk_ses::Client::from_conf(
         config.retry_config(retries(RetryConfig::disabled())).timeout_config(timeouts).build(),
     )
+}
+
+/// A client of SNS for what mails wait for: what takes longer is told later.
+pub fn topic_client(config: &SdkConfig) -> aws_sdk_sns::Client {
+    let timeouts =
+        TimeoutConfig::builder().operation_attempt_timeout(TOPIC_ATTEMPT).operation_timeout(TOPIC_OPERATION).build();
+    let config = aws_sdk_sns::config::Builder::from(config);
+    let retries = retries(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50)));
+    aws_sdk_sns::Client::from_conf(config.retry_config(retries).timeout_config(timeouts).build())
 }
 
 /// A client of SSM that outlasts other functions' cold starts.
@@ -249,6 +262,8 @@ mod tests {
             release: None,
             configuration_set: None,
             object_store: None,
+            activity_topic: None,
+            digest_topic: None,
             endpoint: endpoint.map(str::to_owned),
             root: std::path::PathBuf::new(),
         };

@@ -14,11 +14,13 @@ use signup_service::aws;
 use signup_service::clock::{Clock, System, before};
 use signup_service::config::ServiceConfig;
 use signup_service::env::{Environment, Handler};
+use signup_service::event::Wanted;
 use signup_service::feedback::{self, Listener};
 use signup_service::gateway;
 use signup_service::journal::{self, Stdout};
 use signup_service::ledger::Ledger;
 use signup_service::mailer::SesMailer;
+use signup_service::publisher::SnsPublisher;
 use signup_service::store::DynamoStore;
 use signup_service::stream::{self, BatchResponse, StreamEvent};
 use signup_service::worker::{RESERVE, Sending, Worker};
@@ -69,7 +71,7 @@ async fn run() -> Result<(), Failure> {
         }
         Handler::Feedback => {
             let listener = Listener {
-                ledger: ledger(store),
+                ledger: ledger(store, &config),
                 journal: Arc::new(Stdout { service: config.service }),
                 address_key: aws::address_key(&sdk, &environment.key_prefix).await?,
             };
@@ -108,16 +110,18 @@ async fn worker(
     store: DynamoStore,
 ) -> Result<Worker, Failure> {
     let configuration_set = environment.configuration_set.clone().unwrap_or_default();
+    let Environment { activity_topic, digest_topic, .. } = environment;
     Ok(Worker {
         journal: Arc::new(Stdout { service: config.service.clone() }),
+        ledger: ledger(store, &config),
         config: Arc::new(config),
-        ledger: ledger(store),
         mailer: Arc::new(SesMailer::new(aws::mail_client(sdk), configuration_set)),
+        publisher: Arc::new(SnsPublisher::new(aws::topic_client(sdk), activity_topic.clone(), digest_topic.clone())),
         sending: Arc::new(Mutex::new(Sending::new(System.now()))),
         token_key: aws::token_key(sdk, &environment.key_prefix).await?,
     })
 }
 
-fn ledger(store: DynamoStore) -> Ledger {
-    Ledger { store: Arc::new(store), clock: Arc::new(System), entropy: Arc::new(System) }
+fn ledger(store: DynamoStore, config: &ServiceConfig) -> Ledger {
+    Ledger { store: Arc::new(store), clock: Arc::new(System), entropy: Arc::new(System), wanted: Wanted::of(config) }
 }

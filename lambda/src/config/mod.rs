@@ -7,6 +7,7 @@
 mod duration;
 mod form;
 mod mail;
+mod notifications;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use duration::Duration;
 pub use form::{Bound, Choice, Consent, Field, FieldType, Form, Rule, Success};
 pub use mail::{MailKind, MailTemplate, TextTemplate};
+pub use notifications::{EventType, Notifications};
 
 use crate::words::{Language, english};
 
@@ -35,6 +37,9 @@ pub struct ServiceConfig {
     pub security: Security,
     /// How long a sign-up that nobody confirmed is kept.
     pub retention: Duration,
+    /// What subscribers are told of; nobody where nothing is declared.
+    #[serde(default, skip_serializing_if = "Notifications::is_empty")]
+    pub notifications: Notifications,
     /// The languages on offer; the first is the default. English alone where nothing is declared.
     #[serde(default = "english_alone")]
     pub languages: Vec<Language>,

@@ -8,8 +8,11 @@ use axum::Router;
 use super::{Design, Memory};
 use crate::admin::Admins;
 use crate::clock::{Clock, System};
+use crate::config::Notifications;
+use crate::event::Wanted;
 use crate::form::PatternError;
 use crate::ledger::Ledger;
+use crate::publisher::MemoryPublisher;
 use crate::store::StoreError;
 use crate::tombstone::Tombstones;
 use crate::web::admin::{Desk, DeskState, admin_router};
@@ -38,9 +41,16 @@ impl Tombstones for Forgetful {
 impl Stage {
     /// `number` tells a design from those before it, so that browsers load its colours anew.
     pub(super) fn of(design: Design, number: u32, memory: &Memory) -> Result<Self, PatternError> {
-        let Design { config, logo } = design;
+        let Design { mut config, logo } = design;
+        // Here nobody is told anything, whoever subscribes to the service.
+        config.notifications = Notifications::default();
         let (clock, entropy) = (Arc::new(System), Arc::new(System));
-        let ledger = Ledger { store: memory.store.clone(), clock: clock.clone(), entropy: entropy.clone() };
+        let ledger = Ledger {
+            store: memory.store.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            wanted: Wanted::default(),
+        };
         let release = format!("dev-{number}");
         let admins = Admins::new(
             memory.store.clone(),
@@ -64,6 +74,7 @@ impl Stage {
             config: Arc::new(config.clone()),
             ledger,
             mailer: memory.mailer.clone(),
+            publisher: Arc::new(MemoryPublisher::default()),
             journal: memory.journal.clone(),
             token_key: memory.token_key.clone(),
             sending: Arc::new(Mutex::new(Sending::new(System.now()))),

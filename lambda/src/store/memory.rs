@@ -13,11 +13,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, directory};
-use crate::census::{Delta, Sums, Tally};
+use crate::census::{Delta, Sums};
 use crate::clock::after;
+use crate::event::Farewell;
 use crate::pace::MailHealth;
 use crate::stream::{Change, What};
-use crate::user::{User, UserId};
+use crate::user::{Queue, User, UserId};
 
 /// A store that lives as long as the process.
 #[derive(Debug, Default)]
@@ -36,6 +37,7 @@ struct Held {
     claims: BTreeMap<String, ClaimHeld>,
     seen: BTreeSet<String>,
     counters: Sums,
+    farewells: BTreeMap<(UserId, u64), Farewell>,
     mail: Option<MailHealth>,
     changes: Vec<Change>,
 }
@@ -69,12 +71,17 @@ impl MemoryStore {
         self.held().users.values().cloned().collect()
     }
 
+    /// What is still to be told of those who are gone.
+    pub fn farewells_left(&self) -> usize {
+        self.held().farewells.len()
+    }
+
     /// Removes whoever is forgotten, as the table does some time later.
     pub fn expire(&self, now: Timestamp) {
         let mut held = self.held();
         let gone: Vec<UserId> = held.users.values().filter(|it| it.is_forgotten(now)).map(|it| it.id).collect();
         for id in gone {
-            let what = held.remove(id).and_then(|user| user.counted).map_or(What::Nothing, What::Forgotten);
+            let what = held.remove(id).map_or(What::Nothing, |user| What::Forgotten(Box::new(user)));
             held.changed(what);
         }
     }
@@ -96,6 +103,12 @@ impl Held {
         self.lists.insert(user, self.name_field.as_deref());
         self.users.insert(user.id, user.clone());
         self.changed(if user.wakes { What::User(Box::new(user.clone())) } else { What::Nothing });
+    }
+
+    fn part_from(&mut self, farewell: Option<&Farewell>) {
+        let Some(farewell) = farewell else { return };
+        self.farewells.insert((farewell.id, farewell.version), farewell.clone());
+        self.changed(What::Gone(Box::new(farewell.clone())));
     }
 
     fn remove(&mut self, id: UserId) -> Option<User> {
@@ -143,7 +156,7 @@ impl Store for MemoryStore {
         Ok(Settled::Done)
     }
 
-    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
+    async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
         let mut held = self.held();
         if !held.holds(user.id, Some(user.version)) {
             return Ok(Saved::Changed);
@@ -153,18 +166,38 @@ impl Store for MemoryStore {
         delta.replace(user.counted.as_ref(), None);
         held.counters.apply(&delta);
         held.changed(What::Nothing);
+        held.part_from(farewell);
         Ok(Saved::Done)
     }
 
-    async fn forget(&self, event: &str, counted: &Tally, _now: Timestamp) -> Result<bool, StoreError> {
+    async fn forget(
+        &self,
+        event: &str,
+        user: &User,
+        farewell: Option<&Farewell>,
+        _now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let mut held = self.held();
         let first = held.seen.insert(event.to_owned());
         if first {
             let mut delta = Delta::default();
-            delta.replace(Some(counted), None);
+            delta.replace(user.counted.as_ref(), None);
             held.counters.apply(&delta);
+            held.part_from(farewell);
         }
         Ok(first)
+    }
+
+    async fn farewells(&self, now: Timestamp, limit: u16) -> Result<Vec<Farewell>, StoreError> {
+        let mut due: Vec<_> = self.held().farewells.values().filter(|it| it.due_at <= now).cloned().collect();
+        due.sort_by_key(|farewell| farewell.due_at);
+        due.truncate(usize::from(limit));
+        Ok(due)
+    }
+
+    async fn drop_farewell(&self, farewell: &Farewell) -> Result<(), StoreError> {
+        self.held().farewells.remove(&(farewell.id, farewell.version));
+        Ok(())
     }
 
     async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
@@ -220,8 +253,8 @@ impl Store for MemoryStore {
         Ok(UserPage { users, previous: page.previous, next: page.next })
     }
 
-    async fn due(&self, of: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
-        Ok(self.held().lists.due(of, now).take(usize::from(limit)).collect())
+    async fn due(&self, queue: Queue, of: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+        Ok(self.held().lists.due(queue, of, now).take(usize::from(limit)).collect())
     }
 
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {

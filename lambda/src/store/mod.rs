@@ -18,10 +18,11 @@ pub use directory::{Among, From, Group, LIST_SHARDS, PREFIX, Prefix};
 pub use dynamo::DynamoStore;
 pub use memory::MemoryStore;
 
-use crate::census::{Delta, Sums, Tally};
+use crate::census::{Delta, Sums};
 use crate::clock::rfc3339;
+use crate::event::Farewell;
 use crate::pace::MailHealth;
-use crate::user::{User, UserId};
+use crate::user::{Queue, User, UserId};
 
 /// Shards of the due users and of the counters: one partition of DynamoDB takes 1,000 writes a second.
 pub const SHARDS: u8 = 4;
@@ -53,12 +54,25 @@ pub trait Store: Debug + Send + Sync {
     /// [`SETTLED_AT_ONCE`].
     async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError>;
 
-    /// Deletes a user, as it was loaded, and takes it out of the counters, in one transaction.
-    async fn erase(&self, user: &User) -> Result<Saved, StoreError>;
+    /// Deletes a user, as it was loaded, takes it out of the counters and keeps what is to be told of it, in one
+    /// transaction.
+    async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError>;
 
-    /// Takes a user whom the table forgot by itself out of the counters, once however often the event is
-    /// reported. Returns whether it was the first time.
-    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError>;
+    /// Takes a user whom the table forgot by itself out of the counters and keeps what is to be told of it, once however
+    /// often the event is reported. Returns whether it was the first time.
+    async fn forget(
+        &self,
+        event: &str,
+        user: &User,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// What is to be told by now of those who are gone, oldest first.
+    async fn farewells(&self, now: Timestamp, limit: u16) -> Result<Vec<Farewell>, StoreError>;
+
+    /// Drops a farewell that was told. Safe to repeat.
+    async fn drop_farewell(&self, farewell: &Farewell) -> Result<(), StoreError>;
 
     /// Changes the counters alone, to repair them.
     async fn adjust(&self, delta: &Delta) -> Result<(), StoreError>;
@@ -79,8 +93,8 @@ pub trait Store: Debug + Send + Sync {
     /// Costs at most [`LIST_SHARDS`] queries of one more than the page's length each, and a read for each user.
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError>;
 
-    /// Users of a shard (`0..SHARDS`) who are due, oldest first.
-    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError>;
+    /// Users of a shard (`0..SHARDS`) who are due in a queue, oldest first.
+    async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError>;
 
     /// Notes how the mail stands, in the place of what was noted before.
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError>;

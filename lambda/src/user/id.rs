@@ -47,6 +47,7 @@ macro_rules! id {
 
 id!(AdminId, "an admin: the beginning of the keyed hash of the address");
 id!(UserId, "a user: the beginning of the keyed hash of the address");
+id!(EventId, "an event: the beginning of a hash of the user, the change and the type");
 id!(MailId, "a mail of the outbox, from the system's generator");
 id!(Nonce, "one submission, or another thing that keys are derived for, from the system's generator");
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::config::MailKind;
 pub use confirm::{CODE_TRIES, ConfirmOutcome, Proof};
-pub use id::{AdminId, MailId, Nonce, UserId};
+pub use id::{AdminId, EventId, MailId, Nonce, UserId};
 pub use outbox::{Attempt, End, LEASE, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
 pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules, SECOND_PAUSE};
 pub(crate) use receive::{hour, until_next_day, until_next_hour};
@@ -26,6 +26,17 @@ pub use undeliverable::{EndedBy, Undeliverable};
 
 use crate::census::Tally;
 use crate::clock::{millis, optional_millis};
+use crate::event::{Told, Untold};
+
+/// What the worker looks at a user for. Whoever has a mail to be sent is looked at for that, and what is to be told of
+/// them is told then too: news that cannot be told must never stand before a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Queue {
+    /// A mail to be sent, or answers to forget.
+    Mail,
+    /// Something that subscribers are to be told.
+    News,
+}
 
 /// How far a person has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -206,17 +217,29 @@ pub struct User {
     /// What the counters include of this user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Tally>,
+    /// What subscribers are still to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<Untold>,
     /// Whether the stream should wake the worker for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wakes: bool,
 }
 
 impl User {
-    /// When the worker has to look at this user again, if ever: for a mail, or for answers to forget.
-    pub fn due_at(&self) -> Option<Timestamp> {
+    /// When the worker has to look at this user again, if ever, and what for.
+    pub fn due(&self) -> Option<(Queue, Timestamp)> {
         // Answers are not forgotten while a mail for them is open.
         let waiting = [&self.waiting, &self.later].into_iter().flatten().map(|waiting| waiting.keep_until).min();
-        self.mail.as_ref().and_then(Mail::sweep_at).or(waiting)
+        if let Some(at) = self.mail.as_ref().and_then(Mail::sweep_at) {
+            return Some((Queue::Mail, at));
+        }
+        let untold = self.untold.as_ref().map(|untold| (Queue::News, untold.due_at));
+        untold.into_iter().chain(waiting.map(|at| (Queue::Mail, at))).min_by_key(|(_, at)| *at)
+    }
+
+    /// The time of that.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.due().map(|(_, at)| at)
     }
 
     /// Whether it counts as gone although it is still there: a table deletes some days late.
@@ -233,8 +256,10 @@ impl User {
         })
     }
 
-    /// The user counted as it is, and left to the sweeper if there is a mail to be sent.
-    pub fn set_aside(mut self, country_field: Option<&str>) -> Self {
+    /// The user counted as it is, without what subscribers know by now, and left to the sweeper if there is a mail to be
+    /// sent or more to be told.
+    pub fn set_aside(mut self, told: &Told, country_field: Option<&str>) -> Self {
+        self.untold = told.left(self.untold, self.id);
         self.counted = Some(Tally::of(&self, country_field));
         self.wakes = false;
         self.changed()

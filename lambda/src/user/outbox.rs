@@ -10,6 +10,7 @@ use super::{CODE_TRIES, MailId, NOTICE_PAUSE, Nonce, State, User};
 use crate::census::Tally;
 use crate::clock::{after, before, millis};
 use crate::config::MailKind;
+use crate::event::Told;
 
 /// How long a worker has for one mail before another may try, in seconds. Longer than one call to SES may
 /// take, and long enough to mark the mail afterwards while the table recovers.
@@ -177,9 +178,10 @@ enum Lent {
 impl User {
     /// What there is to do for this user now: the user after it, with the mail taken for [`LEASE`] seconds if
     /// one is due, and counted as it is. `None` when there is nothing to do. `country_field` is the one by whose
-    /// values users are counted.
-    pub fn take(mut self, by: u32, country_field: Option<&str>, now: Timestamp) -> Option<Taken> {
+    /// values users are counted, and `told` what subscribers know by now.
+    pub fn take(mut self, told: &Told, by: u32, country_field: Option<&str>, now: Timestamp) -> Option<Taken> {
         let before = self.clone();
+        self.untold = told.left(self.untold, self.id);
         let (attempt, given_up) = match self.lease(by, now) {
             Lent::Mail(attempt) => (Some(attempt), None),
             Lent::GivenUp(mail, reason) => (None, Some((mail, reason))),

@@ -112,12 +112,13 @@ impl User {
         }
     }
 
-    /// A new user, in the place of one who is forgotten if there is one: its counts are still to be undone.
+    /// A new user, in the place of one who is forgotten if there is one: its counts are still to be undone, and its news to be told.
     fn new(forgotten: Option<Self>, request: Request, rules: &Rules, now: Timestamp) -> Self {
         let confirmed = rules.mode == ConfirmationMode::None;
         let time = u64::try_from(now.as_microsecond()).unwrap_or(0);
         let version = forgotten.as_ref().map_or(time, |user| user.version);
         let kind = if confirmed { MailKind::Welcome } else { MailKind::Confirmation };
+        let (counted, untold) = forgotten.map_or((None, None), |user| (user.counted, user.untold));
         Self {
             id: request.id,
             version,
@@ -135,7 +136,8 @@ impl User {
             mailed_at: None,
             mailings: 0,
             spent: Spent::default(),
-            counted: forgotten.and_then(|user| user.counted),
+            counted,
+            untold,
             wakes: false,
             answers: request.answers,
         }

@@ -3,6 +3,7 @@ mod undeliverable;
 use super::*;
 use crate::clock::after;
 use crate::config::ConfirmationMode;
+use crate::event::Told;
 
 const RULES: Rules =
     Rules { mode: ConfirmationMode::DoubleOptIn, expires: 86_400, retention: 30 * 86_400, address_per_hour: 5 };
@@ -32,7 +33,7 @@ fn receive(found: Option<User>, age: u8, now: Timestamp) -> User {
 
 /// Takes the mail and sends it.
 fn mailed(user: User, now: Timestamp) -> (User, Attempt) {
-    let taken = user.take(7, None, now).expect("something to do");
+    let taken = user.take(&Told::nothing(), 7, None, now).expect("something to do");
     let attempt = taken.attempt.expect("a mail is due");
     (taken.user.finish(&attempt.lease, &MailEnd::Sent, MailId([9; 16]), now).expect("the lease holds"), attempt)
 }
@@ -90,7 +91,7 @@ fn answers_that_were_mailed_stay_until_the_next_ones_are_confirmed() {
     assert_eq!(user.waiting.as_ref().map(|waiting| &waiting.answers), Some(&answers(37)));
     // Not at once: the mailbox shall not be flooded.
     assert!(is_open(&user) && !user.wakes);
-    assert_eq!(user.clone().take(7, None, at(RESEND_PAUSE)).and_then(|taken| taken.attempt), None);
+    assert_eq!(user.clone().take(&Told::nothing(), 7, None, at(RESEND_PAUSE)).and_then(|taken| taken.attempt), None);
     let (user, attempt) = mailed(user, at(1 + RESEND_PAUSE));
     assert_eq!(attempt.link.map(|(nonce, _)| nonce), Some(Nonce([37; 16])));
     // Either link confirms what it was sent for.
@@ -140,7 +141,7 @@ fn a_mailbox_is_not_flooded_however_often_it_is_asked_for() {
 fn a_link_does_not_grow_old_while_its_mail_cannot_leave() {
     let mut user = receive(None, 36, at(0));
     for hour in 0..30 {
-        let taken = user.take(7, None, at(hour * 3_600)).expect("something to do");
+        let taken = user.take(&Told::nothing(), 7, None, at(hour * 3_600)).expect("something to do");
         let lease = taken.attempt.expect("still worth sending").lease;
         let later = MailEnd::Later(at((hour + 1) * 3_600));
         user = taken.user.finish(&lease, &later, MailId([9; 16]), at(hour * 3_600)).expect("the lease holds");
@@ -151,7 +152,7 @@ fn a_link_does_not_grow_old_while_its_mail_cannot_leave() {
 
 #[test]
 fn answers_that_come_while_the_mail_leaves_get_a_mail_of_their_own() {
-    let taken = receive(None, 36, at(0)).take(7, None, at(1)).expect("something to do");
+    let taken = receive(None, 36, at(0)).take(&Told::nothing(), 7, None, at(1)).expect("something to do");
     let lease = taken.attempt.expect("a mail").lease;
     let user = receive(Some(taken.user), 37, at(2));
     assert_eq!(user.answers, answers(36));
@@ -200,14 +201,14 @@ fn what_waits_is_forgotten_in_its_time() {
     let (user, _) = mailed(user, at(3 * NOTICE_PAUSE + 1));
     let until = at(3 * NOTICE_PAUSE + RULES.retention);
     assert_eq!(user.due_at(), Some(until));
-    let user = user.take(7, None, until).expect("something to do").user;
+    let user = user.take(&Told::nothing(), 7, None, until).expect("something to do").user;
     assert_eq!((user.waiting.as_ref(), user.due_at()), (None, None));
 }
 
 #[test]
 fn a_forgotten_address_is_new() {
     let old = receive(None, 36, at(0));
-    let counted = old.clone().take(7, None, at(1)).expect("something to do").user;
+    let counted = old.clone().take(&Told::nothing(), 7, None, at(1)).expect("something to do").user;
     let (user, receipt) = User::receive(Some(counted.clone()), request(37), &RULES, at(RULES.retention));
     let user = user.expect("taken");
     assert_eq!((receipt, user.created_at, &user.answers), (Receipt::New, at(RULES.retention), &answers(37)));
@@ -332,14 +333,14 @@ fn a_mail_is_sent_again_on_request_but_not_at_once() {
 
 #[test]
 fn a_mail_has_one_holder_at_a_time() {
-    let taken = receive(None, 36, at(0)).take(1, None, at(0)).expect("something to do");
+    let taken = receive(None, 36, at(0)).take(&Told::nothing(), 1, None, at(0)).expect("something to do");
     let first = taken.attempt.expect("a mail").lease;
-    assert_eq!(taken.user.clone().take(2, None, at(LEASE - 1)), None);
+    assert_eq!(taken.user.clone().take(&Told::nothing(), 2, None, at(LEASE - 1)), None);
     // Its holder was lost: another takes over after a while, and the first one's word counts no more.
-    let released = taken.user.take(2, None, at(LEASE)).expect("something to do");
+    let released = taken.user.take(&Told::nothing(), 2, None, at(LEASE)).expect("something to do");
     assert!(released.attempt.is_none() && released.given_up.is_none());
     assert_eq!(released.user.due_at(), Some(at(152)));
-    let taken = released.user.take(2, None, at(152)).expect("something to do");
+    let taken = released.user.take(&Told::nothing(), 2, None, at(152)).expect("something to do");
     let second = taken.attempt.expect("the mail again");
     assert_eq!(second.attempts, 2);
     let user = taken.user;
@@ -347,8 +348,8 @@ fn a_mail_has_one_holder_at_a_time() {
     assert!(user.link.as_ref().is_some_and(|link| link.out), "the first may have been delivered");
     // Put off: not before its time.
     let user = user.finish(&second.lease, &MailEnd::Later(at(200)), MailId([9; 16]), at(160)).expect("the lease holds");
-    assert_eq!(user.clone().take(3, None, at(199)), None);
-    let third = user.take(3, None, at(200)).expect("due again");
+    assert_eq!(user.clone().take(&Told::nothing(), 3, None, at(199)), None);
+    let third = user.take(&Told::nothing(), 3, None, at(200)).expect("due again");
     assert_eq!(third.attempt.map(|attempt| attempt.attempts), Some(3));
 }
 
@@ -357,7 +358,7 @@ fn a_mail_whose_holders_are_lost_is_tried_ever_later_until_its_link_dies() {
     let (mut user, mut now, mut holders) = (receive(None, 36, at(0)), 0, 0);
     let mut pauses = Vec::new();
     loop {
-        let taken = user.take(holders, None, at(now)).expect("something to do");
+        let taken = user.take(&Told::nothing(), holders, None, at(now)).expect("something to do");
         if taken.given_up.is_some() {
             assert_eq!(taken.user.due_at(), None);
             break;
@@ -365,7 +366,7 @@ fn a_mail_whose_holders_are_lost_is_tried_ever_later_until_its_link_dies() {
         assert!(taken.attempt.is_some());
         holders += 1;
         now += LEASE;
-        user = taken.user.take(holders, None, at(now)).expect("the holder is lost").user;
+        user = taken.user.take(&Told::nothing(), holders, None, at(now)).expect("the holder is lost").user;
         let due = user.due_at().expect("still to be sent");
         pauses.push(due.as_second() - at(now).as_second());
         now = u32::try_from(due.as_second() - at(0).as_second()).expect("a time to come");
@@ -377,8 +378,8 @@ fn a_mail_whose_holders_are_lost_is_tried_ever_later_until_its_link_dies() {
 #[test]
 fn mails_that_were_lost_together_are_taken_apart() {
     let due = |by| {
-        let taken = receive(None, 36, at(0)).take(1, None, at(0)).expect("something to do");
-        taken.user.take(by, None, at(LEASE)).expect("the holder is lost").user.due_at()
+        let taken = receive(None, 36, at(0)).take(&Told::nothing(), 1, None, at(0)).expect("something to do");
+        taken.user.take(&Told::nothing(), by, None, at(LEASE)).expect("the holder is lost").user.due_at()
     };
     assert_ne!(due(7), due(8));
 }
@@ -386,15 +387,16 @@ fn mails_that_were_lost_together_are_taken_apart() {
 #[test]
 fn a_link_that_is_about_to_die_is_not_mailed() {
     let user = receive(None, 36, at(0));
-    let fine = user.clone().take(7, None, at(86_400 - outbox::LEAST_LEFT - 1)).expect("something to do");
+    let fine =
+        user.clone().take(&Told::nothing(), 7, None, at(86_400 - outbox::LEAST_LEFT - 1)).expect("something to do");
     assert!(fine.attempt.is_some());
-    let late = user.take(7, None, at(86_400 - outbox::LEAST_LEFT)).expect("something to do");
+    let late = user.take(&Told::nothing(), 7, None, at(86_400 - outbox::LEAST_LEFT)).expect("something to do");
     assert!(late.attempt.is_none() && late.given_up.is_some());
     assert_eq!(late.user.due_at(), None);
     let short = Rules { expires: 600, ..RULES };
     let user = User::receive(None, request(36), &short, at(0)).0.expect("taken");
-    assert!(user.clone().take(7, None, at(299)).expect("something to do").attempt.is_some());
-    assert!(user.take(7, None, at(300)).expect("something to do").attempt.is_none());
+    assert!(user.clone().take(&Told::nothing(), 7, None, at(299)).expect("something to do").attempt.is_some());
+    assert!(user.take(&Told::nothing(), 7, None, at(300)).expect("something to do").attempt.is_none());
 }
 
 #[test]
@@ -408,7 +410,10 @@ fn a_user_is_counted_without_a_mail() {
 
 #[test]
 fn a_user_reads_back_as_written() {
-    let user = receive(Some(confirmed(36)), 37, at(100)).take(7, Some("country"), at(200_000)).expect("to do").user;
+    let user = receive(Some(confirmed(36)), 37, at(100))
+        .take(&Told::nothing(), 7, Some("country"), at(200_000))
+        .expect("to do")
+        .user;
     let json = serde_json::to_value(&user).expect("JSON");
     let read: User = serde_json::from_value(json).expect("a user");
     assert_eq!(User { id: user.id, ..read }, user);

@@ -35,6 +35,7 @@ pub use edge::{ClientAddress, RequestId};
 
 use crate::clock::{Clock, Entropy};
 use crate::config::{ConfirmationMode, ServiceConfig};
+use crate::event::Wanted;
 use crate::form::{Checker, PatternError};
 use crate::guard::proof::FormVersion;
 use crate::journal::Journal;
@@ -91,7 +92,12 @@ impl App {
         let accent = Accent::new(config.branding.color.as_deref());
         let checker = Checker::new(&config.form)?;
         let Parts { store, clock, entropy, .. } = &parts;
-        let ledger = Ledger { store: store.clone(), clock: clock.clone(), entropy: entropy.clone() };
+        let ledger = Ledger {
+            store: store.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            wanted: Wanted::of(&config),
+        };
         Ok(Arc::new(Self {
             checker,
             style: stylesheet(&accent),

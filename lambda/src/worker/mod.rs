@@ -1,10 +1,12 @@
-//! The worker: follows the stream, sends what it brings and counts what it tells.
+//! The worker: follows the stream, sends what it brings, counts what it tells, and tells subscribers.
 //!
 //! Every step may be repeated: a lease keeps a mail from two senders, and a user is counted together with the mark
 //! that says so. What fails goes back to the stream; what the stream gives up, [`Worker::sweep`] finds.
 
+mod digest;
 mod ending;
 mod sweep;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,18 +18,24 @@ use crate::address::Address;
 use crate::census::{Delta, country_field};
 use crate::clock::{after, before, later};
 use crate::config::ServiceConfig;
+use crate::event::{Farewell, Told};
 use crate::journal::{Journal, Line, Unit};
 use crate::ledger::Ledger;
 use crate::mail::{Letter, compose};
 use crate::mailer::{Mailer, SendError};
 use crate::pace::{Pace, Quota};
+use crate::publisher::Publisher;
 use crate::store::{SETTLED_AT_ONCE, Saved, Settled, StoreError};
 use crate::stream::{Change, What};
 use crate::token::TokenKey;
 use crate::user::{Attempt, MailEnd, MailId, Taken, User, UserId};
+use tell::Subject;
 
 /// The pauses after which a sent mail is marked again when the table failed, in milliseconds.
 const MARK_AGAIN: [u64; 7] = [200, 400, 800, 1_600, 3_200, 6_400, 12_800];
+
+/// Of one shard, or of those who are gone, a sweep looks at so many at most at once; the next sweep is a minute away.
+const SWEEP: u16 = 100;
 
 /// How often users are taken while others change them.
 const TRIES: u32 = 6;
@@ -54,12 +62,13 @@ pub struct Worker {
     pub config: Arc<ServiceConfig>,
     pub ledger: Ledger,
     pub mailer: Arc<dyn Mailer>,
+    pub publisher: Arc<dyn Publisher>,
     pub journal: Arc<dyn Journal>,
     pub token_key: TokenKey,
     pub sending: Arc<Mutex<Sending>>,
 }
 
-/// What a worker knows of the account it sends from.
+/// What a worker knows of the account it sends from, and of the topics it tells.
 #[derive(Debug)]
 pub struct Sending {
     pace: Pace,
@@ -67,11 +76,20 @@ pub struct Sending {
     quota: Option<Quota>,
     /// Until then the day's mails are taken for used up.
     used_up: Option<Timestamp>,
+    hush: tell::Hush,
+    digesting: digest::Digesting,
 }
 
 impl Sending {
     pub fn new(now: Timestamp) -> Self {
-        Self { pace: Pace::new(now), asked: None, quota: None, used_up: None }
+        Self {
+            pace: Pace::new(now),
+            asked: None,
+            quota: None,
+            used_up: None,
+            hush: tell::Hush::default(),
+            digesting: digest::Digesting::default(),
+        }
     }
 }
 
@@ -82,6 +100,7 @@ impl Worker {
         let mut failed = BTreeSet::new();
         // Of a user who changed twice only the newest counts, and both records fail or pass with it.
         let mut users: BTreeMap<UserId, (User, Vec<&str>)> = BTreeMap::new();
+        let mut gone: Vec<Farewell> = Vec::new();
         for change in changes {
             match &change.what {
                 What::User(user) => {
@@ -91,23 +110,31 @@ impl Worker {
                         newest.clone_from(user);
                     }
                 }
-                What::Forgotten(counted) => {
+                What::Forgotten(user) => {
                     let now = self.ledger.clock.now();
-                    if let Err(error) = self.ledger.store.forget(&change.event, counted, now).await {
+                    let farewell = self.ledger.wanted.farewell(user, now);
+                    if user.counted.is_none() && farewell.is_none() {
+                        continue;
+                    }
+                    if let Err(error) = self.ledger.store.forget(&change.event, user, farewell.as_ref(), now).await {
                         error.log();
                         failed.insert(change.sequence.as_str());
                     }
                 }
+                What::Gone(farewell) => gone.push((**farewell).clone()),
                 What::Nothing => {}
             }
         }
         self.ask_quota().await;
+        let told =
+            self.tell(gone.iter().map(Subject::Gone).chain(users.values().map(|(it, _)| Subject::User(it)))).await;
+        self.drop_told(&gone, &told).await;
         let mut users: Vec<(User, Vec<&str>)> = users.into_values().collect();
         // Who has to wait for a mail is counted before: counting must not fall behind with the mail.
         let waiting = users.split_off(self.at_once().min(users.len()));
         let mut parts = vec![users];
         for part in in_parts(waiting, SETTLED_AT_ONCE) {
-            parts.extend(in_parts(self.count(part).await, self.at_once()));
+            parts.extend(in_parts(self.count(part, &told).await, self.at_once()));
         }
         for part in parts {
             let counted = part.iter().all(|(user, _)| !user.wakes);
@@ -118,7 +145,7 @@ impl Worker {
                 failed.extend(records.into_iter().flatten().filter(|_| !counted));
                 continue;
             }
-            if let Err(error) = self.work(part, until).await {
+            if let Err(error) = self.work(part, &told, until).await {
                 error.log();
                 failed.extend(records.into_iter().flatten());
             }
@@ -127,10 +154,10 @@ impl Worker {
     }
 
     /// Counts users who have to wait for their mail, all or none; whoever could not be counted comes back as before.
-    async fn count<'a>(&self, users: Vec<(User, Vec<&'a str>)>) -> Vec<(User, Vec<&'a str>)> {
+    async fn count<'a>(&self, users: Vec<(User, Vec<&'a str>)>, told: &Told) -> Vec<(User, Vec<&'a str>)> {
         let country = country_field(&self.config);
         let counted: Vec<_> =
-            users.iter().map(|(user, records)| (user.clone().set_aside(country), records.clone())).collect();
+            users.iter().map(|(user, records)| (user.clone().set_aside(told, country), records.clone())).collect();
         let mut delta = Delta::default();
         for ((before, _), (after, _)) in users.iter().zip(&counted) {
             delta.replace(before.counted.as_ref(), after.counted.as_ref());
@@ -147,9 +174,10 @@ impl Worker {
         }
     }
 
-    /// Takes users, counts them, and sends their mails. Returns how many there was something to do for.
-    async fn work(&self, users: Vec<User>, until: Timestamp) -> Result<usize, StoreError> {
-        let taken = self.take(users).await?;
+    /// Takes users, without what was told of them, counts them, and sends their mails. Returns how many there was
+    /// something to do for.
+    async fn work(&self, users: Vec<User>, told: &Told, until: Timestamp) -> Result<usize, StoreError> {
+        let taken = self.take(users, told).await?;
         let count = taken.len();
         let mut failure = None;
         for Taken { user, attempt, .. } in taken {
@@ -164,7 +192,7 @@ impl Worker {
 
     /// Leases what is due and counts what changed, of all users in one transaction. Whoever changed meanwhile is
     /// looked at again.
-    async fn take(&self, users: Vec<User>) -> Result<Vec<Taken>, StoreError> {
+    async fn take(&self, users: Vec<User>, told: &Told) -> Result<Vec<Taken>, StoreError> {
         let country = country_field(&self.config);
         let mut users: BTreeMap<UserId, User> = users.into_iter().map(|user| (user.id, user)).collect();
         for tried in 0..TRIES {
@@ -172,7 +200,11 @@ impl Worker {
             let mut delta = Delta::default();
             let (mut settled, mut taken) = (Vec::new(), Vec::new());
             for user in users.values() {
-                let Some(after) = user.clone().take(self.ledger.entropy.number(), country, now) else { continue };
+                let by = self.ledger.entropy.number();
+                let Some(mut after) = user.clone().take(told, by, country, now) else { continue };
+                if let Some((mail, reason)) = after.given_up {
+                    after.user = self.ledger.wanted.note_given_up(after.user, mail, reason, now);
+                }
                 delta.replace(user.counted.as_ref(), after.user.counted.as_ref());
                 settled.push((after.user.clone(), user.version));
                 taken.push(after);
@@ -296,6 +328,7 @@ impl Worker {
         loop {
             let now = self.ledger.clock.now();
             let Some(finished) = user.clone().finish(&attempt.lease, end, next, now) else { return Ok(false) };
+            let finished = self.ledger.wanted.note_end(finished, attempt, end, now);
             let error = match self.ledger.store.save(&finished, Some(user.version)).await {
                 Ok(Saved::Done) => return Ok(true),
                 Ok(Saved::Changed) => match self.ledger.store.load(user.id).await {

@@ -1,15 +1,14 @@
-//! The sweeper: every minute it does what the stream lost, and notes what a dashboard asks for.
+//! The sweeper: every minute it does what the stream lost, tells what is overdue, and notes what a dashboard asks for.
 
 use jiff::Timestamp;
 
-use super::Worker;
+use super::tell::Subject;
+use super::{SWEEP, Worker};
 use crate::census::month;
 use crate::clock::{before, day};
 use crate::pace::MailHealth;
 use crate::store::{SHARDS, StoreError};
-
-/// Mails of one shard that a sweep takes at most; the next sweep is a minute away.
-const SWEEP: u16 = 100;
+use crate::user::Queue;
 
 /// How long a month must be over before its counters are folded, in seconds: whoever asks for the one month by another
 /// clock still finds it.
@@ -32,7 +31,7 @@ impl Worker {
         let minute = began.as_second().rem_euclid(3_600) / 60;
         let first = u8::try_from(minute).unwrap_or(0);
         'shards: for shard in (0..SHARDS).map(|step| (first + step) % SHARDS) {
-            let due = self.ledger.store.due(shard, self.ledger.clock.now(), SWEEP).await;
+            let due = self.ledger.store.due(Queue::Mail, shard, self.ledger.clock.now(), SWEEP).await;
             let mut due = due.unwrap_or_else(|error| {
                 note(error);
                 Vec::new()
@@ -49,7 +48,8 @@ impl Worker {
                         Err(error) => note(error),
                     }
                 }
-                match self.work(users, until).await {
+                let told = self.tell(users.iter().map(Subject::User)).await;
+                match self.work(users, &told, until).await {
                     Ok(worked) => count += worked,
                     Err(error) => note(error),
                 }
@@ -58,8 +58,17 @@ impl Worker {
         let quota = self.sending().quota;
         let health = MailHealth { at: began, waiting, quota };
         let over = month(&day(before(began, OVER)));
-        for ended in [self.ledger.store.note_mail(&health).await, self.ledger.store.fold(&over).await] {
+        for ended in [
+            self.ledger.store.note_mail(&health).await,
+            self.ledger.store.fold(&over).await,
+            self.send_digest(&health).await,
+        ] {
             ended.unwrap_or_else(&mut note);
+        }
+        // Last, since a mail is more urgent than that others hear of it.
+        match self.sweep_news(until).await {
+            Ok(told) => count += told,
+            Err(error) => note(error),
         }
         failure.map_or(Ok(count), Err)
     }

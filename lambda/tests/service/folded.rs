@@ -22,6 +22,7 @@ async fn counters_add_up_wherever_they_are_kept() {
         confirmed: (state == State::Confirmed).then(|| "2026-11-22".into()),
         country: Some("FR".into()),
         ended_by: None,
+        ended: None,
     };
     let mut expected = Sums::default();
     for month in 0..47 {

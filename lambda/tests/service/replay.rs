@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use signup_service::census::Delta;
+use signup_service::event::Told;
 use signup_service::store::{DynamoStore, Saved, Settled, Store, StoreError};
 use signup_service::user::User;
 
@@ -97,7 +98,7 @@ fn ada() -> User {
 /// Ada as she is counted, over whom, and by how much the counters change.
 fn counted() -> (Vec<(User, u64)>, Delta) {
     let ada = ada();
-    let taken = ada.clone().take(1, Some("country"), ada.created_at).expect("something to do").user;
+    let taken = ada.clone().take(&Told::nothing(), 1, Some("country"), ada.created_at).expect("something to do").user;
     let mut delta = Delta::default();
     delta.replace(None, taken.counted.as_ref());
     (vec![(taken, ada.version)], delta)

@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::store_news::{
+    a_farewell_is_kept_with_the_deletion_and_dropped_once_told, a_forgotten_user_is_uncounted_once,
+    what_is_untold_is_found_apart_from_the_mail,
+};
 use crate::support::{Counting, new_user, rules, submission};
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::after;
+use signup_service::event::Told;
 use signup_service::pace::{MailHealth, Quota};
 use signup_service::store::{
     Among, CLAIM, Claimed, DynamoStore, From, Group, ListUsers, MemoryStore, Prefix, SHARDS, Saved, Settled, Spending,
     Spent, Store, UserPage,
 };
-use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, STREAM_GRACE, State, User, UserId};
+use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, Queue, STREAM_GRACE, State, User, UserId};
 
 #[tokio::test]
 async fn the_memory_conforms() {
@@ -46,6 +51,8 @@ async fn conformance(make: &dyn Fn() -> Making) {
     the_due_are_found_in_their_shard(&*make().await).await;
     users_are_listed_in_every_order(&*make().await).await;
     how_the_mail_stands_is_told_as_last_noted(&*make().await).await;
+    what_is_untold_is_found_apart_from_the_mail(&*make().await).await;
+    a_farewell_is_kept_with_the_deletion_and_dropped_once_told(&*make().await).await;
     of_many_at_once_one_is_kept(make().await).await;
     many_at_once_are_counted_exactly(make().await).await;
 }
@@ -59,7 +66,7 @@ fn refused(user: &User, now: Timestamp) -> Option<User> {
     User::unsubscribe(Some(user.clone()), user.id, now)
 }
 
-async fn keep(store: &dyn Store, user: &User) {
+pub async fn keep(store: &dyn Store, user: &User) {
     assert_eq!(store.save(user, None).await.expect("the store works"), Saved::Done);
 }
 
@@ -68,11 +75,11 @@ async fn load(store: &dyn Store, id: UserId) -> Option<User> {
 }
 
 /// Counts users as they are, each in a change of its own.
-async fn count(store: &dyn Store, users: &[User], now: Timestamp) -> Vec<User> {
+pub async fn count(store: &dyn Store, users: &[User], now: Timestamp) -> Vec<User> {
     let mut delta = Delta::default();
     let mut settled = Vec::new();
     for user in users {
-        let taken = user.clone().take(1, Some("country"), now).expect("something to do").user;
+        let taken = user.clone().take(&Told::nothing(), 1, Some("country"), now).expect("something to do").user;
         delta.replace(user.counted.as_ref(), taken.counted.as_ref());
         settled.push((taken, user.version));
     }
@@ -80,7 +87,7 @@ async fn count(store: &dyn Store, users: &[User], now: Timestamp) -> Vec<User> {
     settled.into_iter().map(|(user, _)| user).collect()
 }
 
-async fn counters(store: &dyn Store) -> Sums {
+pub async fn counters(store: &dyn Store) -> Sums {
     store.counters(None).await.expect("the store works")
 }
 
@@ -97,7 +104,7 @@ async fn a_user_is_kept_whole(store: &dyn Store) {
     assert_eq!(kept.answers.fields["size"], FieldValue::Number(1.5));
     assert_eq!(kept.answers.fields["letter"], FieldValue::Flag(false));
     // With everything that a user can have.
-    let taken = kept.take(u32::MAX, Some("country"), after(start(), 1)).expect("something to do");
+    let taken = kept.take(&Told::nothing(), u32::MAX, Some("country"), after(start(), 1)).expect("something to do");
     let lease = taken.attempt.expect("a mail").lease;
     assert_eq!(store.save(&taken.user, Some(user.version)).await.expect("the store works"), Saved::Done);
     assert_eq!(load(store, user.id).await, Some(taken.user.clone()));
@@ -148,7 +155,7 @@ async fn users_and_counters_change_together_or_not_at_all(store: &dyn Store) {
     let settled: Vec<(User, u64)> = counted
         .iter()
         .map(|user| {
-            let suppressed = refused(user, start()).expect("a change").take(1, None, start());
+            let suppressed = refused(user, start()).expect("a change").take(&Told::nothing(), 1, None, start());
             let after = suppressed.expect("something to do").user;
             delta.replace(user.counted.as_ref(), after.counted.as_ref());
             (after, user.version)
@@ -164,22 +171,11 @@ async fn an_erased_user_is_gone_and_uncounted(store: &dyn Store) {
     let user = new_user(&Counting::from(4), "ada@example.com", 36, start());
     keep(store, &user).await;
     let counted = count(store, std::slice::from_ref(&user), start()).await.remove(0);
-    assert_eq!(store.erase(&user).await.expect("the store works"), Saved::Changed);
-    assert_eq!(store.erase(&counted).await.expect("the store works"), Saved::Done);
+    assert_eq!(store.erase(&user, None).await.expect("the store works"), Saved::Changed);
+    assert_eq!(store.erase(&counted, None).await.expect("the store works"), Saved::Done);
     assert_eq!(load(store, user.id).await, None);
     assert_eq!(counters(store).await, Sums::default());
     assert_eq!(store.save(&counted, Some(user.version)).await.expect("the store works"), Saved::Changed);
-}
-
-async fn a_forgotten_user_is_uncounted_once(store: &dyn Store) {
-    let user = new_user(&Counting::from(5), "ada@example.com", 36, start());
-    keep(store, &user).await;
-    let counted = count(store, &[user], start()).await.remove(0).counted.expect("counted");
-    for (first, seconds) in [(true, 0), (false, 1), (false, 86_400)] {
-        let now = after(start(), seconds);
-        assert_eq!(store.forget("event-1", &counted, now).await.expect("the store works"), first);
-        assert_eq!(counters(store).await, Sums::default());
-    }
 }
 
 async fn counters_can_be_mended(store: &dyn Store) {
@@ -189,6 +185,7 @@ async fn counters_can_be_mended(store: &dyn Store) {
         confirmed: Some("2026-11-01".into()),
         country: None,
         ended_by: None,
+        ended: None,
     };
     let mut expected = Sums::default();
     expected.add_tally(&tally);
@@ -238,7 +235,7 @@ async fn a_key_answers_one_request(store: &dyn Store) {
 async fn due(store: &dyn Store, now: Timestamp, limit: u16) -> Vec<UserId> {
     let mut all = Vec::new();
     for shard in 0..SHARDS {
-        all.extend(store.due(shard, now, limit).await.expect("the store works"));
+        all.extend(store.due(Queue::Mail, shard, now, limit).await.expect("the store works"));
     }
     all
 }
@@ -258,7 +255,7 @@ async fn the_due_are_found_in_their_shard(store: &dyn Store) {
     assert_eq!(due(store, now, 100).await.into_iter().collect::<BTreeSet<_>>(), ids(&users));
     assert!(due(store, now, 1).await.contains(&users[0].id), "the oldest of its shard comes first");
     // Once its mail was sent, nobody need look at it.
-    let taken = users[0].clone().take(1, None, now).expect("something to do");
+    let taken = users[0].clone().take(&Told::nothing(), 1, None, now).expect("something to do");
     let lease = taken.attempt.expect("a mail").lease;
     let sent = taken.user.finish(&lease, &MailEnd::Sent, MailId([9; 16]), now).expect("the lease holds");
     assert_eq!(store.save(&sent, Some(users[0].version)).await.expect("the store works"), Saved::Done);

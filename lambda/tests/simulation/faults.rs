@@ -7,15 +7,19 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use signup_service::census::{Delta, Sums, Tally};
+use signup_service::census::{Delta, Sums};
+use signup_service::digest::Digest;
+use signup_service::event::Event;
+use signup_service::event::Farewell;
 use signup_service::mail::Mail;
 use signup_service::mailer::{Mailer, SendError};
 use signup_service::pace::MailHealth;
 use signup_service::pace::Quota;
+use signup_service::publisher::{PublishError, Publisher};
 use signup_service::store::{
     Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
 };
-use signup_service::user::{User, UserId};
+use signup_service::user::{Queue, User, UserId};
 
 use crate::witness::{Who, Witness};
 use crate::world::{World, at_once};
@@ -109,7 +113,12 @@ impl Faulty {
 #[async_trait]
 impl Store for Faulty {
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.call("load", || self.held(id)).await
+        let load = || {
+            let found = self.held(id);
+            self.with(|witness| witness.reads(&self.who, id, found.as_ref()));
+            found
+        };
+        self.call("load", load).await
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
@@ -125,13 +134,20 @@ impl Store for Faulty {
         self.call("settle", || self.apply("settle", &ids, self.store.settle(users, delta)).expect("memory")).await
     }
 
-    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
-        self.call("erase", || self.apply("erase", &[user.id], self.store.erase(user)).expect("memory")).await
+    async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
+        let erase = || self.apply("erase", &[user.id], self.store.erase(user, farewell)).expect("memory");
+        self.call("erase", erase).await
     }
 
-    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
+    async fn forget(
+        &self,
+        event: &str,
+        user: &User,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let forget = || {
-            let first = at_once(self.store.forget(event, counted, now)).expect("memory");
+            let first = at_once(self.store.forget(event, user, farewell, now)).expect("memory");
             self.with(|witness| {
                 witness.uncounted(event, first);
                 witness.recount();
@@ -139,6 +155,14 @@ impl Store for Faulty {
             first
         };
         self.call("forget", forget).await
+    }
+
+    async fn farewells(&self, now: Timestamp, limit: u16) -> Result<Vec<Farewell>, StoreError> {
+        self.call("farewells", || at_once(self.store.farewells(now, limit)).expect("memory")).await
+    }
+
+    async fn drop_farewell(&self, farewell: &Farewell) -> Result<(), StoreError> {
+        self.call("drop_farewell", || at_once(self.store.drop_farewell(farewell)).expect("memory")).await
     }
 
     async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
@@ -169,8 +193,8 @@ impl Store for Faulty {
         self.store.list_users(query).await
     }
 
-    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
-        self.call("due", || at_once(self.store.due(shard, now, limit)).expect("memory")).await
+    async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+        self.call("due", || at_once(self.store.due(queue, shard, now, limit)).expect("memory")).await
     }
 
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
@@ -248,5 +272,49 @@ impl Mailer for FakeSes {
             2 => Ok(Quota { per_second: 0.1, per_day: 200.0, sent: 1.0 }),
             _ => Ok(Quota { per_second: 14.0, per_day: 50_000.0, sent: 0.0 }),
         }
+    }
+}
+
+/// SNS as one invocation of a worker meets it.
+#[derive(Clone, Debug)]
+pub struct FakeSns(pub Faulty);
+
+#[async_trait]
+impl Publisher for FakeSns {
+    async fn publish(&self, events: &[Event]) -> Vec<Result<(), PublishError>> {
+        let Self(to) = self;
+        let Who::Worker(invocation) = to.who else { panic!("only workers tell") };
+        events.iter().for_each(|event| to.with(|witness| witness.tells(invocation, event)));
+        let slow = to.world.in_thousand(50);
+        to.world.pause(if slow { 2_500 } else { 50 }).await;
+        let (odds, end) = {
+            let odds = to.odds.lock().expect("a history ends with its first panic");
+            (odds.mail, odds.end)
+        };
+        let fault = to.world.chance(|chance| if chance.in_thousand(odds) { chance.below(3) } else { usize::MAX });
+        let later = || Err(PublishError::Later("SNS is made up".into()));
+        let mut results = Vec::new();
+        for event in events {
+            // Nothing, some or all was taken, and of the last the answer is lost.
+            let taken = match fault {
+                0 => false,
+                1 => to.world.in_thousand(500),
+                _ => true,
+            };
+            if taken {
+                to.with(|witness| witness.told_news(event));
+            }
+            results.push(if taken && fault != 2 { Ok(()) } else { later() });
+        }
+        to.world.note(|| format!("task {invocation}: SNS: {} events, {fault}", events.len()));
+        if to.world.in_thousand(end) {
+            to.world.doom();
+        }
+        to.world.pause(20).await;
+        results
+    }
+
+    async fn digest(&self, _: &Digest) -> Result<(), PublishError> {
+        Ok(())
     }
 }

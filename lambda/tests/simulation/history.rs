@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use signup_service::census::{Delta, Sums, Tally, country_field};
 use signup_service::clock::{Clock, after};
-use signup_service::config::{ConfirmationMode, Duration, ServiceConfig};
+use signup_service::config::{ConfirmationMode, Duration, EventType, ServiceConfig};
+use signup_service::event::Wanted;
 use signup_service::journal::{Journal, Line};
 use signup_service::ledger::Ledger;
 use signup_service::store::{MemoryStore, Store};
@@ -13,7 +14,7 @@ use signup_service::stream::{Change, What};
 use signup_service::user::Rules;
 use signup_service::worker::{Sending, Worker};
 
-use crate::faults::{FakeSes, Faulty, Odds};
+use crate::faults::{FakeSes, FakeSns, Faulty, Odds};
 use crate::people::{Crowd, token_key};
 use crate::witness::{Who, Witness, brief};
 use crate::world::{Tasks, World};
@@ -66,6 +67,14 @@ fn config(world: &World, mode: ConfirmationMode) -> ServiceConfig {
     config.confirmation.mode = mode;
     config.confirmation.expires = Duration { seconds: expires };
     config.retention = Duration { seconds: [expires, 604_800][world.below(2)] };
+    // Nobody subscribes, somebody does, or somebody who is told the address.
+    let subscribed = world.below(3);
+    if subscribed > 0 {
+        config.notifications.events = EventType::ALL.to_vec();
+    }
+    if subscribed > 1 {
+        config.notifications.fields = vec!["email".into(), "age".into()];
+    }
     config
 }
 
@@ -77,6 +86,9 @@ impl History {
         let rules = Rules::of(&config);
         let store = Arc::new(MemoryStore::default());
         let witness = Arc::new(Mutex::new(Witness::new(world.clone(), store.clone(), rules.expires)));
+        if !config.notifications.events.is_empty() {
+            witness.lock().expect("a history ends with its first panic").subscribe();
+        }
         let (calm, calls, mails) = (world.in_thousand(200), world.below(150), world.below(500));
         let ends = world.below(2) * world.below(400);
         let odds = if calm { Odds::default() } else { Odds { store: calls, mail: mails, end: ends } };
@@ -135,7 +147,8 @@ impl History {
     }
 
     fn ledger(&self, faulty: Faulty) -> Ledger {
-        Ledger { store: Arc::new(faulty), clock: self.world.clone(), entropy: self.world.clone() }
+        let wanted = Wanted::of(&self.config);
+        Ledger { store: Arc::new(faulty), clock: self.world.clone(), entropy: self.world.clone(), wanted }
     }
 
     /// Somebody does something, if there is something to do.
@@ -153,6 +166,7 @@ impl History {
         Worker {
             config: self.config.clone(),
             mailer: Arc::new(FakeSes(faulty.clone())),
+            publisher: Arc::new(FakeSns(faulty.clone())),
             ledger: self.ledger(faulty),
             journal: Arc::new(Alarms(self.witness.clone())),
             token_key: token_key(),
@@ -239,7 +253,9 @@ impl History {
         }
         for change in self.store.changes().iter().skip(before) {
             self.world.note(|| format!("the table forgets: {:?}", change.what));
-            if let What::Forgotten(counted) = &change.what {
+            let What::Forgotten(user) = &change.what else { continue };
+            faulty.with(|witness| witness.passes(&change.event, user));
+            if let Some(counted) = &user.counted {
                 faulty.with(|witness| witness.counts_less(&change.event, counted));
             }
         }
@@ -283,9 +299,11 @@ impl History {
         for turn in 0.. {
             self.sweep();
             self.tasks.run();
-            let open = |user: &signup_service::user::User| user.mail.as_ref().is_some_and(|mail| mail.is_open());
+            let open = |user: &signup_service::user::User| {
+                user.untold.is_some() || user.mail.as_ref().is_some_and(|mail| mail.is_open())
+            };
             let due = self.store.users().iter().filter(|user| open(user)).filter_map(|user| user.due_at()).min();
-            if self.store.users().iter().all(|user| !open(user)) {
+            if self.store.farewells_left() == 0 && self.store.users().iter().all(|user| !open(user)) {
                 break;
             }
             let stuck = || self.store.users().into_iter().find(open).map(|user| brief(Some(&user)));

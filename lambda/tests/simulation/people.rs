@@ -213,7 +213,7 @@ impl Act {
                     let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
                     let _ = ledger.change("resend", id, resend).await;
                 }
-                Self::Erase(id) => erase(&to, id).await,
+                Self::Erase(id) => erase(&ledger, &to, id).await,
                 Self::Report(report, _) => {
                     let listener = Listener { ledger, journal: Arc::new(Kept::default()), address_key: address_key() };
                     // What fails is reported again.
@@ -260,10 +260,11 @@ async fn confirm(ledger: &Ledger, to: &Faulty, id: UserId, digits: &str) {
     }
 }
 
-async fn erase(to: &Faulty, id: UserId) {
+async fn erase(ledger: &Ledger, to: &Faulty, id: UserId) {
     for _ in 0..8 {
         let Ok(Some(user)) = to.load(id).await else { return };
-        match to.erase(&user).await {
+        let farewell = ledger.wanted.farewell(&user, ledger.clock.now());
+        match to.erase(&user, farewell.as_ref()).await {
             Ok(Saved::Changed) => to.world.sleep(std::time::Duration::from_millis(20)).await,
             _ => return,
         }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod mails;
+mod news;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use signup_service::user::{Answers, End, Link, MailId, Nonce, State, User, UserI
 
 use crate::world::{World, at_once};
 use mails::{Attempt, Item, Letter};
+use news::News;
 
 /// Who makes a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +80,7 @@ pub struct Witness {
     pub mailbox: Vec<Letter>,
     dead: usize,
     alarms: usize,
+    news: News,
 }
 
 impl Witness {
@@ -99,6 +102,7 @@ impl Witness {
             mailbox: Vec::new(),
             dead: 0,
             alarms: 0,
+            news: News::default(),
         }
     }
 
@@ -126,6 +130,7 @@ impl Witness {
 
     /// The table forgot somebody.
     pub fn forgot(&mut self, user: &User) {
+        self.note_gone(user);
         self.person(user.id).generation += 1;
     }
 
@@ -140,7 +145,8 @@ impl Witness {
     }
 
     pub fn uncounted(&mut self, event: &str, first: bool) {
-        let known = self.forgotten.remove(event).is_some();
+        self.forgotten.remove(event);
+        let known = self.knows_of_passing(event);
         self.check(known == first, || format!("e: {event} was taken out of the counters twice"));
     }
 
@@ -161,6 +167,7 @@ impl Witness {
         let Some(new) = new else {
             let old = old.expect("somebody was there");
             self.check(*who == Who::Operator, || format!("f: {who:?} removed a user"));
+            self.note_gone(old);
             self.person(old.id).generation += 1;
             return self.void(old.id);
         };
@@ -190,6 +197,7 @@ impl Witness {
             self.guessed(old);
         }
         self.judge_mail(who, old, new, now);
+        self.note_news(who, old, new);
         if old.is_none_or(|old| old.state != new.state) && matches!(new.state, State::Unsubscribed | State::Suppressed)
         {
             let step = self.step;
@@ -232,6 +240,7 @@ impl Witness {
         }
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, a recount says {sums:?}"));
+        self.news_at_rest();
         self.check(self.alarms >= self.dead, || format!("b: {} dead, {} alarms", self.dead, self.alarms));
     }
 }

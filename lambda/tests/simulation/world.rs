@@ -108,7 +108,8 @@ impl World {
         self.inner().doomed = true;
     }
 
-    fn passed(&self) -> i64 {
+    /// Milliseconds since the beginning, whatever the clock on the wall says.
+    pub fn passed(&self) -> i64 {
         self.inner().passed
     }
 

@@ -1,6 +1,8 @@
 //! `users erase`: one user, for good: noted first, so that not even a restored backup brings the user back.
 
 use serde_json::json;
+use signup_service::clock::{Clock, System};
+use signup_service::event::Wanted;
 use signup_service::store::{Saved, Store};
 use signup_service::user::{Mail, State, User};
 
@@ -79,10 +81,12 @@ fn refuses(user: &User) -> bool {
 
 /// Notes the erasure, and erases. Returns the tombstone. Safe to repeat.
 async fn erase(book: &Book, mut user: User) -> Outcome<String> {
+    let wanted = Wanted::of(&book.spec.service_config());
     for _ in 0..TRIES {
         let tombstone = erasure::tombstone(&user);
         erasure::put(&book.aws, &book.bucket, &tombstone).await?;
-        if book.store.erase(&user).await.map_err(|error| store_failure(&error))? == Saved::Done {
+        let farewell = wanted.farewell(&user, System.now());
+        if book.store.erase(&user, farewell.as_ref()).await.map_err(|error| store_failure(&error))? == Saved::Done {
             return Ok(tombstone);
         }
         // Changed meanwhile: whoever is there now is meant, even if it is by another sign-up.

@@ -222,7 +222,8 @@ impl Recount<'_> {
         for _ in 0..TRIES {
             let user = self.store.load(id).await.map_err(|error| store_failure(&error))?;
             let Some(user) = user.filter(|user| self.is_erased(user)) else { return Ok(false) };
-            if self.store.erase(&user).await.map_err(|error| store_failure(&error))? == Saved::Done {
+            // Subscribers were told when it was erased first.
+            if self.store.erase(&user, None).await.map_err(|error| store_failure(&error))? == Saved::Done {
                 return Ok(true);
             }
         }

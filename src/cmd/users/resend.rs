@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 use signup_service::clock::{Entropy, System, after, rfc3339};
+use signup_service::event::Wanted;
 use signup_service::ledger::Ledger;
 use signup_service::user::{EndedBy, Mail, MailId, NOTICE_PAUSE, RESEND_PAUSE, State, User};
 
@@ -15,7 +16,12 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
     let who = Who::parse(user)?;
     let book = Book::open(context).await?;
     let id = book.id(&who).await?;
-    let ledger = Ledger { store: Arc::new(book.store.clone()), clock: Arc::new(System), entropy: Arc::new(System) };
+    let ledger = Ledger {
+        store: Arc::new(book.store.clone()),
+        clock: Arc::new(System),
+        entropy: Arc::new(System),
+        wanted: Wanted::of(&book.spec.service_config()),
+    };
     let mail = MailId(System.bytes());
     let answer = ledger.change("resend a mail", id, |found, now| decide(found, mail, now)).await;
     let output = &context.output;

@@ -258,7 +258,8 @@ async fn erase(store: &DynamoStore, id: UserId) -> Outcome<()> {
     for _ in 0..TRIES {
         let found: Option<User> = store.load(id).await.map_err(unreadable)?;
         let Some(user) = found else { return Ok(()) };
-        if store.erase(&user).await.map_err(unreadable)? == Saved::Done {
+        // Nobody was told of whom there never was.
+        if store.erase(&user, None).await.map_err(unreadable)? == Saved::Done {
             return Ok(());
         }
     }

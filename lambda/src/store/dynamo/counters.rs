@@ -6,14 +6,17 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::DynamoStore;
+use super::farewell;
 use super::item::{self, BadItem, Item, s};
 use super::json;
 use super::transact::{self, Reason, TRIES, Transacted, failed, try_again};
 use super::user::token;
-use crate::census::{Delta, Sums, Tally};
+use crate::census::{Delta, Sums};
 use crate::clock::after;
+use crate::event::Farewell;
 use crate::pace::MailHealth;
 use crate::store::{MARKER, SHARDS, StoreError};
+use crate::user::User;
 
 const FORGET: &str = "forget a user";
 const ADJUST: &str = "adjust counters";
@@ -24,18 +27,24 @@ const READ_MAIL: &str = "read how the mail stands";
 pub(super) async fn forget(
     store: &DynamoStore,
     event: &str,
-    counted: &Tally,
+    user: &User,
+    farewell: Option<&Farewell>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let mut delta = Delta::default();
-    delta.replace(Some(counted), None);
+    delta.replace(user.counted.as_ref(), None);
     let token = token(
         Sha256::new().chain_update(store.table()).chain_update(event).chain_update(now.as_nanosecond().to_be_bytes()),
     );
     for tried in 0..TRIES {
         let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
         let marker = transact::mark(FORGET, store.table(), item::marker_key(event), after(now, MARKER).as_second());
-        let items = std::iter::once(marker).chain(transact::counts(FORGET, store.table(), &delta, shard));
+        let items = std::iter::once(marker).chain(farewell::put(FORGET, store, farewell)).chain(transact::counts(
+            FORGET,
+            store.table(),
+            &delta,
+            shard,
+        ));
         match store.transact(FORGET, &format!("{token}-{tried}"), items.collect::<Result<_, _>>()?).await? {
             Transacted::Done => return Ok(true),
             Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => return Ok(false),

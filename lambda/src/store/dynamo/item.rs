@@ -14,7 +14,8 @@ use super::super::directory::{self, List, entries};
 use super::super::shard;
 use super::json;
 use crate::admin::{self, Admin, Attempts, Session, TokenHash};
-use crate::user::{AdminId, User, UserId};
+use crate::event::Farewell;
+use crate::user::{AdminId, Queue, User, UserId};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -45,6 +46,21 @@ pub(super) fn key(pk: String, sk: impl Into<String>) -> Item {
 
 pub(super) fn user_key(id: UserId) -> Item {
     key(format!("USER#{id}"), "USER")
+}
+
+/// The part of the index that a queue's shard is.
+pub(super) fn due_part(queue: Queue, shard: u8) -> String {
+    match queue {
+        Queue::Mail => shard.to_string(),
+        Queue::News => format!("news{shard}"),
+    }
+}
+
+/// The part of the same index in which farewells are. They are few, and need no shards.
+pub(super) const GONE: &str = "gone";
+
+pub(super) fn farewell_key(farewell: &Farewell) -> Item {
+    key(format!("GONE#{}", farewell.id), farewell.version.to_string())
 }
 
 pub(super) fn budget_key(name: &str, hour: i64) -> Item {
@@ -143,8 +159,8 @@ pub(super) fn of_user(user: &User, name_field: Option<&str>) -> Item {
         put(hash, s(part));
         put(range, s(place));
     }
-    if let Some(due_at) = user.due_at() {
-        put("due", s(shard(user.id).to_string()));
+    if let Some((queue, due_at)) = user.due() {
+        put("due", s(due_part(queue, shard(user.id))));
         put("due_at", n(due_at.as_millisecond()));
     }
     if let Some(until) = user.keep_until {
@@ -165,6 +181,17 @@ fn of<T: Serialize>(value: &T, key: Item, forgotten_at: Option<Timestamp>) -> It
     item.extend(key);
     item.extend(forgotten_at.map(|at| ("ttl".to_owned(), n(at.as_second()))));
     item
+}
+
+pub(super) fn of_farewell(farewell: &Farewell) -> Item {
+    let mut item = of(farewell, farewell_key(farewell), Some(farewell.keep_until()));
+    item.insert("due".into(), s(GONE));
+    item
+}
+
+pub(super) fn read_farewell(item: &Item) -> Result<Farewell, BadItem> {
+    let id = text(item, "pk")?.strip_prefix("GONE#").and_then(UserId::parse).ok_or(BadItem::Attribute("pk"))?;
+    Ok(Farewell { id, ..read(item, "farewell")? })
 }
 
 fn read<T: DeserializeOwned>(item: &Item, kind: &'static str) -> Result<T, BadItem> {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use jiff::Timestamp;
 
@@ -12,7 +13,7 @@ use super::item::{self, n, s};
 use super::transact::failed;
 use crate::store::directory::{self, From};
 use crate::store::{ListUsers, StoreError, UserPage};
-use crate::user::{User, UserId};
+use crate::user::{Queue, User, UserId};
 
 const LIST: &str = "list users";
 const LIST_DUE: &str = "list due users";
@@ -98,19 +99,29 @@ async fn read(store: &DynamoStore, ids: &[UserId]) -> Result<Vec<User>, StoreErr
     Ok(users)
 }
 
-pub(super) async fn due(store: &DynamoStore, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
-    let query = store
+pub(super) async fn due(
+    store: &DynamoStore,
+    queue: Queue,
+    shard: u8,
+    now: Timestamp,
+    limit: u16,
+) -> Result<Vec<UserId>, StoreError> {
+    let items = store.query(LIST_DUE, due_query(store, &item::due_part(queue, shard), now), usize::from(limit)).await?;
+    // An item under a name that is no user's must not keep the others of its shard.
+    let read = |item| item::user_id(item).inspect_err(|error| tracing::warn!(%error, "a due item is no user")).ok();
+    Ok(items.iter().filter_map(read).collect())
+}
+
+/// The keys of what is due in a part of the index, oldest first.
+pub(super) fn due_query(store: &DynamoStore, part: &str, now: Timestamp) -> QueryFluentBuilder {
+    store
         .client
         .query()
         .table_name(store.table())
         .index_name(item::DUE)
-        .key_condition_expression("#due = :shard AND #due_at <= :now")
+        .key_condition_expression("#due = :part AND #due_at <= :now")
         .expression_attribute_names("#due", "due")
         .expression_attribute_names("#due_at", "due_at")
-        .expression_attribute_values(":shard", s(shard.to_string()))
-        .expression_attribute_values(":now", n(now.as_millisecond()));
-    let items = store.query(LIST_DUE, query, usize::from(limit)).await?;
-    // An item under a name that is no user's must not keep the others of its shard.
-    let read = |item| item::user_id(item).inspect_err(|error| tracing::warn!(%error, "a due item is no user")).ok();
-    Ok(items.iter().filter_map(read).collect())
+        .expression_attribute_values(":part", s(part))
+        .expression_attribute_values(":now", n(now.as_millisecond()))
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod budget;
 mod counters;
+mod farewell;
 mod fold;
 mod item;
 mod json;
@@ -18,9 +19,10 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 
 use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
-use crate::census::{Delta, Sums, Tally};
+use crate::census::{Delta, Sums};
+use crate::event::Farewell;
 use crate::pace::MailHealth;
-use crate::user::{User, UserId};
+use crate::user::{Queue, User, UserId};
 use item::Item;
 use transact::failed;
 
@@ -134,12 +136,26 @@ impl Store for DynamoStore {
         user::settle(self, users, delta).await
     }
 
-    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
-        user::erase(self, user).await
+    async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
+        user::erase(self, user, farewell).await
     }
 
-    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
-        counters::forget(self, event, counted, now).await
+    async fn forget(
+        &self,
+        event: &str,
+        user: &User,
+        farewell: Option<&Farewell>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        counters::forget(self, event, user, farewell, now).await
+    }
+
+    async fn farewells(&self, now: Timestamp, limit: u16) -> Result<Vec<Farewell>, StoreError> {
+        farewell::farewells(self, now, limit).await
+    }
+
+    async fn drop_farewell(&self, farewell: &Farewell) -> Result<(), StoreError> {
+        farewell::drop_farewell(self, farewell).await
     }
 
     async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
@@ -166,8 +182,8 @@ impl Store for DynamoStore {
         list::list_users(self, query).await
     }
 
-    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
-        list::due(self, shard, now, limit).await
+    async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
+        list::due(self, queue, shard, now, limit).await
     }
 
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {

@@ -3,10 +3,12 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use sha2::{Digest, Sha256};
 
+use super::farewell;
 use super::item::{self, Item, n};
 use super::transact::{self, Reason, TRIES, Transacted, any_condition, failed, try_again};
 use super::{DynamoStore, IS_VERSION};
 use crate::census::Delta;
+use crate::event::Farewell;
 use crate::store::{SHARDS, Saved, Settled, StoreError};
 use crate::user::{User, UserId};
 
@@ -83,13 +85,15 @@ pub(super) async fn settle(store: &DynamoStore, users: &[(User, u64)], delta: &D
     Err(StoreError::busy(SETTLE, "other workers kept the same counters"))
 }
 
-pub(super) async fn erase(store: &DynamoStore, user: &User) -> Result<Saved, StoreError> {
+pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
     let mut delta = Delta::default();
     delta.replace(user.counted.as_ref(), None);
     let mut hash = Sha256::new().chain_update(store.table());
     hash.update(b"erase");
     hash.update(user.id.0);
     hash.update(user.version.to_be_bytes());
+    // A farewell has the time in it, and a token stands for one transaction alone.
+    hash.update(farewell.map_or(0, |farewell| farewell.due_at.as_millisecond()).to_be_bytes());
     let token = token(hash);
     for tried in 0..TRIES {
         let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
@@ -99,8 +103,10 @@ pub(super) async fn erase(store: &DynamoStore, user: &User) -> Result<Saved, Sto
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":version", n(user.version))
         });
-        let items = std::iter::once(delete).chain(transact::counts(ERASE, store.table(), &delta, shard));
-        let items = items.collect::<Result<_, _>>()?;
+        let items = std::iter::once(delete)
+            .chain(farewell::put(ERASE, store, farewell))
+            .chain(transact::counts(ERASE, store.table(), &delta, shard))
+            .collect::<Result<_, _>>()?;
         match store.transact(ERASE, &format!("{token}-{tried}"), items).await? {
             Transacted::Done => return Ok(Saved::Done),
             Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => {

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use crate::store::directory::{self, Entry, From, List, Places};
 use crate::store::{ListUsers, shard};
-use crate::user::{User, UserId};
+use crate::user::{Queue, User, UserId};
 
 /// Every list by its parts, and of each part the places.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     parts: BTreeMap<(List, String), BTreeSet<Arc<str>>>,
-    due: BTreeSet<(u8, Timestamp, UserId)>,
+    due: BTreeSet<(Queue, u8, Timestamp, UserId)>,
 }
 
 impl Lists {
@@ -27,7 +27,7 @@ impl Lists {
             }
             self.parts.entry((list, part)).or_default().insert(last.clone());
         }
-        self.due.extend(user.due_at().map(|at| (shard(user.id), at, user.id)));
+        self.due.extend(user.due().map(|(queue, at)| (queue, shard(user.id), at, user.id)));
     }
 
     pub(super) fn remove(&mut self, user: &User, name_field: Option<&str>) {
@@ -40,8 +40,8 @@ impl Lists {
                 }
             }
         }
-        if let Some(at) = user.due_at() {
-            self.due.remove(&(shard(user.id), at, user.id));
+        if let Some((queue, at)) = user.due() {
+            self.due.remove(&(queue, shard(user.id), at, user.id));
         }
     }
 
@@ -74,8 +74,8 @@ impl Lists {
     }
 
     /// Who of a shard is due, oldest first.
-    pub(super) fn due(&self, of: u8, now: Timestamp) -> impl Iterator<Item = UserId> {
-        let all = (of, Timestamp::MIN, UserId([0; 16]))..=(of, now, UserId([u8::MAX; 16]));
-        self.due.range(all).map(|(_, _, id)| *id)
+    pub(super) fn due(&self, queue: Queue, of: u8, now: Timestamp) -> impl Iterator<Item = UserId> {
+        let all = (queue, of, Timestamp::MIN, UserId([0; 16]))..=(queue, of, now, UserId([u8::MAX; 16]));
+        self.due.range(all).map(|(.., id)| *id)
     }
 }

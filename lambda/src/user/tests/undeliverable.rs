@@ -68,7 +68,9 @@ fn whatever_the_person_did_later_outweighs_a_report() {
 
 #[test]
 fn a_mail_that_is_being_sent_cannot_be_called_back_and_is_the_last() {
-    let taken = receive(Some(confirmed(36)), 37, at(200_000)).take(7, None, at(200_001)).expect("something to do");
+    let taken = receive(Some(confirmed(36)), 37, at(200_000))
+        .take(&Told::nothing(), 7, None, at(200_001))
+        .expect("something to do");
     let lease = taken.attempt.expect("a mail is due").lease;
     let user = taken.user.undeliverable(&complaint(200_001), at(200_002)).expect("a change");
     assert!(is_silent(&user));

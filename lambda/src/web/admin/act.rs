@@ -122,7 +122,8 @@ async fn forget(call: &Call<'_>, mut user: User) -> Result<(), Refusal> {
     let id: UserId = user.id;
     for _ in 0..TRIES {
         call.desk.tombstones.put(&tombstone(&user)).await?;
-        if store.erase(&user).await? == Saved::Done {
+        let farewell = call.desk.ledger.wanted.farewell(&user, call.desk.clock().now());
+        if store.erase(&user, farewell.as_ref()).await? == Saved::Done {
             return Ok(());
         }
         match store.load(id).await? {

@@ -1,5 +1,6 @@
 //! What the tests of the service share: a clock that is set, numbers that repeat, and sign-ups to try.
 
+pub mod failing;
 pub mod meter;
 pub mod service;
 pub mod table;

@@ -1,35 +1,32 @@
-//! The service as a whole, in memory: the Router, the worker and the mailbox around one store, and a store that
-//! fails.
+//! The service as a whole, in memory: the Router, the worker and the mailbox around one store.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 use signup_service::address::Address;
-use signup_service::census::{Census, Delta, Sums, Tally};
+use signup_service::census::Census;
 use signup_service::clock::{Clock, after, before};
 use signup_service::config::ServiceConfig;
+use signup_service::event::Wanted;
 use signup_service::feedback::{Listener, reports};
 use signup_service::guard::stamp;
 use signup_service::journal::Kept;
 use signup_service::ledger::Ledger;
 use signup_service::mailer::MemoryMailer;
-use signup_service::pace::MailHealth;
-use signup_service::store::{
-    Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
-};
+use signup_service::publisher::MemoryPublisher;
+use signup_service::store::{ListUsers, MemoryStore, Store, StoreError};
 use signup_service::stream::{Change, What};
-use signup_service::user::{End, State, User, UserId};
+use signup_service::user::{End, State, User};
 use signup_service::web::{App, ClientAddress, PATIENCE, Parts, router};
 use signup_service::worker::{Sending, Worker};
 use tower::ServiceExt;
 
+pub use super::failing::Failing;
 use super::{BASE_URL, Counting, SetClock, address_key, token_key};
 
 /// The service and everything around it.
@@ -37,6 +34,7 @@ pub struct Service {
     pub router: Router,
     pub store: Arc<MemoryStore>,
     pub mailer: Arc<MemoryMailer>,
+    pub publisher: Arc<MemoryPublisher>,
     pub clock: Arc<SetClock>,
     pub journal: Arc<Kept>,
     pub worker: Worker,
@@ -70,16 +68,18 @@ impl Service {
         let clock = Arc::new(SetClock::at("2026-11-22T10:00:00Z"));
         let entropy = Arc::new(Counting::from(1));
         let journal = Arc::new(Kept::default());
+        let publisher = Arc::new(MemoryPublisher::default());
         let worker = Worker {
             sending: Arc::new(Mutex::new(Sending::new(clock.now()))),
+            ledger: Ledger { store: store.clone(), clock: clock.clone(), entropy, wanted: Wanted::of(&config) },
             config: Arc::new(config),
-            ledger: Ledger { store: store.clone(), clock: clock.clone(), entropy },
             mailer: mailer.clone(),
+            publisher: publisher.clone(),
             journal: journal.clone(),
             token_key: token_key(),
         };
         let router = routes(&worker, store, PATIENCE);
-        Self { router, store: Arc::default(), mailer, clock, journal, worker }
+        Self { router, store: Arc::default(), mailer, publisher, clock, journal, worker }
     }
 
     /// The same worker over another store.
@@ -259,138 +259,4 @@ pub fn routes(worker: &Worker, store: Arc<dyn Store>, patience: Duration) -> Rou
         logo: None,
     };
     router(App::new((*worker.config).clone(), parts).expect("patterns compile"))
-}
-
-/// A store that counts its calls by name, and of each fails as many as told, after as long as told.
-#[derive(Debug)]
-pub struct Failing {
-    pub inner: Arc<MemoryStore>,
-    pub error: StoreError,
-    pub after: Duration,
-    pub fails: Mutex<BTreeMap<&'static str, u32>>,
-    pub calls: Arc<Mutex<Vec<&'static str>>>,
-    /// The shards that were asked for due users.
-    pub asked: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Failing {
-    /// Fails the calls of these names, each so often.
-    pub fn of<const N: usize>(service: &Service, error: StoreError, fails: [(&'static str, u32); N]) -> Self {
-        Self {
-            inner: service.store.clone(),
-            error,
-            after: Duration::ZERO,
-            fails: Mutex::new(fails.into()),
-            calls: Arc::default(),
-            asked: Arc::default(),
-        }
-    }
-
-    async fn call(&self, name: &'static str) -> Result<(), StoreError> {
-        self.calls.lock().expect("no panic while held").push(name);
-        if !self.after.is_zero() {
-            tokio::time::sleep(self.after).await;
-        }
-        match self.fails.lock().expect("no panic while held").get_mut(name) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                Err(match &self.error {
-                    StoreError::Busy { operation, source } => StoreError::busy(operation, source.to_string()),
-                    StoreError::Silent { operation, source } => StoreError::silent(operation, source.to_string()),
-                    StoreError::Failed { operation, source } => StoreError::new(operation, source.to_string()),
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl Store for Failing {
-    async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.call("load").await?;
-        self.inner.load(id).await
-    }
-
-    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-        self.call("save").await?;
-        self.inner.save(user, over).await
-    }
-
-    async fn touch(&self, id: UserId) -> Result<(), StoreError> {
-        // To whoever waits for the answer it is a save.
-        self.call("save").await?;
-        self.inner.touch(id).await
-    }
-
-    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-        self.call("settle").await?;
-        self.inner.settle(users, delta).await
-    }
-
-    async fn erase(&self, user: &User) -> Result<Saved, StoreError> {
-        self.call("erase").await?;
-        self.inner.erase(user).await
-    }
-
-    async fn forget(&self, event: &str, counted: &Tally, now: Timestamp) -> Result<bool, StoreError> {
-        self.call("forget").await?;
-        self.inner.forget(event, counted, now).await
-    }
-
-    async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
-        self.call("adjust").await?;
-        self.inner.adjust(delta).await
-    }
-
-    async fn spend(&self, spending: &Spending) -> Result<Spent, StoreError> {
-        self.call("spend").await?;
-        self.inner.spend(spending).await
-    }
-
-    async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError> {
-        self.call("spent").await?;
-        self.inner.spent(key, hour).await
-    }
-
-    async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
-        self.call("claim").await?;
-        self.inner.claim(key, request, now).await
-    }
-
-    async fn fulfil(&self, key: &str) -> Result<(), StoreError> {
-        self.call("fulfil").await?;
-        self.inner.fulfil(key).await
-    }
-
-    async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
-        self.call("list_users").await?;
-        self.inner.list_users(query).await
-    }
-
-    async fn due(&self, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
-        self.asked.lock().expect("no panic while held").push(shard);
-        self.call("due").await?;
-        self.inner.due(shard, now, limit).await
-    }
-
-    async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
-        self.call("note_mail").await?;
-        self.inner.note_mail(health).await
-    }
-
-    async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
-        self.call("mail_health").await?;
-        self.inner.mail_health().await
-    }
-
-    async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
-        self.call("counters").await?;
-        self.inner.counters(month).await
-    }
-
-    async fn fold(&self, before: &str) -> Result<(), StoreError> {
-        self.call("fold").await?;
-        self.inner.fold(before).await
-    }
 }

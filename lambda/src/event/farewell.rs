@@ -1,0 +1,50 @@
+//! What is left of somebody who is gone until subscribers know: the ID, and what they were not told. No answer, and no
+//! address.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::note::is_made_up;
+use super::{EventType, TELL_GRACE, Tell, Wanted};
+use crate::clock::{after, millis};
+use crate::user::{User, UserId};
+
+/// How long it is kept at most, in seconds: whoever could not be told for a month is not.
+const LIFE: u32 = 30 * 86_400;
+
+/// Kept by the write that takes the user out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Farewell {
+    #[serde(skip)]
+    pub id: UserId,
+    /// Of the user as it was last.
+    pub version: u64,
+    /// When the sweeper tells it, if nobody did before.
+    #[serde(with = "millis")]
+    pub due_at: Timestamp,
+    /// The erasure is the last of them.
+    pub tells: Vec<Tell>,
+    /// Has the stream wake the worker.
+    pub wakes: bool,
+}
+
+impl Farewell {
+    /// When it is forgotten, told or not.
+    pub fn keep_until(&self) -> Timestamp {
+        after(self.due_at, LIFE)
+    }
+}
+
+impl Wanted {
+    /// What is to be told of a user who goes; `None` when nobody wants to know.
+    pub fn farewell(&self, user: &User, now: Timestamp) -> Option<Farewell> {
+        if self.is_empty() || is_made_up(user) {
+            return None;
+        }
+        let erased = Tell { kind: EventType::Erased, version: user.version, state: user.state, at: now, mail: None };
+        let untold = user.untold.iter().flat_map(|untold| untold.tells.iter().cloned());
+        let tells: Vec<Tell> = untold.chain(self.wants(EventType::Erased).then_some(erased)).collect();
+        let due_at = after(now, TELL_GRACE);
+        (!tells.is_empty()).then_some(Farewell { id: user.id, version: user.version, due_at, tells, wakes: true })
+    }
+}

@@ -1,0 +1,134 @@
+//! Notifications on the local AWS: a queue of the operator's own hears of a whole life, from the deployed worker, through
+//! the deployed topic and subscription.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use support::account::Account;
+use support::deployed::{Deployed, wait_for};
+use support::{Sandbox, http};
+
+/// A queue that was there before the service.
+struct Queue {
+    url: String,
+    arn: String,
+}
+
+impl Queue {
+    fn new(account: &Account, name: &str) -> Self {
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage", "Resource": "*",
+            "Condition": { "ArnLike": { "aws:SourceArn": "arn:aws:sns:*:*:waitlist-workers-ActivityTopic-*" } },
+        }] });
+        let asked = json!({ "QueueName": name, "Attributes": { "Policy": policy.to_string() } });
+        let made = account.json("sqs", "AmazonSQS.CreateQueue", asked);
+        let url = made["QueueUrl"].as_str().expect("a queue").to_owned();
+        let asked = json!({ "QueueUrl": url, "AttributeNames": ["QueueArn"] });
+        let attributes = account.json("sqs", "AmazonSQS.GetQueueAttributes", asked);
+        let arn = attributes["Attributes"]["QueueArn"].as_str().expect("an ARN").to_owned();
+        Self { url, arn }
+    }
+
+    /// Takes what is there now.
+    fn take(&self, account: &Account) -> Vec<String> {
+        let mut bodies = Vec::new();
+        loop {
+            let asked = json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0 });
+            let found = account.json("sqs", "AmazonSQS.ReceiveMessage", asked);
+            let messages = found["Messages"].as_array().cloned().unwrap_or_default();
+            if messages.is_empty() {
+                return bodies;
+            }
+            for message in messages {
+                bodies.push(message["Body"].as_str().expect("a body").to_owned());
+                let handle = json!({ "QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"] });
+                account.json("sqs", "AmazonSQS.DeleteMessage", handle);
+            }
+        }
+    }
+}
+
+/// Events by their IDs, whatever came twice.
+#[derive(Default)]
+struct Heard {
+    bodies: Vec<String>,
+    events: BTreeMap<String, Value>,
+}
+
+impl Heard {
+    fn listen(&mut self, account: &Account, queue: &Queue) {
+        for body in queue.take(account) {
+            let event: Value = serde_json::from_str(&body).expect("the event alone, in no envelope");
+            let id = event["id"].as_str().expect("an ID").to_owned();
+            let earlier = self.events.insert(id, event.clone());
+            assert!(earlier.is_none_or(|earlier| earlier["type"] == event["type"]), "{event}");
+            self.bodies.push(body);
+        }
+    }
+
+    /// The types in the order in which it happened.
+    fn types(&self) -> Vec<&str> {
+        let mut events: Vec<&Value> = self.events.values().collect();
+        events.sort_by_key(|event| event["time"].as_str());
+        events.iter().map(|event| event["type"].as_str().expect("a type")).collect()
+    }
+}
+
+#[test]
+fn a_queue_hears_of_a_whole_life_and_of_nothing_personal() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    sandbox.ok(&["local", "up"]);
+    let account = Account::new(sandbox.emulator());
+    let (all, some) = (Queue::new(&account, "all"), Queue::new(&account, "confirmed"));
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    let subscribers = format!(
+        "notifications:\n  subscribers:\n    - sqs: {}\n    - {{sqs: {}, events: [sign_up.confirmed]}}\n    \
+         - email: team@example.com\n",
+        all.arn, some.arn
+    );
+    sandbox.write("signup.yaml", format!("{spec}{subscribers}"));
+    let deployed = Deployed::of(sandbox);
+    let post = |path: &str, body: &Value| http::post_json(&format!("{}{path}", deployed.endpoint), body);
+    assert_eq!(post("/api/v1/sign-ups", &json!({ "email": "Ada@example.org" })).status, 202);
+    let text = wait_for(30, "the mail", || {
+        let mail = deployed.mails().into_iter().find(|mail| mail["to"].to_string().contains("example.org"))?;
+        mail["text"].as_str().map(str::to_owned)
+    });
+    let token = text.split_whitespace().find_map(|word| word.split_once("/confirm?t=")).expect("a link").1;
+    assert_eq!(post("/api/v1/confirmations", &json!({ "token": token })).status, 200);
+    let mut heard = Heard::default();
+    // Before the erasure, so that what is told of it is the last.
+    wait_for(60, "the confirmation", || {
+        heard.listen(&account, &all);
+        (heard.types().len() == 3).then_some(())
+    });
+    deployed.sandbox.ok(&["users", "erase", "ada@example.org", "--local", "--yes"]);
+    wait_for(60, "the erasure", || {
+        heard.listen(&account, &all);
+        heard.types().contains(&"sign_up.erased").then_some(())
+    });
+    assert_eq!(heard.types(), ["sign_up.received", "mail.sent", "sign_up.confirmed", "sign_up.erased"]);
+    // The proof's made-up person is in none of them, and nobody is named.
+    let users: Vec<&Value> = heard.events.values().map(|event| &event["user"]).collect();
+    assert!(users.iter().all(|user| *user == users[0]), "{users:?}");
+    for body in &heard.bodies {
+        assert!(!body.to_lowercase().contains("ada") || !body.contains('@'), "{body}");
+        assert!(!body.contains("example.org") && body.contains(r#""data":{}"#), "{body}");
+    }
+    // The other queue heard of what it asked for alone.
+    let mut confirmed = Heard::default();
+    confirmed.listen(&account, &some);
+    assert_eq!(confirmed.types(), ["sign_up.confirmed"]);
+    let logs = deployed.logs();
+    assert!(!logs.contains("example.org") && logs.contains("\"EventsSent\""), "{logs}");
+
+    // Without subscribers nothing of it is left, and nothing is told.
+    deployed.sandbox.write("signup.yaml", spec);
+    deployed.sandbox.ok(&["deploy", "--local", "--yes"]);
+    assert!(account.resources().iter().all(|it| !it.contains("ActivityTopic") && !it.contains("UndeliveredEvents")));
+    assert_eq!(post("/api/v1/sign-ups", &json!({ "email": "bob@example.org" })).status, 202);
+    wait_for(30, "the mail", || {
+        deployed.mails().into_iter().find(|mail| mail["to"].to_string().contains("bob@example.org"))
+    });
+    assert_eq!(all.take(&account), Vec::<String>::new());
+}

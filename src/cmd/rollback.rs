@@ -7,8 +7,10 @@ use serde::Serialize;
 use super::{Context, data_outputs, output_of, service};
 use crate::aws::Aws;
 use crate::cli;
+use crate::engine::desired::ArtifactRef;
 use crate::engine::lock::Lock;
 use crate::engine::progress::Progress;
+use crate::engine::proof;
 use crate::engine::rollback::Before;
 use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::template::Role;
@@ -95,11 +97,13 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
         }
         versions = with_server;
     }
-    let live = versions::live(&aws, &function).await?;
-    let (from, to) = match (begun(&versions, &live, &stacks), arguments.to) {
-        // An earlier run was broken off when the aliases were switched, and the stacks were not.
-        (Some(begun), None) => begun,
-        _ => choose(&versions, &live, arguments.to)?,
+    let live = live(&aws, &function, &versions, &stacks).await?;
+    // An earlier run may have been broken off when the aliases were switched, and the stacks were not. Instances are as
+    // their stack says.
+    let begun = begun(&versions, &live, &stacks).filter(|_| front == Role::Web && arguments.to.is_none());
+    let (from, to) = match begun {
+        Some(begun) => begun,
+        None => choose(&versions, &live, arguments.to)?,
     };
     if !artifacts::exists(&aws, bucket, &to.artifact).await? {
         return Err(Failure::new("no_bundle", format!("the bundle of version {} is not kept any more", to.number))
@@ -122,13 +126,13 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
         let taken = lock.insert(acquire().await?);
         if taken.waited {
             stacks = settle::settle(&aws, stack::read_all(&aws, &spec).await?, &progress, output).await?;
-            if versions::live(&aws, &function).await? != live {
+            if self::live(&aws, &function, &versions, &stacks).await? != live {
                 return Err(Failure::new("stack_busy", "another run has changed the service meanwhile")
                     .hint("look at what is live now with `signupctl status`, and run it again"));
             }
         }
     }
-    let live_after_ms = go_back(context, &spec, &aws, &mut stacks, to, &progress).await?;
+    let live_after_ms = go_back(context, &spec, &aws, &mut stacks, to, lock.as_ref(), &progress).await?;
     drop(progress);
     let report = Report {
         service: spec.service.clone(),
@@ -158,13 +162,14 @@ async fn go_back(
     aws: &Aws,
     stacks: &mut DeployedStacks,
     to: &Version,
+    lock: Option<&Lock>,
     progress: &Progress,
 ) -> Outcome<u128> {
     let output = &context.output;
     let started = Instant::now();
     let front = spec.topology.front();
     if front == Role::Servers {
-        replace(context, spec, aws, stacks, to, progress).await?;
+        replace(context, spec, aws, stacks, to, lock, progress).await?;
         return Ok(started.elapsed().as_millis());
     }
     let before = versions::all_live(aws, stacks).await?;
@@ -200,6 +205,7 @@ async fn replace(
     aws: &Aws,
     stacks: &mut DeployedStacks,
     to: &Version,
+    lock: Option<&Lock>,
     progress: &Progress,
 ) -> Outcome<()> {
     let front = spec.topology.front();
@@ -208,10 +214,16 @@ async fn replace(
         rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
         service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await.map(drop)
     };
-    let (Err(failure), Some(before)) = (replaced.await, before) else { return Ok(()) };
+    let Err(failure) = replaced.await else { return Ok(()) };
+    let Some(before) = before else { return Err(failure) };
+    // What is still at work, or another run's, is not to be put back.
+    if ![proof::FAILED, "stack_failed"].contains(&failure.code) || lock.is_some_and(Lock::is_lost) {
+        return Err(failure);
+    }
     let back = async {
         let stacks = stack::read_all(aws, spec).await?;
-        before.put_back(aws, &stacks, progress).await
+        before.put_back(aws, &stacks, progress).await?;
+        service(aws, spec, &stacks, front, before.release())?.health(progress).await.map(drop)
     };
     Err(match back.await {
         Ok(()) => failure.and_hint("what answered before is in service again; `--to` names another version"),
@@ -221,6 +233,15 @@ async fn replace(
             context.command("deploy")
         )),
     })
+}
+
+/// The version that answers: of the function's alias, and of instances that of the bundle that they were made of; none
+/// where it was never published.
+async fn live(aws: &Aws, function: &str, versions: &[Version], stacks: &DeployedStacks) -> Outcome<String> {
+    let Some(servers) = stacks.get(&Role::Servers) else { return versions::live(aws, function).await };
+    let artifact = ArtifactRef::of(&servers.parameters);
+    let version = versions.iter().find(|version| Some(&version.artifact) == artifact.as_ref());
+    Ok(version.map_or_else(|| versions::LATEST.to_owned(), |version| version.number.to_string()))
 }
 
 /// What a stack says and what is live, where that is another version with other code.
@@ -259,7 +280,6 @@ fn choose<'a>(versions: &'a [Version], live: &str, to: Option<u64>) -> Outcome<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::desired::ArtifactRef;
 
     fn version(number: u64, code: &str) -> Version {
         let artifact = ArtifactRef { sha256: code.repeat(32), code_sha256: code.to_owned() };

@@ -24,6 +24,9 @@ use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 
 /// Nothing that holds data may be replaced or deleted by an update of the stack.
+/// How long a load balancer that is gone may still write logs: it does so every five minutes.
+const LAST_LOGS: Duration = Duration::from_secs(10 * 60);
+
 const STACK_POLICY: &str = r#"{"Statement":[
   {"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"},
   {"Effect":"Deny","Action":["Update:Replace","Update:Delete"],"Principal":"*","Resource":["LogicalResourceId/Table","LogicalResourceId/ArtifactBucket"]}
@@ -194,11 +197,19 @@ async fn delete_one(aws: &Aws, retained: &Retained, progress: &Progress) -> Outc
 }
 
 async fn delete_bucket(aws: &Aws, bucket: &str) -> Outcome<()> {
-    artifacts::empty(aws, bucket).await?;
-    match aws.s3().delete_bucket().bucket(bucket).send().await {
-        Ok(_) => Ok(()),
-        Err(error) if service_code(&error) == Some("NoSuchBucket") => Ok(()),
-        Err(error) => Err(explain(format!("the artifact bucket `{bucket}` cannot be deleted"), error)),
+    let started = Instant::now();
+    let mut pace = Pace::of(aws.is_local());
+    loop {
+        artifacts::empty(aws, bucket).await?;
+        match aws.s3().delete_bucket().bucket(bucket).send().await {
+            Ok(_) => return Ok(()),
+            Err(error) if service_code(&error) == Some("NoSuchBucket") => return Ok(()),
+            // A load balancer's last logs come some minutes after it is gone.
+            Err(error) if service_code(&error) == Some("BucketNotEmpty") && started.elapsed() < LAST_LOGS => {
+                pace.pause(false).await;
+            }
+            Err(error) => return Err(explain(format!("the artifact bucket `{bucket}` cannot be deleted"), error)),
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::evaluate::{Evaluated, evaluate};
 use super::stack::Deployed;
-use super::status::State;
 use super::template::{self, Role};
 use crate::spec::{Architecture, Capacity, DIGESTS, Notifications, SUBSCRIBERS, Spec, Subscriber, Topology};
 use signup_service::config::EventType;
@@ -18,9 +17,6 @@ pub const SERVICE_TAG: &str = "signupctl:service";
 
 /// Where bundles lie in the artifact bucket.
 pub const ARTIFACTS: &str = "artifacts/";
-
-/// The parameter by which a front names the one whose place it takes.
-const REPLACES: &str = "Replaces";
 
 /// Outputs of a stack by their keys.
 pub type Outputs = BTreeMap<String, String>;
@@ -76,12 +72,6 @@ impl Desired {
         let parameters = parameters.into_iter().chain([("Service", spec.service.clone())]);
         let parameters = parameters.map(|(key, value)| (key.into(), value)).collect();
         Self { role, stack: role.stack_name(&spec.service), template: role.template().into(), parameters, tags }
-    }
-
-    /// The same as what takes the place of another front. It remembers it, so that whoever finds it looks for the other.
-    pub fn in_place_of(mut self, other: &Deployed) -> Self {
-        self.parameters.insert(REPLACES.into(), other.name.clone());
-        self
     }
 
     /// What the template makes with these parameters.
@@ -199,12 +189,6 @@ pub fn foreseen(spec: &Spec) -> Vec<Desired> {
     stacks.into_iter().flatten().collect()
 }
 
-/// Whether the front of another topology may stand beside this one: it did when this one was made or changed last.
-pub fn may_have_another(front: &Deployed) -> bool {
-    let replaces = front.parameters.get(REPLACES).is_some_and(|other| !other.is_empty());
-    replaces || front.state == State::Empty
-}
-
 /// A stack as it is; `None` when it cannot be told what it was made of.
 pub fn as_deployed(stack: &Deployed) -> Option<Desired> {
     Some(Desired {
@@ -309,7 +293,7 @@ mod tests {
             for desired in all {
                 // What nobody has to choose is left as it is.
                 let mut declared = template::keys(desired.role, "Parameters");
-                declared.retain(|key| !["Replaces", "RequestsPerTarget", "VpcCidr"].contains(&key.as_str()));
+                declared.retain(|key| !["RequestsPerTarget", "VpcCidr"].contains(&key.as_str()));
                 let given: Vec<String> = desired.parameters.keys().map(ToString::to_string).collect();
                 assert_eq!(declared, given, "{:?}", desired.role);
             }

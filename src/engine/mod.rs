@@ -1,6 +1,6 @@
 //! The engine: from a spec to stacks that run, and back to nothing.
 //!
-//! `desired`, `plan`, `evaluate`, `compare`, `status`, `advice`, `estimate`, `cost` and `permissions` are pure.
+//! `desired`, `plan`, `evaluate`, `compare`, `status`, `switch`, `advice`, `estimate`, `cost` and `permissions` are pure.
 //! CloudFormation is spoken to in `stack`, `change_set`, `events`, `adopt`, `delete`, `settle` and `drift`, Lambda in
 //! `versions`, SES in `account` and `identity`; `existing` and `doctor` only look; `artifacts`, `keys`, `lock` and
 //! `erasure` hold what CloudFormation cannot.
@@ -44,6 +44,7 @@ pub mod settle;
 pub mod stack;
 pub mod stage;
 pub mod status;
+pub mod switch;
 pub mod template;
 pub mod token;
 pub mod versions;

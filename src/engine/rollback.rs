@@ -1,10 +1,12 @@
 //! Back to what ran before: the aliases first, which takes effect at once, and then the stacks, so that nothing drifts.
 
+use futures_util::future::join_all;
+
 use super::deploy;
 use super::desired::{self, ArtifactRef, Desired};
 use super::plan::Action;
 use super::progress::Progress;
-use super::stack::DeployedStacks;
+use super::stack::{self, DeployedStacks};
 use super::template::Role;
 use super::versions;
 use crate::aws::Aws;
@@ -20,29 +22,34 @@ pub fn artifacts_of(stacks: &DeployedStacks) -> impl Iterator<Item = ArtifactRef
 /// What served before a deploy, to be put back if it fails.
 #[derive(Debug)]
 pub struct Before {
-    /// The bundle that the front was brought to.
+    /// The stack that answered requests.
+    pub front: Role,
+    /// The bundle that it was brought to.
     pub artifact: ArtifactRef,
     /// What each function answered by.
     pub versions: Vec<(String, String)>,
-    /// The stacks of workers and front, with all that they were made of.
-    stacks: [Desired; 2],
+    /// The stacks of workers and fronts, with all that they were made of.
+    stacks: Vec<Desired>,
 }
 
 impl Before {
     /// Reads what serves; `None` before the first deploy. One request for each function. While the topology is changed
-    /// to this one, the front of the other serves until it goes.
+    /// there may be two fronts, and people be led to either.
     pub async fn read(aws: &Aws, stacks: &DeployedStacks, topology: Topology) -> Outcome<Option<Self>> {
-        let front = stacks.get(&topology.other().front()).or_else(|| stacks.get(&topology.front()));
-        let (Some(front), Some(workers)) = (front, stacks.get(&Role::Workers)) else { return Ok(None) };
+        let Some(front) = stack::front(stacks, topology) else { return Ok(None) };
         let Some(artifact) = ArtifactRef::of(&front.parameters) else { return Ok(None) };
-        let [Some(workers), Some(front)] = [workers, front].map(desired::as_deployed) else { return Ok(None) };
+        let made = stacks.values().filter(|stack| stack.role != Role::Data && !stack.outputs.is_empty());
+        let made: Vec<Desired> = made.filter_map(desired::as_deployed).collect();
+        if !made.iter().any(|made| made.role == Role::Workers) || !made.iter().any(|made| made.role == front.role) {
+            return Ok(None);
+        }
         let versions = versions::all_live(aws, stacks).await?;
-        Ok(Some(Self { artifact, versions, stacks: [workers, front] }))
+        Ok(Some(Self { front: front.role, artifact, versions, stacks: made }))
     }
 
-    /// The stack that answered requests.
-    pub fn front(&self) -> Role {
-        self.stacks[1].role
+    /// Whether a stack of this role stood then.
+    pub fn stood(&self, role: Role) -> bool {
+        self.stacks.iter().any(|stack| stack.role == role)
     }
 
     /// What `/healthz` answered.
@@ -64,8 +71,7 @@ impl Before {
             let action = if is_there { Action::Keep } else { Action::Update };
             deploy::apply(aws, desired, action, None, progress).await.map(drop)
         };
-        let (workers, front) = tokio::join!(back(&self.stacks[0]), back(&self.stacks[1]));
-        workers.and(front)
+        join_all(self.stacks.iter().map(back)).await.into_iter().collect()
     }
 }
 

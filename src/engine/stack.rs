@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use jiff::Timestamp;
 
 use super::adopt;
-use super::desired::{self, Outputs, SERVICE_TAG};
+use super::desired::{Outputs, SERVICE_TAG};
 use super::evaluate::{Evaluated, evaluate};
 use super::events::Pace;
 use super::status::{self, State};
@@ -120,8 +120,8 @@ impl Deployed {
 /// The stacks of a service by role; one that does not exist is absent.
 pub type DeployedStacks = BTreeMap<Role, Deployed>;
 
-/// Reads the service's stacks: two requests each, all side by side. For the front of another topology is only looked
-/// where that of this one is not there, or took its place.
+/// Reads the service's stacks: two requests each, all side by side, and one for the front of the other topology, which
+/// is there only while the topology is changed.
 ///
 /// Refuses, and so leaves untouched, a stack of the same name that is not this service's.
 pub async fn read_all(aws: &Aws, spec: &Spec) -> Outcome<DeployedStacks> {
@@ -131,22 +131,15 @@ pub async fn read_all(aws: &Aws, spec: &Spec) -> Outcome<DeployedStacks> {
         let (client, name) = (client.clone(), name(role));
         async move { read_whole(&client, role, &name).await }
     };
-    let fronts = async {
-        let front = whole(spec.topology.front()).await?;
-        let other = match &front {
-            Some(front) if !desired::may_have_another(front) => None,
-            _ => {
-                let role = spec.topology.other().front();
-                match read(&client, role, &name(role)).await? {
-                    Some(found) => Some(Deployed { template: read_template(&client, &found.id).await?, ..found }),
-                    None => None,
-                }
-            }
-        };
-        Ok::<_, Box<Failure>>([front, other])
+    let other = async {
+        let role = spec.topology.other().front();
+        let Some(found) = read(&client, role, &name(role)).await? else { return Ok(None) };
+        let template = read_template(&client, &found.id).await?;
+        Ok::<_, Box<Failure>>(Some(Deployed { template, ..found }))
     };
-    let (data, workers, fronts) = tokio::join!(whole(Role::Data), whole(Role::Workers), fronts);
-    let (data, workers, [front, other]) = (data?, workers?, fronts?);
+    let (data, workers, front, other) =
+        tokio::join!(whole(Role::Data), whole(Role::Workers), whole(spec.topology.front()), other);
+    let (data, workers, front, other) = (data?, workers?, front?, other?);
     let stacks: DeployedStacks =
         [data, workers, front, other].into_iter().flatten().map(|stack| (stack.role, stack)).collect();
     for stack in stacks.values() {

@@ -37,18 +37,29 @@ pub async fn stop(pid: i32) {
     }
 }
 
-/// Told by its command line where the system shows one; elsewhere its answer has to do.
+/// Told by its command line.
 fn is(pid: Pid, program: &str) -> bool {
     match fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
         Ok(line) => String::from_utf8_lossy(&line).contains(program),
-        Err(_) => !Path::new("/proc/self").exists(),
+        Err(_) => asked(pid, "command=").contains(program),
     }
 }
 
 /// A child that ended but was not waited for still has its number.
 fn is_zombie(pid: Pid) -> bool {
-    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
-        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+    match fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
+        Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')),
+        Err(_) => asked(pid, "stat=").starts_with('Z'),
+    }
+}
+
+/// What `ps` tells of a process, where the system shows no files of it; nothing of one that is gone.
+fn asked(pid: Pid, what: &str) -> String {
+    if Path::new("/proc/self").exists() {
+        return String::new();
+    }
+    let told = Command::new("ps").args(["-o", what, "-p", &pid.as_raw_nonzero().to_string()]).output();
+    told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 /// A port that nobody listens at.

@@ -267,7 +267,7 @@ pub struct Monitoring {
 
 impl Default for Monitoring {
     fn default() -> Self {
-        Self { log_retention_days: 90, alarm_address: None, access_logs: true }
+        Self { log_retention_days: 90, alarm_address: None, access_logs: false }
     }
 }
 

@@ -52,9 +52,9 @@ fn every_value_that_other_stacks_and_commands_read_is_an_output() {
         (
             serverless(),
             "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AdminFunction AdminLogGroup AccessLogGroup \
-             DomainTarget Replaces",
+             DomainTarget",
         ),
-        (servers(), "Endpoint DomainTarget Replaces LoadBalancer TargetGroupArn AutoScalingGroup ServerLogGroup"),
+        (servers(), "Endpoint DomainTarget LoadBalancer TargetGroupArn AutoScalingGroup ServerLogGroup"),
     ];
     for (template, outputs) in promised {
         assert_eq!(template.names("Outputs"), outputs.split(' ').collect(), "{}", template.file);

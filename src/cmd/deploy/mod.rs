@@ -20,7 +20,7 @@ use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged, Wish};
 use crate::engine::status::State;
 use crate::engine::template::Role;
-use crate::engine::{artifacts, code_only, collect, data, delete, deploy, existing, keys, settle};
+use crate::engine::{artifacts, code_only, collect, data, delete, deploy, existing, keys, settle, switch};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 use report::{Report, StackReport, Switched};
@@ -195,7 +195,7 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        let (stacks, switched) = self.retire(stacks, arguments.no_proof).await?;
+        let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
         if let Err(failure) = collect::collect(self.aws, &stacks, bucket).await {
             // What is left over is met again by the next deploy.
@@ -206,15 +206,27 @@ impl Run<'_> {
 
     /// Takes the front of the other topology away, where there is one, now that this one is proven; without a proof its
     /// health has to do. While people are still led to the old one it stays.
-    async fn retire(&self, mut stacks: DeployedStacks, no_proof: bool) -> Outcome<(DeployedStacks, Option<Switched>)> {
+    async fn retire(
+        &self,
+        mut stacks: DeployedStacks,
+        no_proof: bool,
+        lock: Option<&Lock>,
+    ) -> Outcome<(DeployedStacks, Option<Switched>)> {
         let other = self.spec.topology.other();
         let Some(old) = stacks.get(&other.front()) else { return Ok((stacks, None)) };
         let service = self.service(&stacks)?;
         if no_proof {
             service.health(self.progress).await?;
         }
-        let waits = self.spec.domain.is_some() && !self.aws.is_local() && !service.is_led_to().await;
+        let (new, before) = match self.aws.is_local() {
+            true => (None, None),
+            false => tokio::join!(service.domain_leads_here(), proof::domain_leads_to(old, self.spec)),
+        };
+        let waits = switch::waits(new, before);
         if !waits {
+            if lock.is_some_and(Lock::is_lost) {
+                return Err(Failure::new("stack_busy", "another run has taken over meanwhile"));
+            }
             self.progress.line(format!("  the new front serves: `{}` goes", old.name));
             for left in delete::finish(self.aws, old, self.progress, &self.context.output).await? {
                 self.progress.line(format!("  {} left behind: {left}", self.context.output.yellow("!")));
@@ -288,22 +300,25 @@ impl Run<'_> {
         lock: Option<&Lock>,
     ) -> Box<Failure> {
         let Some(before) = before else { return failure };
-        let is_new = before.front() != self.front();
+        let new = stacks.get(&self.front()).filter(|front| !before.stood(front.role));
         if lock.is_some_and(Lock::is_lost) {
             return failure.hint("another run has taken over meanwhile, so nothing was put back: see what it did");
         }
         let release = before.release();
         self.progress.line(format!("  {}: going back to version {release}", failure.message));
         let back = async {
-            // A front that was brought up beside the one that serves, and is not to be trusted, is of no use to anybody.
-            if let Some(new) = stacks.get(&self.front()).filter(|_| is_new) {
-                delete::finish(self.aws, new, self.progress, &self.context.output).await?;
-            }
             before.put_back(self.aws, stacks, self.progress).await?;
-            service(self.aws, self.spec, stacks, before.front(), release)?.health(self.progress).await.map(drop)
+            service(self.aws, self.spec, stacks, before.front, release)?.health(self.progress).await.map(drop)
         };
+        let back = back.await;
+        // A front that this run brought up beside the one that serves, and is not to be trusted, is of no use to anybody.
+        if let Some(new) = new
+            && let Err(other) = delete::finish(self.aws, new, self.progress, &self.context.output).await
+        {
+            self.progress.line(format!("  `{}` stays for now: {}", new.name, other.message));
+        }
         let usual = "mend the cause and deploy again".to_owned();
-        match back.await {
+        match back {
             Ok(()) => {
                 let advice = failure.hint.clone().filter(|_| failure.code != proof::FAILED).unwrap_or(usual);
                 failure.hint(format!("version {release} is back in service; {advice}"))
@@ -311,7 +326,7 @@ impl Run<'_> {
             Err(other) => failure.hint(format!(
                 "version {release} could not be put back ({}): `{}`",
                 other.message,
-                self.context.command("rollback")
+                self.context.command(if new.is_some() { "deploy" } else { "rollback" })
             )),
         }
     }

@@ -89,7 +89,7 @@ impl Report {
         match (&self.proof, self.switched) {
             (_, Some(Switched { from, waits_for_domain: true })) => Some(format!(
                 "\n{sign} `{domain}` still leads to the {from} front, which stays until it leads to this one: point it \
-                 at\n  the `DomainTarget` of `{outputs}`, and deploy again."
+                 at\n  the `DomainTarget` of `{outputs}`, let the old record run out, and deploy again."
             )),
             (Some(Proof { domain_leads_here: Some(false), .. }), _) => Some(format!(
                 "\n{sign} `{domain}` does not lead to the service yet: point it at the `DomainTarget` of `{outputs}`."

@@ -14,8 +14,10 @@ use signup_service::address::Address;
 use signup_service::store::{DynamoStore, Saved, Store, StoreError};
 use signup_service::user::{End, User, UserId};
 
+use super::desired::ArtifactRef;
 use super::identity::{Standing, sender};
 use super::progress::Progress;
+use super::stack::Deployed;
 use super::template::Role;
 use super::token;
 use super::{account, keys};
@@ -103,8 +105,8 @@ impl Service<'_> {
             ok,
             ms: started.elapsed().as_millis(),
             domain_leads_here: match &self.through {
-                Some(_) => Some(ok && self.is_led_to().await),
-                None => None,
+                Some(_) if !ok => Some(false),
+                _ => self.domain_leads_here().await,
             },
             sign_up: None,
         };
@@ -136,10 +138,10 @@ impl Service<'_> {
         }
     }
 
-    /// Whether the name that people use leads to this front, as it does once its owner has pointed it there.
-    pub async fn is_led_to(&self) -> bool {
-        let answer = Fetcher::new(self.aws.is_local()).get(&format!("{}/healthz", self.endpoint)).await;
-        answer.is_ok_and(|it| it.status == 200 && String::from_utf8_lossy(&it.body).contains(self.release))
+    /// Whether the domain leads to this front, as it does once its owner has pointed it there; `None` without one.
+    pub async fn domain_leads_here(&self) -> Option<bool> {
+        self.through.as_ref()?;
+        Some(answers_as(&self.endpoint, self.release).await)
     }
 
     /// Signs somebody up whom SES's mailbox simulator takes the mail of, follows the mail to SES, and erases whoever
@@ -232,6 +234,22 @@ impl Service<'_> {
         let quota = account::read(self.aws).await?.quota;
         Ok(sender == Some(Standing::Verified) && quota.enabled && !quota.is_used_up())
     }
+}
+
+/// Whether a domain of its own leads to a front; `None` where it has none, or the spec's.
+pub async fn domain_leads_to(front: &Deployed, spec: &Spec) -> Option<bool> {
+    let domain = front.parameters.get("DomainName").filter(|domain| !domain.is_empty())?;
+    if spec.domain.as_ref().is_some_and(|it| it.name == *domain) {
+        return None;
+    }
+    let artifact = ArtifactRef::of(&front.parameters)?;
+    Some(answers_as(&format!("https://{domain}"), artifact.release()).await)
+}
+
+/// Whether what people reach at an address answers as a release.
+async fn answers_as(endpoint: &str, release: &str) -> bool {
+    let answer = Fetcher::new(false).get(&format!("{endpoint}/healthz")).await;
+    answer.is_ok_and(|it| it.status == 200 && String::from_utf8_lossy(&it.body).contains(release))
 }
 
 /// Asks again while nobody answers, the answer is a server's error, or the API is asked too much at once, as long as a

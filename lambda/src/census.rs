@@ -51,7 +51,8 @@ impl Tally {
         }
     }
 
-    /// The counters that it raises by one. All are in the month of the sign-up but the day of the confirmation.
+    /// The counters that it raises by one. All are in the month of the sign-up but the days of the confirmation
+    /// and of the end.
     /// Their names are short: those of a month are one item, which each change of any of them writes anew.
     fn counters(&self) -> impl Iterator<Item = Counter> {
         let own = |name| Counter { month: month(&self.received), name };
@@ -63,7 +64,7 @@ impl Tally {
             Some(on(&self.received, RECEIVED)),
             self.confirmed.as_deref().map(|day| on(day, CONFIRMED)),
             self.ended_by.map(|by| own(format!("e.{}", by.name()))),
-            self.ended.as_ref().map(|day| own(format!("x.{day}"))),
+            self.ended.as_ref().map(|day| Counter { month: month(day), name: format!("x.{day}") }),
             country(RECEIVED),
             country(CONFIRMED).filter(|_| self.state == State::Confirmed),
         ]

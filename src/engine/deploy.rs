@@ -101,7 +101,7 @@ async fn ready(
     stacks: &DeployedStacks,
     bundle: &Bundle,
 ) -> Outcome<Ready> {
-    let desired = stage::desired(role, spec, Some(outputs), &bundle.artifact).ok_or_else(|| {
+    let desired = stage::desired(role, spec, Some(outputs), stacks, &bundle.artifact).ok_or_else(|| {
         Failure::new("unexpected_answer", "the data stack lacks outputs")
             .hint("was it changed by hand? `signupctl template data` shows what it should tell")
     })?;

@@ -74,6 +74,16 @@ impl Desired {
         Self { role, stack: role.stack_name(&spec.service), template: role.template().into(), parameters, tags }
     }
 
+    /// The same with every subscriber in the place that it has now. A subscription that moves would be made again before
+    /// the old one goes, and as SNS knows it already, go with it.
+    pub fn in_their_places(mut self, deployed: Option<&Deployed>) -> Self {
+        if let Some(deployed) = deployed.filter(|_| self.role == Role::Workers) {
+            keep_places(&mut self.parameters, &deployed.parameters, &LISTENERS, 1);
+            keep_places(&mut self.parameters, &deployed.parameters, &READERS, 0);
+        }
+        self
+    }
+
     /// What the template makes with these parameters.
     pub fn evaluated(&self) -> Evaluated {
         let parameters = self.parameters.iter().map(|(key, value)| (key.as_ref(), value.as_str()));
@@ -238,7 +248,32 @@ const LISTENERS: [[&str; 3]; SUBSCRIBERS] = [
 ];
 
 /// The same of those who get the digest.
-const READERS: [&str; DIGESTS] = ["DigestAddress1", "DigestAddress2"];
+const READERS: [[&str; 1]; DIGESTS] = [["DigestAddress1"], ["DigestAddress2"]];
+
+/// Puts who has a place into it again, and the others into those that are left. Of the parameters of a place one holds the
+/// endpoint.
+fn keep_places<const N: usize>(
+    parameters: &mut BTreeMap<Cow<'static, str>, String>,
+    deployed: &BTreeMap<String, String>,
+    places: &[[&'static str; N]],
+    endpoint: usize,
+) {
+    let of = |place: &[&'static str; N]| place.map(|key| parameters.get(key).cloned().unwrap_or_default());
+    let mut wanted: Vec<[String; N]> = places.iter().map(of).collect();
+    let kept: Vec<Option<[String; N]>> = places
+        .iter()
+        .map(|place| {
+            let there = deployed.get(place[endpoint]).filter(|there| !there.is_empty())?;
+            let at = wanted.iter().position(|it| it[endpoint] == *there)?;
+            Some(wanted.remove(at))
+        })
+        .collect();
+    let mut others = wanted.into_iter();
+    for (place, kept) in places.iter().zip(kept) {
+        let Some(values) = kept.or_else(|| others.next()) else { continue };
+        parameters.extend(place.iter().zip(values).map(|(key, value)| ((*key).into(), value)));
+    }
+}
 
 /// Who is told what, all places of the template included: one that is free has an empty endpoint.
 fn subscriptions(notifications: &Notifications) -> Vec<(&'static str, String)> {
@@ -252,7 +287,7 @@ fn subscriptions(notifications: &Notifications) -> Vec<(&'static str, String)> {
         parameters.extend([(protocol, by.to_owned()), (endpoint, place.to_owned()), (events, types.join(","))]);
     }
     let mut readers = notifications.readers();
-    parameters.extend(READERS.map(|address| (address, readers.next().unwrap_or_default().to_owned())));
+    parameters.extend(READERS.map(|[address]| (address, readers.next().unwrap_or_default().to_owned())));
     parameters
 }
 
@@ -298,6 +333,27 @@ mod tests {
                 assert_eq!(declared, given, "{:?}", desired.role);
             }
         }
+    }
+
+    #[test]
+    fn a_subscriber_keeps_its_place_whoever_else_comes_and_goes() {
+        let endpoints = |urls: &[&str], deployed: Option<&Desired>| {
+            let mut spec = spec("waitlist.yaml");
+            let subscriber = |url: &&str| serde_json::from_value(serde_json::json!({ "https": url })).expect("valid");
+            spec.notifications.subscribers = urls.iter().map(subscriber).collect();
+            let desired = workers(&spec, &outputs(), &artifact()).expect("all outputs");
+            desired.in_their_places(deployed.map(Deployed::of).as_ref())
+        };
+        let places = |desired: &Desired| LISTENERS.map(|[_, endpoint, _]| desired.parameters[endpoint].clone());
+        let [a, b, c] = ["https://a.example/", "https://b.example/", "https://c.example/"];
+        let both = endpoints(&[a, b], None);
+        assert_eq!(places(&both), [a, b, "", "", ""]);
+        assert_eq!(places(&endpoints(&[b], Some(&both))), ["", b, "", "", ""]);
+        assert_eq!(places(&endpoints(&[b, a], Some(&both))), [a, b, "", "", ""]);
+        assert_eq!(places(&endpoints(&[c, b], Some(&both))), [c, b, "", "", ""]);
+        assert_eq!(places(&endpoints(&[c, b, a], Some(&both))), [a, b, c, "", ""]);
+        let alone = endpoints(&[b], Some(&both));
+        assert_eq!(places(&endpoints(&[b], Some(&alone))), ["", b, "", "", ""]);
     }
 
     #[test]

@@ -50,10 +50,16 @@ impl Staged {
 }
 
 /// What should be in the stack of this role; `None` while the data stack cannot tell its outputs.
-pub fn desired(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRef) -> Option<Desired> {
+pub fn desired(
+    role: Role,
+    spec: &Spec,
+    data: Option<&Outputs>,
+    stacks: &DeployedStacks,
+    artifact: &ArtifactRef,
+) -> Option<Desired> {
     match role {
         Role::Data => Some(desired::data(spec)),
-        Role::Workers => desired::workers(spec, data?, artifact),
+        Role::Workers => Some(desired::workers(spec, data?, artifact)?.in_their_places(stacks.get(&role))),
         Role::Web | Role::Servers => desired::front(spec, data?, artifact),
     }
 }
@@ -71,7 +77,8 @@ pub struct Wish {
 pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle, wish: Wish) -> Outcome<Staged> {
     let artifact = &bundle.artifact;
     let told = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
-    let one = |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, artifact), wish.adopts);
+    let one =
+        |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, stacks, artifact), wish.adopts);
     let [data, workers, front] = spec.topology.stacks();
     let (data, workers, front, release) =
         tokio::join!(one(data), one(workers), one(front), release::compare(aws, spec, stacks, bundle));
@@ -112,7 +119,8 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
 /// What will be in the stack of this role. What the data stack is still to tell does not decide what is made.
 fn wanted(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRef) -> Option<Evaluated> {
     let told = template::outputs(Role::Data);
-    desired(role, spec, Some(data.unwrap_or(&told)), artifact).map(|desired| desired.evaluated())
+    desired(role, spec, Some(data.unwrap_or(&told)), &DeployedStacks::new(), artifact)
+        .map(|desired| desired.evaluated())
 }
 
 /// One stack's part of the plan.

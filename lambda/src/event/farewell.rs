@@ -35,13 +35,28 @@ impl Farewell {
     }
 }
 
+/// When a user was gone whom nobody erased: when the time was over, whenever that is noticed. So it is before whatever
+/// the same person did later.
+pub(super) fn gone_at(user: &User, now: Timestamp) -> Timestamp {
+    user.keep_until.map_or(now, |until| until.min(now))
+}
+
 impl Wanted {
-    /// What is to be told of a user who goes; `None` when nobody wants to know.
+    /// What is to be told of a user whose time is over; `None` when nobody wants to know.
+    pub fn farewell_of_forgotten(&self, user: &User, now: Timestamp) -> Option<Farewell> {
+        self.farewell_at(user, gone_at(user, now), now)
+    }
+
+    /// What is to be told of a user who goes now; `None` when nobody wants to know.
     pub fn farewell(&self, user: &User, now: Timestamp) -> Option<Farewell> {
+        self.farewell_at(user, now, now)
+    }
+
+    fn farewell_at(&self, user: &User, at: Timestamp, now: Timestamp) -> Option<Farewell> {
         if self.is_empty() || is_made_up(user) {
             return None;
         }
-        let erased = Tell { kind: EventType::Erased, version: user.version, state: user.state, at: now, mail: None };
+        let erased = Tell { kind: EventType::Erased, version: user.version, state: user.state, at, mail: None };
         let untold = user.untold.iter().flat_map(|untold| untold.tells.iter().cloned());
         let tells: Vec<Tell> = untold.chain(self.wants(EventType::Erased).then_some(erased)).collect();
         let due_at = after(now, TELL_GRACE);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::farewell::gone_at;
 use super::{AboutMail, EventType, TELL_GRACE, Tell, Untold};
 use crate::clock::after;
 use crate::config::ServiceConfig;
@@ -57,7 +58,8 @@ impl Wanted {
             // What ended is the record before, at the version in which it would have been erased.
             let of = before.filter(|_| kind == EventType::Erased).unwrap_or(&user);
             let (version, state) = (of.version, of.state);
-            self.keep(&mut user, Tell { kind, version, state, at: now, mail: None }, now);
+            let at = if kind == EventType::Erased { gone_at(of, now) } else { now };
+            self.keep(&mut user, Tell { kind, version, state, at, mail: None }, now);
         }
         user
     }

@@ -34,7 +34,11 @@ impl Worker {
             let census = self.ledger.store.counters(None).await?.census();
             let digest = Digest::of(&self.config.service, &day, &census, Some(health));
             match self.publisher.digest(&digest).await {
-                Ok(()) => self.ledger.store.fulfil(&key).await?,
+                Ok(()) => {
+                    // Whatever becomes of the claim's end, this one sends no second.
+                    self.sending().digesting.done = Some(day);
+                    return self.ledger.store.fulfil(&key).await;
+                }
                 Err(error @ PublishError::Later(_)) => {
                     tracing::warn!(day, outcome = "later", %error, "digest");
                     self.count_events("EventsOverdue", 1);

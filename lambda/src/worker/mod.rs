@@ -112,7 +112,7 @@ impl Worker {
                 }
                 What::Forgotten(user) => {
                     let now = self.ledger.clock.now();
-                    let farewell = self.ledger.wanted.farewell(user, now);
+                    let farewell = self.ledger.wanted.farewell_of_forgotten(user, now);
                     if user.counted.is_none() && farewell.is_none() {
                         continue;
                     }

@@ -154,12 +154,14 @@ impl Worker {
 
     /// Tells what is overdue, as long as that works and there is time. Whatever stays overdue is measured each minute.
     pub(super) async fn sweep_news(&self, until: Timestamp) -> Result<usize, StoreError> {
-        if self.ledger.wanted.is_empty() {
+        // What is left from when somebody subscribed goes with the first sweep of an hour.
+        if self.ledger.wanted.is_empty() && self.ledger.clock.now().as_second().rem_euclid(3_600) >= 60 {
             return Ok(0);
         }
+        let mut failure = None;
         let mut count = 0;
         loop {
-            let (worked, overdue) = self.sweep_news_once(until).await?;
+            let (worked, overdue) = self.sweep_news_once(until, &mut failure).await;
             count += worked;
             if worked > 0 && self.ledger.clock.now() < until {
                 continue;
@@ -168,21 +170,34 @@ impl Worker {
                 tracing::warn!(overdue, "subscribers are not told");
                 self.count_events("EventsOverdue", overdue);
             }
-            return Ok(count);
+            return failure.map_or(Ok(count), Err);
         }
     }
 
-    /// One look at all who are due. Returns for how many there was something to do, and how many are left.
-    async fn sweep_news_once(&self, until: Timestamp) -> Result<(usize, u64), StoreError> {
+    /// One look at all who are due. Returns for how many there was something to do, and how many are left. What fails does
+    /// not keep the others; the first of it is remembered.
+    async fn sweep_news_once(&self, until: Timestamp, failure: &mut Option<StoreError>) -> (usize, u64) {
         let (mut count, mut overdue) = (0, 0);
+        let mut note = |error: StoreError| {
+            error.log();
+            failure.get_or_insert(error);
+        };
         let now = self.ledger.clock.now();
-        let gone = self.ledger.store.farewells(now, SWEEP).await?;
+        let gone = self.ledger.store.farewells(now, SWEEP).await.unwrap_or_else(|error| {
+            note(error);
+            Vec::new()
+        });
         let told = self.tell(gone.iter().map(Subject::Gone)).await;
         let dropped = self.drop_told(&gone, &told).await;
         count += dropped;
         overdue += (gone.len() - dropped) as u64;
-        for shard in 0..SHARDS {
-            let due = self.ledger.store.due(Queue::News, shard, now, SWEEP).await?;
+        // Another shard begins each minute, as with the mail.
+        let first = u8::try_from(now.as_second().rem_euclid(3_600) / 60).unwrap_or(0);
+        for shard in (0..SHARDS).map(|step| (first + step) % SHARDS) {
+            let due = self.ledger.store.due(Queue::News, shard, now, SWEEP).await.unwrap_or_else(|error| {
+                note(error);
+                Vec::new()
+            });
             for part in due.chunks(self.at_once().max(1)) {
                 if self.ledger.clock.now() >= until || self.sending().hush.holds(self.ledger.clock.now()) {
                     overdue += part.len() as u64;
@@ -190,14 +205,23 @@ impl Worker {
                 }
                 let mut users = Vec::new();
                 for id in part {
-                    users.extend(self.ledger.store.load(*id).await?);
+                    match self.ledger.store.load(*id).await {
+                        Ok(user) => users.extend(user),
+                        Err(error) => {
+                            overdue += 1;
+                            note(error);
+                        }
+                    }
                 }
                 let told = self.tell(users.iter().map(Subject::User)).await;
                 let left = users.iter().filter(|user| told.left(user.untold.clone(), user.id).is_some());
                 overdue += left.count() as u64;
-                count += self.work(users, &told, until).await?;
+                match self.work(users, &told, until).await {
+                    Ok(worked) => count += worked,
+                    Err(error) => note(error),
+                }
             }
         }
-        Ok((count, overdue))
+        (count, overdue)
     }
 }

@@ -337,3 +337,62 @@ async fn a_digest_that_sns_refused_is_tried_again_and_one_without_an_answer_is_n
     }
     assert_eq!((service.publisher.digests().len(), measured(&service, "EventsGivenUp")), (1, 1));
 }
+
+#[tokio::test]
+async fn a_digest_whose_end_cannot_be_noted_is_sent_once_all_the_same() {
+    let mut config = small_config();
+    config.notifications.digest = true;
+    let service = Service::new(config);
+    let worker = service.worker_over(Failing::of(&service, StoreError::new("x", "y"), [("fulfil", 3)]));
+    assert!(worker.sweep(service.until()).await.is_err());
+    for _ in 0..3 {
+        service.clock.forward(60);
+        assert!(worker.sweep(service.until()).await.is_ok());
+    }
+    assert_eq!(service.publisher.digests().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_cannot_be_read_keeps_nobody_else_from_being_told() {
+    let service = Service::new(config(&[]));
+    for address in ["one@example.org", "two@example.org", "three@example.org"] {
+        sign_up(&service, address).await;
+    }
+    // The mails are sent, and SNS takes nothing.
+    settle_failing(&service).await;
+    service.clock.forward(TELL_GRACE);
+    let worker = service.worker_over(Failing::of(&service, StoreError::new("x", "y"), [("load", 1)]));
+    assert!(worker.sweep(service.until()).await.is_err());
+    // Nobody had to wait for another sweep.
+    assert!(service.users().iter().all(|user| user.untold.is_none()), "{:?}", told(&service));
+}
+
+#[tokio::test]
+async fn who_was_forgotten_and_comes_again_was_gone_before() {
+    let service = Service::new(config(&[]));
+    sign_up(&service, ADA).await;
+    service.work().await;
+    service.clock.forward(8 * 86_400);
+    // The table has not deleted the record yet: another takes its place.
+    sign_up(&service, ADA).await;
+    service.work().await;
+    let events = service.publisher.events();
+    let time = |kind: EventType| events.iter().rfind(|event| event.kind == kind).expect("it is told").at;
+    assert!(time(EventType::Erased) < time(EventType::Received), "{events:?}");
+}
+
+#[tokio::test]
+async fn what_is_left_when_the_last_subscriber_goes_is_swept_away_within_the_hour() {
+    let service = Service::new(config(&[]));
+    sign_up(&service, ADA).await;
+    erase(&service).await;
+    assert_eq!(service.store.farewells_left(), 1);
+    let mut worker = service.worker.clone();
+    worker.ledger.wanted = Service::new(small_config()).worker.ledger.wanted.clone();
+    service.clock.forward(TELL_GRACE);
+    for _ in 0..60 {
+        service.clock.forward(60);
+        assert!(worker.sweep(service.until()).await.is_ok());
+    }
+    assert_eq!((service.store.farewells_left(), service.publisher.events().len()), (0, 0));
+}

@@ -21,7 +21,9 @@ const PROGRAM: &str = "/opt/signup-server/server";
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that could not run says so")]
 fn a_new_server_serves_and_a_wrong_bundle_installs_nothing() {
-    let Some(root) = machine::root() else { return eprintln!("not run: it takes root, `debootstrap` and `unshare`") };
+    let Some(root) = machine::root() else {
+        return eprintln!("not run: it takes root, `unshare`, and `debootstrap` with its packages");
+    };
     let service = Deployed::of(Sandbox::new().with_example("waitlist.yaml"));
     let stack = Stack::create(&service);
     let script = stack.user_data();

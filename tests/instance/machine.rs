@@ -20,19 +20,19 @@ const AGENT: &str = "/opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agen
 
 /// The clean root, made if it is not there; `None` where this cannot be done.
 pub(crate) fn root() -> Option<PathBuf> {
-    let works = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        let status = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let works = |program: &Path, argument: &str| {
+        let status = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
         status.is_ok_and(|status| status.success())
     };
-    let can = works("debootstrap", &["--version"]) && works("unshare", &["--mount", "--pid", "--fork", "true"]);
+    let scripts = repository().join("tests/instance");
+    let can = works(Path::new("debootstrap"), "--version") && works(&scripts.join("can"), env!("CARGO_TARGET_TMPDIR"));
     let needed = std::env::var_os("SIGNUPCTL_INSTANCE").is_some_and(|it| it == "required");
     assert!(can || !needed, "this takes root, `debootstrap` and `unshare`");
     if !can {
         return None;
     }
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("instance/root");
-    let made = Command::new(repository().join("tests/instance/make-root")).arg(&root).output().expect("it starts");
+    let made = Command::new(scripts.join("make-root")).arg(&root).output().expect("it starts");
     let can = made.status.success();
     assert!(can || !needed, "{}{}", text(&made.stdout), text(&made.stderr));
     can.then_some(root)

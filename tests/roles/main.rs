@@ -14,7 +14,7 @@ use support::{Sandbox, http};
 /// Actions that Lambda and the Scheduler take on the role's behalf; the emulator takes them on its own. And what a
 /// function asks for only now and then, and goes on without in these flows: the quota, which the worker estimates when
 /// it is not told, the user who changed while the worker held it, and what is told of whoever is gone, where somebody listens.
-const UNPROVEN: [&str; 12] = [
+const UNPROVEN: [&str; 11] = [
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "dynamodb:DescribeStream",
@@ -26,7 +26,6 @@ const UNPROVEN: [&str; 12] = [
     "ses:GetSendQuota",
     "worker dynamodb:GetItem",
     "worker dynamodb:DeleteItem",
-    "sweeper dynamodb:DeleteItem",
 ];
 
 /// A deployed service and its account.

@@ -3,14 +3,13 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::process::{self, free_port};
 use super::{Folders, VERSION, install, remove_whole, servers};
-use crate::aws::Fetcher;
 use crate::bundle::write_whole;
 use crate::engine::progress::Progress;
 use crate::error::{Failure, Outcome};
@@ -84,35 +83,14 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
         .env("TMPDIR", &scratch)
         // As in AWS, a function may do what its role allows and nothing else.
         .env("AUTH", "true")
-        .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors);
-    let child = process::detached(command).spawn().map_err(|error| failed(error.to_string()))?;
-    let pid = i32::try_from(child.id()).map_err(|error| failed(error.to_string()))?;
-    let running = Running { endpoint, pid, version: VERSION.to_owned() };
-    let text = serde_json::to_vec(&running).map_err(|error| failed(error.to_string()))?;
-    write_whole(&remembered(folders), &text)?;
-    wait_until_healthy(&running, child, failed).await?;
-    Ok(running)
-}
-
-async fn wait_until_healthy(
-    running: &Running,
-    mut child: std::process::Child,
-    failed: impl Fn(String) -> Box<Failure>,
-) -> Outcome<()> {
-    let started = Instant::now();
-    while !is_healthy(running).await {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Err(failed(format!("it ended at once: {status}")));
-        }
-        if started.elapsed() > START_DEADLINE {
-            _ = child.kill();
-            return Err(failed(format!("it does not answer within {} s", START_DEADLINE.as_secs())));
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+    let running = |pid| Running { endpoint: endpoint.clone(), pid, version: VERSION.to_owned() };
+    let remember = |pid| {
+        let text = serde_json::to_vec(&running(pid)).map_err(|error| failed(error.to_string()))?;
+        write_whole(&remembered(folders), &text)
+    };
+    process::start(command, &health(&endpoint), START_DEADLINE, remember).await.map(running).map_err(failed)
 }
 
 /// Stops the emulator; returns what was running.
@@ -134,7 +112,7 @@ async fn alive(folders: &Folders) -> Option<Running> {
     let running: Running = serde_json::from_slice(&fs::read(remembered(folders)).ok()?).ok()?;
     let started = Instant::now();
     while process::runs(running.pid, "ministack") && started.elapsed() < START_DEADLINE {
-        if is_healthy(&running).await {
+        if process::answers(&health(&running.endpoint)).await {
             return Some(running);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -142,9 +120,9 @@ async fn alive(folders: &Folders) -> Option<Running> {
     None
 }
 
-async fn is_healthy(running: &Running) -> bool {
-    let answer = Fetcher::new(true).get(&format!("{}/_ministack/health", running.endpoint)).await;
-    answer.is_ok_and(|answer| answer.status == 200)
+/// Where it tells of its health.
+fn health(endpoint: &str) -> String {
+    format!("{endpoint}/_ministack/health")
 }
 
 fn remembered(folders: &Folders) -> PathBuf {

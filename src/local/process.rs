@@ -4,18 +4,51 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
+use crate::aws::Fetcher;
 use crate::error::{Failure, Outcome};
 
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// In a group of its own: Ctrl-C in this terminal must not reach it.
-pub fn detached(command: &mut Command) -> &mut Command {
-    command.process_group(0)
+/// Starts it apart from this terminal, has it remembered, and waits until an address of it answers with 200. Returns
+/// its number.
+///
+/// Fails with the cause alone: whose it is, its caller says.
+pub async fn start(
+    command: &mut Command,
+    url: &str,
+    deadline: Duration,
+    remember: impl FnOnce(i32) -> Outcome<()>,
+) -> Result<i32, String> {
+    // In a group of its own: Ctrl-C in this terminal must not reach it.
+    let mut child = command.stdin(Stdio::null()).process_group(0).spawn().map_err(|error| error.to_string())?;
+    let pid = i32::try_from(child.id()).map_err(|error| error.to_string())?;
+    if let Err(failure) = remember(pid) {
+        // What nobody could find again must not stay.
+        _ = child.kill();
+        return Err(failure.to_string());
+    }
+    let started = Instant::now();
+    while !answers(url).await {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(format!("it ended at once: {status}"));
+        }
+        if started.elapsed() > deadline {
+            _ = child.kill();
+            return Err(format!("it does not answer within {} s", deadline.as_secs()));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(pid)
+}
+
+/// Whether an address on this machine answers with 200.
+pub async fn answers(url: &str) -> bool {
+    Fetcher::new(true).get(url).await.is_ok_and(|answer| answer.status == 200)
 }
 
 /// Whether the process of this number runs and is that program. One that only has inherited the number is never taken

@@ -9,8 +9,8 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use aws_smithy_types::error::display::DisplayErrorContext;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::process::{self, free_port};
 use super::{Folders, remove_whole};
-use crate::aws::{Aws, Fetcher, explain};
+use crate::aws::{Aws, explain};
 use crate::bundle::{pack, write_whole};
 use crate::engine::desired::hex;
 use crate::engine::stack::Deployed;
@@ -215,26 +215,16 @@ impl Place {
         let errors = log.try_clone().map_err(|error| failed(error.to_string()))?;
         let mut command = Command::new(root.join(PROGRAM));
         command.env_clear().envs(told.iter().map(|(name, value)| (name, value))).env("SERVICE_ROOT", root);
-        let command = command.current_dir(root).stdin(Stdio::null()).stdout(log).stderr(errors);
-        let mut child = process::detached(command).spawn().map_err(|error| failed(error.to_string()))?;
-        let pid = i32::try_from(child.id()).map_err(|error| failed(error.to_string()))?;
-        let standing = Standing { pid, port, made_of };
-        let text = serde_json::to_vec(&standing).map_err(|error| failed(error.to_string()))?;
-        write_whole(&self.remembered(), &text)?;
-        let (started, url) = (Instant::now(), format!("{}/readyz", standing.endpoint()));
-        loop {
-            if Fetcher::new(true).get(&url).await.is_ok_and(|answer| answer.status == 200) {
-                return Ok(());
-            }
-            if let Ok(Some(status)) = child.try_wait() {
-                return Err(failed(format!("it ended at once: {status}")));
-            }
-            if started.elapsed() > START_DEADLINE {
-                _ = child.kill();
-                return Err(failed(format!("it does not answer within {} s", START_DEADLINE.as_secs())));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let command = command.current_dir(root).stdout(log).stderr(errors);
+        let remember = |pid| {
+            let text =
+                serde_json::to_vec(&Standing { pid, port, made_of }).map_err(|error| failed(error.to_string()))?;
+            write_whole(&self.remembered(), &text)
+        };
+        process::start(command, &format!("{}/readyz", address(port)), START_DEADLINE, remember)
+            .await
+            .map(drop)
+            .map_err(failed)
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Permission {
 /// What a subcommand needs.
 pub fn needed(command: Command, scope: &Scope) -> Vec<Permission> {
     let called = calls::ALL.iter().filter(|call| call.by.contains(&command)).map(|call| (call.on, call.actions));
-    let handled = kinds::ALL.iter().filter(|kind| command.changes_resources() && scope.makes(kind.of));
+    let handled = kinds::all().filter(|kind| command.changes_resources() && scope.makes(kind.of));
     let handled = handled.map(|kind| (kind.on, kind.actions));
     let each = called.chain(handled).flat_map(|(on, actions)| actions.iter().map(move |action| (on, *action)));
     merged(each.map(|(on, action)| Permission { action, resources: scope.arns(on), condition: scope.condition(on) }))

@@ -132,7 +132,8 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
             }
         }
     }
-    let live_after_ms = go_back(context, &spec, &aws, &mut stacks, to, lock.as_ref(), &progress).await?;
+    let way = Way { context, spec: &spec, aws: &aws, to, lock: lock.as_ref(), progress: &progress };
+    let live_after_ms = way.go_back(&mut stacks).await?;
     drop(progress);
     let report = Report {
         service: spec.service.clone(),
@@ -155,84 +156,82 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
     Ok(Exit::Done)
 }
 
-/// Switches, asks for the health, and lets the stacks follow. Returns the milliseconds until the version answered.
-async fn go_back(
-    context: &Context,
-    spec: &Spec,
-    aws: &Aws,
-    stacks: &mut DeployedStacks,
-    to: &Version,
-    lock: Option<&Lock>,
-    progress: &Progress,
-) -> Outcome<u128> {
-    let output = &context.output;
-    let started = Instant::now();
-    let front = spec.topology.front();
-    if front == Role::Servers {
-        replace(context, spec, aws, stacks, to, lock, progress).await?;
-        return Ok(started.elapsed().as_millis());
+/// The way back to a version.
+struct Way<'a> {
+    context: &'a Context,
+    spec: &'a Spec,
+    aws: &'a Aws,
+    to: &'a Version,
+    lock: Option<&'a Lock>,
+    progress: &'a Progress,
+}
+
+impl Way<'_> {
+    /// Switches, asks for the health, and lets the stacks follow. Returns the milliseconds until the version answered.
+    async fn go_back(&self, stacks: &mut DeployedStacks) -> Outcome<u128> {
+        let Self { context, spec, aws, to, progress, .. } = *self;
+        let output = &context.output;
+        let started = Instant::now();
+        let front = spec.topology.front();
+        if front == Role::Servers {
+            self.replace(stacks).await?;
+            return Ok(started.elapsed().as_millis());
+        }
+        let before = versions::all_live(aws, stacks).await?;
+        let live = async {
+            rollback::switch(aws, stacks, &to.artifact).await?;
+            service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await
+        };
+        if let Err(failure) = live.await {
+            return Err(match versions::point_all(aws, &before).await {
+                Ok(()) => failure.and_hint("what answered before is in service again; `--to` names another version"),
+                Err(other) => failure.and_hint(format!(
+                    "what answered before could not be put back ({}): `{}`",
+                    other.message,
+                    context.command("drift --revert")
+                )),
+            });
+        }
+        let live_after_ms = started.elapsed().as_millis();
+        progress.line(format!(
+            "  {} version {} is live ({:.1} s); the stacks follow",
+            output.green("✓"),
+            to.artifact.release(),
+            live_after_ms as f64 / 1_000.0
+        ));
+        rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
+        Ok(live_after_ms)
     }
-    let before = versions::all_live(aws, stacks).await?;
-    let live = async {
-        rollback::switch(aws, stacks, &to.artifact).await?;
-        service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await
-    };
-    if let Err(failure) = live.await {
-        return Err(match versions::point_all(aws, &before).await {
+
+    /// Instances have no alias to be switched: they are replaced one by one, and what was there is put back if they fail.
+    async fn replace(&self, stacks: &mut DeployedStacks) -> Outcome<()> {
+        let Self { context, spec, aws, to, lock, progress } = *self;
+        let front = spec.topology.front();
+        let before = Before::read(aws, stacks, spec.topology).await?;
+        let replaced = async {
+            rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
+            service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await.map(drop)
+        };
+        let Err(failure) = replaced.await else { return Ok(()) };
+        let Some(before) = before else { return Err(failure) };
+        // What is still at work, or another run's, is not to be put back.
+        if ![proof::FAILED, "stack_failed"].contains(&failure.code) || lock.is_some_and(Lock::is_lost) {
+            return Err(failure);
+        }
+        let back = async {
+            let stacks = stack::read_all(aws, spec).await?;
+            before.put_back(aws, &stacks, progress).await?;
+            service(aws, spec, &stacks, front, before.release())?.health(progress).await.map(drop)
+        };
+        Err(match back.await {
             Ok(()) => failure.and_hint("what answered before is in service again; `--to` names another version"),
             Err(other) => failure.and_hint(format!(
                 "what answered before could not be put back ({}): `{}`",
                 other.message,
-                context.command("drift --revert")
+                context.command("deploy")
             )),
-        });
+        })
     }
-    let live_after_ms = started.elapsed().as_millis();
-    progress.line(format!(
-        "  {} version {} is live ({:.1} s); the stacks follow",
-        output.green("✓"),
-        to.artifact.release(),
-        live_after_ms as f64 / 1_000.0
-    ));
-    rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
-    Ok(live_after_ms)
-}
-
-/// Instances have no alias to be switched: they are replaced one by one, and what was there is put back if they fail.
-async fn replace(
-    context: &Context,
-    spec: &Spec,
-    aws: &Aws,
-    stacks: &mut DeployedStacks,
-    to: &Version,
-    lock: Option<&Lock>,
-    progress: &Progress,
-) -> Outcome<()> {
-    let front = spec.topology.front();
-    let before = Before::read(aws, stacks, spec.topology).await?;
-    let replaced = async {
-        rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
-        service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await.map(drop)
-    };
-    let Err(failure) = replaced.await else { return Ok(()) };
-    let Some(before) = before else { return Err(failure) };
-    // What is still at work, or another run's, is not to be put back.
-    if ![proof::FAILED, "stack_failed"].contains(&failure.code) || lock.is_some_and(Lock::is_lost) {
-        return Err(failure);
-    }
-    let back = async {
-        let stacks = stack::read_all(aws, spec).await?;
-        before.put_back(aws, &stacks, progress).await?;
-        service(aws, spec, &stacks, front, before.release())?.health(progress).await.map(drop)
-    };
-    Err(match back.await {
-        Ok(()) => failure.and_hint("what answered before is in service again; `--to` names another version"),
-        Err(other) => failure.and_hint(format!(
-            "what answered before could not be put back ({}): `{}`",
-            other.message,
-            context.command("deploy")
-        )),
-    })
 }
 
 /// The version that answers: of the function's alias, and of instances that of the bundle that they were made of; none

@@ -225,7 +225,8 @@ impl Run<'_> {
         let waits = switch::waits(new, before);
         if !waits {
             if lock.is_some_and(Lock::is_lost) {
-                return Err(Failure::new("stack_busy", "another run has taken over meanwhile"));
+                return Err(Failure::new("overtaken", format!("another run has taken over, so `{}` stays", old.name))
+                    .hint(format!("`{}` tells what it did; deploy again", self.context.command("status"))));
             }
             self.progress.line(format!("  the new front serves: `{}` goes", old.name));
             for left in delete::finish(self.aws, old, self.progress, &self.context.output).await? {

@@ -2,6 +2,7 @@
 //!
 //! Pure but for [`Stdout`]. A line holds counts, durations and names of outcomes; never an address, a token or a value.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::io::Write;
 use std::sync::Mutex;
@@ -9,7 +10,7 @@ use std::sync::Mutex;
 use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Where lines go.
@@ -24,23 +25,62 @@ pub enum Unit {
     Milliseconds,
 }
 
-/// One line: what happened, and what of it is measured.
-#[derive(Clone, Debug, PartialEq)]
+/// What a line says of one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Said {
+    Text(Cow<'static, str>),
+    Number(u64),
+    Flag(bool),
+}
+
+impl From<&'static str> for Said {
+    fn from(text: &'static str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<u64> for Said {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u16> for Said {
+    fn from(number: u16) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<bool> for Said {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+/// One line: what happened, and what of it is measured. One is written for each request, so that it is kept cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     at: Timestamp,
     message: &'static str,
-    properties: Map<String, Value>,
+    properties: Vec<(&'static str, Said)>,
     metrics: Vec<(&'static str, Unit)>,
 }
 
 impl Line {
     pub fn new(message: &'static str, at: Timestamp) -> Self {
-        Self { at, message, properties: Map::new(), metrics: Vec::new() }
+        Self { at, message, properties: Vec::new(), metrics: Vec::new() }
     }
 
-    /// Something to read beside it.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.properties.insert(name.into(), value.into());
+    /// Something to read beside it; each name once.
+    pub fn with(mut self, name: &'static str, said: impl Into<Said>) -> Self {
+        self.properties.push((name, said.into()));
         self
     }
 
@@ -56,7 +96,7 @@ impl Line {
     }
 }
 
-/// A line as it is written: one for each request, so it is not put together before.
+/// A line as it is written.
 struct Written<'a> {
     line: &'a Line,
     service: &'a str,
@@ -69,8 +109,8 @@ impl Serialize for Written<'_> {
         line.serialize_entry("timestamp", &crate::clock::rfc3339(*at))?;
         line.serialize_entry("level", "INFO")?;
         line.serialize_entry("message", message)?;
-        for (name, value) in properties {
-            line.serialize_entry(name, value)?;
+        for (name, said) in properties {
+            line.serialize_entry(name, said)?;
         }
         if !metrics.is_empty() {
             let metrics = metrics.iter().map(|&(name, unit)| Metric { name, unit }).collect();
@@ -131,8 +171,10 @@ pub struct Stdout {
 
 impl Journal for Stdout {
     fn write(&self, line: &Line) {
+        let mut text = line.json(&self.service);
+        text.push('\n');
         // A log that cannot be written is no reason to refuse a sign-up.
-        let _ = writeln!(std::io::stdout().lock(), "{}", line.json(&self.service));
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
 }
 

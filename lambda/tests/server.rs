@@ -241,6 +241,26 @@ async fn when_too_many_requests_are_at_work_others_are_told_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
+    let dev = dev();
+    let late = async || {
+        tokio::task::yield_now().await;
+        panic().await;
+    };
+    let app = Router::new().route("/panic", get(panic)).route("/late", get(late)).route("/fine", get(async || "fine"));
+    let server = Running::of(app, &dev, "", Limits { requests: 1, ..limits() }).await;
+    for path in ["/panic", "/late"] {
+        assert_eq!(status(&server.get(path).await), "500", "{path}");
+        // The one place is free again.
+        assert_eq!(status(&server.get("/fine").await), "200", "{path}");
+    }
+}
+
+async fn panic() {
+    panic!("by way of a test");
+}
+
+#[tokio::test]
 async fn an_answer_whose_end_an_old_client_could_not_tell_is_refused() {
     let dev = dev();
     let parts = get(async || Body::from_stream(stream::iter(["a", "b"].map(Ok::<_, Infallible>))));

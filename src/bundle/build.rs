@@ -15,9 +15,9 @@ use crate::spec::Architecture;
 /// glibc of Lambda's `provided.al2023`, which zigbuild links against whatever this machine has.
 const ZIG_GLIBC: &str = "2.34";
 
-/// Optimised for size, and with its own package alone: beside this tool it would be built with what only the tool
-/// needs of their common dependencies, HTTP/2 for one.
-const SMALL: [&str; 4] = ["--profile", "handler", "--package", "signup-service"];
+/// Its own package alone: beside this tool it would be built with what only the tool needs of their common dependencies,
+/// HTTP/2 for one.
+const PACKAGE: [&str; 2] = ["--package", "signup-service"];
 
 /// One of the service's programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +42,12 @@ impl Program {
         }
     }
 
-    /// What only it needs of the service.
-    fn features(self) -> &'static [&'static str] {
+    /// How it is built for AWS. A function is small, and ends with a request that panics; a server is fast, and goes on
+    /// with all others.
+    fn shipped(self) -> &'static [&'static str] {
         match self {
-            Self::Function => &[],
-            Self::Server => &["--features", "server"],
+            Self::Function => &["--profile", "handler"],
+            Self::Server => &["--profile", "release", "--features", "server"],
         }
     }
 }
@@ -93,13 +94,13 @@ async fn way(architecture: Architecture) -> Outcome<Way> {
         )))
 }
 
-/// The program for AWS in the size-optimised profile.
+/// The program as it ships to AWS.
 pub async fn for_aws(program: Program, architecture: Architecture, progress: &Progress) -> Outcome<PathBuf> {
     match way(architecture).await? {
-        Way::Plain => cargo(program, &[&["build"], &SMALL[..], program.features()].concat(), progress).await,
+        Way::Plain => cargo(program, &[&["build"], &PACKAGE[..], program.shipped()].concat(), progress).await,
         Way::Zig => {
             let target = format!("{}.{ZIG_GLIBC}", triple(architecture));
-            let arguments = [&["zigbuild", "--target", &target], &SMALL[..], program.features()].concat();
+            let arguments = [&["zigbuild", "--target", &target], &PACKAGE[..], program.shipped()].concat();
             cargo(program, &arguments, progress).await.map_err(|failure| match failure.cause.as_deref() {
                 // rustc's wording when the standard library of the target is not installed.
                 Some(cause) if cause.contains("can't find crate for") => no_target(failure, architecture),

@@ -11,8 +11,11 @@ mod forwarded;
 mod readiness;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,7 +24,7 @@ use axum::extract::Request;
 use axum::http::header::{CONNECTION, HeaderName, RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -30,6 +33,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
+use tower::util::Oneshot;
 
 pub use forwarded::{NoNetwork, Trusted};
 pub use readiness::{Readiness, Ready};
@@ -182,11 +186,9 @@ impl Front {
     /// whoever hangs up in the middle must not keep a change from being logged.
     async fn work(&self, request: Request, peer: SocketAddr, place: OwnedSemaphorePermit) -> Response {
         let (parts, body) = request.into_parts();
-        let body = match tokio::time::timeout(self.limits.request, beginning(body)).await {
-            Ok(Some(body)) => body,
-            // Whoever broke off gets no answer, and has begun nothing.
-            Ok(None) => return StatusCode::BAD_REQUEST.into_response(),
-            Err(_) => return too_slow(StatusCode::REQUEST_TIMEOUT),
+        let body = match self.body(body).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
         };
         let mut request = Request::from_parts(parts, body);
         let client = self.trusted.client(peer.ip(), request.headers());
@@ -196,17 +198,25 @@ impl Front {
             request.extensions_mut().insert(id);
         }
         request.extensions_mut().insert(ClientAddress(client));
-        let answer = self.app.clone().oneshot(request);
-        let answer = tokio::spawn(async move {
-            let answer = answer.await;
-            drop(place);
-            answer
-        });
+        let answer = answered(self.app.clone().oneshot(request), place);
         match tokio::time::timeout(self.limits.request, answer).await {
-            Ok(Ok(Ok(response))) => response,
+            Ok(Some(response)) => response,
             // A handler panicked, which its own line in the log tells.
-            Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Ok(None) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Err(_) => too_slow(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    /// A request's body, or the answer to one that breaks off or is too slow.
+    async fn body(&self, body: Body) -> Result<Body, Response> {
+        if body.is_end_stream() {
+            return Ok(body);
+        }
+        match tokio::time::timeout(self.limits.request, beginning(body)).await {
+            Ok(Some(body)) => Ok(body),
+            // Whoever broke off gets no answer, and has begun nothing.
+            Ok(None) => Err(StatusCode::BAD_REQUEST.into_response()),
+            Err(_) => Err(too_slow(StatusCode::REQUEST_TIMEOUT)),
         }
     }
 
@@ -216,6 +226,25 @@ impl Front {
             _ => (StatusCode::METHOD_NOT_ALLOWED, [(axum::http::header::ALLOW, "GET, HEAD")]).into_response(),
         }
     }
+}
+
+/// What the Router says, unless a handler panics. Much is answered at once; what has to wait for something gets a task of its
+/// own, which nobody ends by hanging up.
+async fn answered(answer: Oneshot<Router, Request>, place: OwnedSemaphorePermit) -> Option<Response> {
+    let mut answer = Box::pin(AssertUnwindSafe(answer).catch_unwind());
+    let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+    let answer = match first {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => {
+            let rest = tokio::spawn(async move {
+                let answer = answer.await;
+                drop(place);
+                answer
+            });
+            rest.await.ok()?
+        }
+    };
+    answer.ok()?.ok()
 }
 
 /// A body as far as it may be long, and a little further, so that the Router sees that it is too long: what is behind

@@ -12,7 +12,7 @@ use axum::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, ORIGIN,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -45,6 +45,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// The methods that a line of the log names.
+const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"];
 
 /// What is known where a request comes in and an answer goes out.
 #[derive(Debug)]
@@ -81,22 +84,88 @@ pub(super) fn query(uri: &Uri, name: &str) -> Option<String> {
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-/// Adds the headers that every answer carries; a handler's own `Cache-Control` stays.
-pub(super) async fn headers(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let embedded = is_embedded(request.uri());
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.reserve(HEADERS.len() + 3);
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+/// What the line of a request says of it.
+struct Asked {
+    method: &'static str,
+    route: Option<MatchedPath>,
+    id: Option<RequestId>,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        // A method can be any text a caller likes.
+        let method = METHODS.into_iter().find(|known| *known == request.method().as_str()).unwrap_or("other");
+        let extensions = request.extensions();
+        Self { method, route: extensions.get().cloned(), id: extensions.get().cloned() }
     }
-    headers.insert(CONTENT_SECURITY_POLICY, if embedded { edge.embed_policy.clone() } else { edge.policy.clone() });
-    if !embedded {
-        // Of the two that say so, the one that old browsers know.
-        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// Surrounds every handler of a Router. One layer and not three: each would have axum copy all that is inside of it, for
+/// every request.
+pub(super) async fn around(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let (start, embedded) = (Instant::now(), is_embedded(request.uri()));
+    let asked = Asked::of(&request);
+    let mut response = edge.answer(request, next).await;
+    edge.add_headers(embedded, response.headers_mut());
+    edge.log(asked, &response, start);
     response
+}
+
+impl Edge {
+    /// Lets the pages of allowed origins call the API, and answers their browsers' questions.
+    async fn answer(&self, request: Request, next: Next) -> Response {
+        if !is_api(&request) {
+            return next.run(request).await;
+        }
+        let is_allowed = |origin: &&HeaderValue| self.origins.iter().any(|it| it.as_bytes() == origin.as_bytes());
+        let origin = request.headers().get(ORIGIN).filter(is_allowed).cloned();
+        let mut response = if request.method() == Method::OPTIONS {
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            next.run(request).await
+        };
+        let headers = response.headers_mut();
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = origin {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type, Idempotency-Key"));
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Date, Retry-After"));
+            // Ten minutes: long enough to save the question, short enough for a changed list.
+            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+        response
+    }
+
+    /// Adds the headers that every answer carries; a handler's own `Cache-Control` stays.
+    fn add_headers(&self, embedded: bool, headers: &mut HeaderMap) {
+        headers.reserve(HEADERS.len() + 3);
+        for (name, value) in HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers.insert(CONTENT_SECURITY_POLICY, if embedded { &self.embed_policy } else { &self.policy }.clone());
+        if !embedded {
+            // Of the two that say so, the one that old browsers know.
+            headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        }
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
+
+    /// Writes the line of a request, which is also where the metrics of requests come from.
+    fn log(&self, asked: Asked, response: &Response, start: Instant) {
+        let latency = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let line = Line::new("request", self.clock.now())
+            .with("method", asked.method)
+            .with("route", asked.route.as_ref().map_or("none", MatchedPath::as_str).to_owned())
+            .with("status", response.status().as_u16())
+            .with("request_id", asked.id.map_or_else(String::new, |id| id.0))
+            .metric("Latency", Unit::Milliseconds, latency);
+        let line = match response.extensions().get::<Measured>() {
+            Some(measured) => line.with("reason", measured.reason).metric(measured.metric, Unit::Count, 1),
+            None => line,
+        };
+        self.journal.write(&line);
+    }
 }
 
 /// The policy for pages that these origins alone may show in a frame; nobody when there is none.
@@ -105,58 +174,4 @@ fn policy(ancestors: &[String]) -> HeaderValue {
     HeaderValue::try_from(format!("{POLICY} {ancestors}"))
         // An origin that no header can hold is refused by the spec's checks; nobody is then the safe choice.
         .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
-}
-
-/// Lets the pages of allowed origins call the API, and answers their browsers' questions.
-pub(super) async fn cors(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    if !is_api(&request) {
-        return next.run(request).await;
-    }
-    let allowed = &edge.origins;
-    let origin =
-        request.headers().get(ORIGIN).filter(|origin| allowed.iter().any(|it| it.as_bytes() == origin.as_bytes()));
-    let origin = origin.cloned();
-    let mut response = if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
-    let headers = response.headers_mut();
-    headers.append(VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = origin {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Content-Type, Idempotency-Key"));
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Date, Retry-After"));
-        // Ten minutes: long enough to save the question, short enough for a changed list.
-        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    }
-    response
-}
-
-/// Writes one line for each request, which is also where its metrics come from.
-pub(super) async fn log(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let method = match request.method().as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
-        // A method can be any text a caller likes.
-        _ => "other".to_owned(),
-    };
-    let route =
-        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-    let response = next.run(request).await;
-    let latency = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let line = Line::new("request", edge.clock.now())
-        .with("method", method)
-        .with("route", route)
-        .with("status", response.status().as_u16())
-        .with("request_id", id)
-        .metric("Latency", Unit::Milliseconds, latency);
-    let line = match response.extensions().get::<Measured>() {
-        Some(measured) => line.with("reason", measured.reason).metric(measured.metric, Unit::Count, 1),
-        None => line,
-    };
-    edge.journal.write(&line);
-    response
 }

@@ -20,13 +20,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-
-use tower::ServiceExt;
 
 use blank::Blanks;
 pub use body::LIMIT as BODY;
@@ -151,18 +149,13 @@ pub fn router(app: AppState) -> Router {
         .route("/api/v1/challenges", get(api::challenge))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(edge.clone(), edge::cors))
-        .layer(from_fn_with_state(edge.clone(), edge::headers))
-        .layer(from_fn_with_state(edge, edge::log))
+        .layer(from_fn_with_state(edge, edge::around))
         .with_state(app)
 }
 
 /// The form and the admins' pages as one, divided as API Gateway's routes divide them.
 pub fn both(web: Router, admin: Router) -> Router {
-    Router::new().fallback(move |request: Request| {
-        let router = if request.uri().path().starts_with("/admin/") { &admin } else { &web };
-        router.clone().oneshot(request)
-    })
+    web.route_service("/admin/{*page}", admin.into_service::<Body>())
 }
 
 async fn not_found(state: axum::extract::State<AppState>, request: Request) -> Response {

@@ -1,5 +1,8 @@
 //! Who asks, and how they are to be answered: language, frame, client, and what tells a person from a program.
 
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
 use axum::extract::Request;
 use axum::http::header::ACCEPT_LANGUAGE;
 
@@ -20,7 +23,9 @@ pub(super) struct Visit<'a> {
     /// The language was asked for in the address.
     chosen: bool,
     embedded: bool,
-    client: String,
+    address: Option<IpAddr>,
+    /// By which the client is known; it takes a keyed hash, and most pages never ask.
+    client: OnceLock<String>,
 }
 
 impl<'a> Visit<'a> {
@@ -35,7 +40,8 @@ impl<'a> Visit<'a> {
             language: words::choose(languages, asked.as_deref(), accepted),
             chosen: found.is_some(),
             embedded: edge::is_embedded(uri),
-            client: app.client(edge::client(request)),
+            address: edge::client(request),
+            client: OnceLock::new(),
         }
     }
 
@@ -57,18 +63,18 @@ impl<'a> Visit<'a> {
         // Half of the name tells the proofs of one client and one hour apart, and all of them are one item.
         let name = |id: [u8; 16]| id.iter().skip(8).map(|byte| format!("{byte:02x}")).collect();
         Visitor {
-            client: self.client.clone(),
+            client: self.client().to_owned(),
             language: Some(self.language.code.clone()),
             proof: proof.map(|proof| Proven { name: name(proof.id), expires_at: proof.expires_at }),
         }
     }
 
     pub(super) fn scope(&self) -> proof::Scope<'_> {
-        proof::Scope { form: &self.app.form_version, client: Some(&self.client) }
+        proof::Scope { form: &self.app.form_version, client: Some(self.client()) }
     }
 
     pub(super) fn client(&self) -> &str {
-        &self.client
+        self.client.get_or_init(|| self.app.client(self.address))
     }
 
     /// What goes with a form. One that comes back keeps its age as long as that is good or will be.

@@ -96,8 +96,7 @@ pub fn admin_router(desk: DeskState) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(desk.clone(), refused::note))
-        .layer(from_fn_with_state(edge.clone(), edge::headers))
-        .layer(from_fn_with_state(edge, edge::log))
+        .layer(from_fn_with_state(edge, edge::around))
         .with_state(desk)
 }
 

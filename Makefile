@@ -7,7 +7,7 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-.PHONY: test fmt clippy lint unit deny bench compare picture fuzz
+.PHONY: test fmt clippy lint unit test-service test-units deny bench compare picture fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
@@ -32,10 +32,27 @@ $(LINT)/.complete: tests/lint-requirements.txt
 	$(LINT)/bin/pip install --quiet --disable-pip-version-check --requirement tests/lint-requirements.txt
 	touch $@
 
-# All tests. The store's conformance suite runs against an emulator that stands for as long as they take.
+# All tests. Most suites wait more than they compute, so two of them run at a time, those that take longest first.
+SUITES_IN = $(patsubst $(1)/%.rs,%,$(wildcard $(1)/*.rs)) $(patsubst $(1)/%/main.rs,%,$(wildcard $(1)/*/main.rs))
+LONGEST := engine crowd browser service
+SUITES := $(LONGEST) $(filter-out $(LONGEST),$(sort $(call SUITES_IN,tests) $(call SUITES_IN,lambda/tests)))
+# What a suite prints is kept together, where make can do that.
+TOGETHER := --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 unit:
 	$(CARGO) build --locked
-	tests/with-local-aws $(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-run
+	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(SUITES)) test-units
+
+test-%:
+	$(CARGO) test --workspace --locked --test $*
+
+# The store's conformance suite runs against an emulator that stands for as long as it takes.
+test-service:
+	tests/with-local-aws $(CARGO) test --workspace --locked --test service
+
+test-units:
+	$(CARGO) test --workspace --locked --lib --bins
+	$(CARGO) test --workspace --locked --doc
 
 # Licences, sources and bans of the dependencies (`cargo install cargo-deny`). Advisories need the network beyond
 # the registry: `cargo deny check` asks for them too.
@@ -48,15 +65,17 @@ deny:
 # `wrk`), and the last the local AWS, which signupctl installs.
 # The programs are built as `deploy` does with plain cargo, apart from the benches: what is measured is what ships.
 HANDLER := $(or $(TARGET),target)/handler
+RELEASE := $(or $(TARGET),target)/release
 bench:
 	$(CARGO) build --profile handler --package signup-service --bin bootstrap --locked
-	$(CARGO) build --profile handler --package signup-service --features server --bin server --locked
 	$(CARGO) build --profile handler --package signup-service --features bench --examples --locked
+	$(CARGO) build --release --package signup-service --features server --bin server --locked
+	$(CARGO) build --release --package signup-service --features bench --example bare-server --locked
 	$(CARGO) build --locked
 	$(HANDLER)/examples/bench-handler $(HANDLER)/bootstrap $(HANDLER)/examples/empty-handler
 	$(HANDLER)/examples/bench-load
 	$(HANDLER)/examples/bench-dashboard
-	benches/server $(HANDLER)/server $(HANDLER)/examples/bare-server
+	benches/server $(RELEASE)/server $(RELEASE)/examples/bare-server
 
 # Draws docs/cost.svg anew, after a change of the prices or of what the templates hold.
 picture:

@@ -40,6 +40,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// Ticks between two sweeps: a second, since who tries something does not wait for a minute.
 const SWEEP: u32 = 20;
 
+/// Changes that the worker is given at once, as the stream gives them.
+const BATCH: usize = 100;
+
 /// Who is invited to the dashboard.
 pub const OWNER: &str = "owner@example.com";
 
@@ -176,7 +179,9 @@ impl Dev {
             seen += changes.len();
             let stage = self.stage();
             // What is in memory does not fail, and what a mail's lease keeps is swept.
-            stage.worker.batch(&changes, Timestamp::MAX).await;
+            for changes in changes.chunks(BATCH) {
+                stage.worker.batch(changes, Timestamp::MAX).await;
+            }
             if tick % SWEEP == 0 {
                 self.memory.store.expire(System.now());
                 if let Err(error) = stage.worker.sweep(Timestamp::MAX).await {

@@ -1,5 +1,6 @@
 //! Answers that pages share, and what of an answer is measured.
 
+use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -68,8 +69,8 @@ pub(super) fn later(seconds: u32, mut response: Response) -> Response {
     response
 }
 
-pub(super) fn html(status: StatusCode, page: String) -> Response {
-    (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+pub(super) fn html(status: StatusCode, page: impl Into<Body>) -> Response {
+    (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], page.into()).into_response()
 }
 
 /// To another page; relative, since the service may live below a path.

@@ -1,35 +1,63 @@
 //! The form that nobody has filled in yet, rendered once for each way in which it is shown.
 //!
 //! With its languages and a list of all countries it takes longer to render than everything else that answers a request.
-//! Nothing of it is another for the next visitor but its stamp.
+//! Nothing of it is another for the next visitor but its stamp, and that only when some time has passed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
+
+use axum::body::Bytes;
+use jiff::Timestamp;
 
 /// All that a blank form depends on besides the declaration: the language's code, whether the address asked for it, and
 /// whether it is for a frame. As many as the service has languages, four times.
 type Way = (String, bool, bool);
 
-/// The page before and after its stamp.
-type Halves = (String, String);
+/// How long a page is the same for everybody, in milliseconds: a stamp tells seconds from each other, and no less.
+const SAME: i64 = 250;
+
+/// A page as it was shown last, and where in it the stamp is.
+#[derive(Clone, Debug)]
+struct Shown {
+    moment: i64,
+    page: Bytes,
+    at: usize,
+    length: usize,
+}
 
 /// Those that were shown before.
 #[derive(Debug, Default)]
-pub(super) struct Blanks(RwLock<BTreeMap<Way, Arc<Halves>>>);
+pub(super) struct Blanks(RwLock<BTreeMap<Way, Shown>>);
 
 impl Blanks {
-    /// The page with this stamp; rendered when it is shown in this way for the first time.
-    pub(super) fn page(&self, way: Way, stamp: &str, render: impl FnOnce() -> String) -> String {
+    /// The page of now; rendered when it is shown in this way for the first time.
+    pub(super) fn page(
+        &self,
+        way: Way,
+        now: Timestamp,
+        stamp: impl FnOnce() -> String,
+        render: impl FnOnce(&str) -> String,
+    ) -> Bytes {
+        let moment = now.as_millisecond().div_euclid(SAME);
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&way).cloned();
-        if let Some(halves) = known {
-            let (before, after) = halves.as_ref();
-            return [before, stamp, after].concat();
+        if let Some(shown) = known.as_ref().filter(|shown| shown.moment == moment) {
+            return shown.page.clone();
         }
-        let page = render();
-        // A page that did not hold its stamp, or held it twice, would be rendered each time.
-        if let Some((before, after)) = page.split_once(stamp).filter(|(_, after)| !after.contains(stamp)) {
-            let halves = Arc::new((before.to_owned(), after.to_owned()));
-            self.0.write().unwrap_or_else(PoisonError::into_inner).insert(way, halves);
+        let stamp = stamp();
+        let (page, at) = match known {
+            Some(Shown { page, at, length, .. }) => {
+                (Bytes::from([&page[..at], stamp.as_bytes(), &page[at + length..]].concat()), Some(at))
+            }
+            None => {
+                let page = render(&stamp);
+                // A page that did not hold its stamp, or held it twice, would be rendered each time.
+                let at = page.find(&stamp).filter(|at| !page[at + stamp.len()..].contains(&stamp));
+                (Bytes::from(page), at)
+            }
+        };
+        if let Some(at) = at {
+            let shown = Shown { moment, page: page.clone(), at, length: stamp.len() };
+            self.0.write().unwrap_or_else(PoisonError::into_inner).insert(way, shown);
         }
         page
     }
@@ -39,23 +67,43 @@ impl Blanks {
 mod tests {
     use super::*;
 
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(milliseconds).expect("a time")
+    }
+
+    fn way(language: &str, embedded: bool) -> Way {
+        (language.to_owned(), false, embedded)
+    }
+
     #[test]
     fn a_page_is_rendered_once_for_each_way_and_has_its_own_stamp() {
         let blanks = Blanks::default();
-        let way = |language: &str, embedded| (language.to_owned(), false, embedded);
-        let first = blanks.page(way("en", false), "AAAA", || "<i>AAAA</i>".into());
-        let again = blanks.page(way("en", false), "BBBB", || unreachable!("it is known"));
-        let other = blanks.page(way("fr", false), "CCCC", || "<b>CCCC</b>".into());
-        let frame = blanks.page(way("en", true), "DDDD", || "<u>DDDD</u>".into());
-        assert_eq!([first, again, other, frame], ["<i>AAAA</i>", "<i>BBBB</i>", "<b>CCCC</b>", "<u>DDDD</u>"]);
+        let known = |_: &str| unreachable!("it is known");
+        let first = blanks.page(way("en", false), at(0), || "AAAA".into(), |stamp| format!("<i>{stamp}</i>"));
+        let again = blanks.page(way("en", false), at(250), || "BBB".into(), known);
+        let later = blanks.page(way("en", false), at(500), || "CCCCC".into(), known);
+        let other = blanks.page(way("fr", false), at(500), || "DDDD".into(), |stamp| format!("<b>{stamp}</b>"));
+        let frame = blanks.page(way("en", true), at(500), || "EEEE".into(), |stamp| format!("<u>{stamp}</u>"));
+        let pages = [first, again, later, other, frame];
+        assert_eq!(pages, ["<i>AAAA</i>", "<i>BBB</i>", "<i>CCCCC</i>", "<b>DDDD</b>", "<u>EEEE</u>"]);
+    }
+
+    #[test]
+    fn for_a_moment_a_page_is_the_same_for_everybody() {
+        let blanks = Blanks::default();
+        let first = blanks.page(way("en", false), at(1_000), || "AAAA".into(), str::to_owned);
+        let same = blanks.page(way("en", false), at(1_249), || unreachable!("it is known"), str::to_owned);
+        let next = blanks.page(way("en", false), at(1_250), || "BBBB".into(), str::to_owned);
+        let earlier = blanks.page(way("en", false), at(1_249), || "CCCC".into(), str::to_owned);
+        assert_eq!([first, same, next, earlier], ["AAAA", "AAAA", "BBBB", "CCCC"]);
     }
 
     #[test]
     fn a_page_whose_stamp_cannot_be_told_is_rendered_each_time() {
         let blanks = Blanks::default();
-        let way = || ("en".to_owned(), false, false);
-        assert_eq!(blanks.page(way(), "AAAA", || "AAAA AAAA".into()), "AAAA AAAA");
-        assert_eq!(blanks.page(way(), "BBBB", || "BBBB BBBB".into()), "BBBB BBBB");
-        assert_eq!(blanks.page(way(), "CCCC", || "nothing".into()), "nothing");
+        let twice = |stamp: &str| format!("{stamp} {stamp}");
+        assert_eq!(blanks.page(way("en", false), at(0), || "AAAA".into(), twice), "AAAA AAAA");
+        assert_eq!(blanks.page(way("en", false), at(0), || "BBBB".into(), twice), "BBBB BBBB");
+        assert_eq!(blanks.page(way("en", false), at(0), || "CCCC".into(), |_| "nothing".into()), "nothing");
     }
 }

@@ -20,9 +20,12 @@ use crate::user::{ConfirmOutcome, UserId};
 /// `GET /` and `GET /embed`: the form, empty.
 pub(super) async fn form(State(app): State<AppState>, request: Request) -> Response {
     let visit = Visit::of(&app, &request);
-    let hidden = visit.hidden(&[]);
-    let render = || page::form(&visit.site(), &app.config.form, &[], &[], None, Some(&hidden));
-    html(StatusCode::OK, app.blanks.page(visit.way(), &hidden.stamp, render))
+    let now = app.ledger.clock.now();
+    let render = |stamp: &str| {
+        let hidden = visit.stamped(stamp.to_owned());
+        page::form(&visit.site(), &app.config.form, &[], &[], None, Some(&hidden))
+    };
+    html(StatusCode::OK, app.blanks.page(visit.way(), now, || visit.stamp(now), render))
 }
 
 /// `GET` of where a form is sent: typed in or loaded anew, it leads back to the form.

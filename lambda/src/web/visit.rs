@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use axum::extract::Request;
 use axum::http::header::ACCEPT_LANGUAGE;
+use jiff::Timestamp;
 
 use super::actions::{Proven, Visitor};
 use super::{App, edge};
@@ -77,14 +78,23 @@ impl<'a> Visit<'a> {
         self.client.get_or_init(|| self.app.client(self.address))
     }
 
-    /// What goes with a form. One that comes back keeps its age as long as that is good or will be.
+    /// What goes with a form that was filled in. One that comes back keeps its age as long as that is good or will be.
     pub(super) fn hidden(&self, typed: &[(String, String)]) -> Hidden {
-        let (key, now) = (&self.app.parts.token_key, self.app.ledger.clock.now());
+        let now = self.app.ledger.clock.now();
         let old = value(typed, STAMP);
-        let stamp = match stamp::check(key, old, now) {
+        self.stamped(match stamp::check(&self.app.parts.token_key, old, now) {
             stamp::Age::Good | stamp::Age::TooYoung => old.to_owned(),
-            stamp::Age::TooOld | stamp::Age::Forged => stamp::issue(key, now),
-        };
+            stamp::Age::TooOld | stamp::Age::Forged => self.stamp(now),
+        })
+    }
+
+    /// The stamp of a form that is made now.
+    pub(super) fn stamp(&self, now: Timestamp) -> String {
+        stamp::issue(&self.app.parts.token_key, now)
+    }
+
+    /// What goes with a form of this stamp.
+    pub(super) fn stamped(&self, stamp: String) -> Hidden {
         Hidden { stamp, honeypot: guard::honeypot(&self.app.config.form) }
     }
 

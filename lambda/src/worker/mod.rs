@@ -381,12 +381,23 @@ impl Worker {
     }
 }
 
-/// The same in parts of so many at most.
-fn in_parts<T>(mut all: Vec<T>, size: usize) -> Vec<Vec<T>> {
-    let mut parts = Vec::new();
-    while !all.is_empty() {
-        let rest = all.split_off(size.max(1).min(all.len()));
-        parts.push(std::mem::replace(&mut all, rest));
+/// The same in parts of so many at most, none of which holds more room than it needs.
+fn in_parts<T>(all: Vec<T>, size: usize) -> Vec<Vec<T>> {
+    let mut all = all.into_iter();
+    std::iter::from_fn(|| Some(all.by_ref().take(size.max(1)).collect::<Vec<T>>()).filter(|part| !part.is_empty()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_the_whole_and_hold_no_more_room_than_they_need() {
+        assert_eq!(in_parts(vec![1, 2, 3, 4, 5], 2), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(in_parts(vec![1, 2], 0), [vec![1], vec![2]]);
+        assert!(in_parts(Vec::<u8>::new(), 3).is_empty());
+        let parts = in_parts((0..10_000_u32).collect(), 25);
+        assert!(parts.iter().map(Vec::capacity).sum::<usize>() < 20_000);
     }
-    parts
 }

@@ -14,9 +14,9 @@ WORKDIR /src
 COPY . .
 # Linked against nothing. The target is named, so that what runs while cargo builds is linked as ever.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-  && RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --package signup-service \
+  && RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile server --package signup-service \
     --features server --bin server --target "$target" \
-  && mkdir /out && cp "target/$target/release/server" /out/ \
+  && mkdir /out && cp "target/$target/server/server" /out/ \
   && cargo run --locked -- declaration --file "$SPEC" /out
 # The crates of the server by name, version, licence and checksum (CycloneDX). Of the programs of this workspace it knows
 # the dependencies together, so that a few are named which only the others link.

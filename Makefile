@@ -65,17 +65,17 @@ deny:
 # `wrk`), and the last the local AWS, which signupctl installs.
 # The programs are built as `deploy` does with plain cargo, apart from the benches: what is measured is what ships.
 HANDLER := $(or $(TARGET),target)/handler
-RELEASE := $(or $(TARGET),target)/release
+SERVER := $(or $(TARGET),target)/server
 bench:
 	$(CARGO) build --profile handler --package signup-service --bin bootstrap --locked
 	$(CARGO) build --profile handler --package signup-service --features bench --examples --locked
-	$(CARGO) build --release --package signup-service --features server --bin server --locked
-	$(CARGO) build --release --package signup-service --features bench --example bare-server --locked
+	$(CARGO) build --profile server --package signup-service --features server --bin server --locked
+	$(CARGO) build --profile server --package signup-service --features bench --example bare-server --locked
 	$(CARGO) build --locked
 	$(HANDLER)/examples/bench-handler $(HANDLER)/bootstrap $(HANDLER)/examples/empty-handler
 	$(HANDLER)/examples/bench-load
 	$(HANDLER)/examples/bench-dashboard
-	benches/server $(RELEASE)/server $(RELEASE)/examples/bare-server
+	benches/server $(SERVER)/server $(SERVER)/examples/bare-server
 
 # Draws docs/cost.svg anew, after a change of the prices or of what the templates hold.
 picture:

@@ -47,7 +47,7 @@ impl Program {
     fn shipped(self) -> &'static [&'static str] {
         match self {
             Self::Function => &["--profile", "handler"],
-            Self::Server => &["--profile", "release", "--features", "server"],
+            Self::Server => &["--profile", "server", "--features", "server"],
         }
     }
 }

@@ -20,11 +20,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tower::ServiceExt;
 
 use blank::Blanks;
 pub use body::LIMIT as BODY;
@@ -155,7 +156,11 @@ pub fn router(app: AppState) -> Router {
 
 /// The form and the admins' pages as one, divided as API Gateway's routes divide them.
 pub fn both(web: Router, admin: Router) -> Router {
-    web.route_service("/admin/{*page}", admin.into_service::<Body>())
+    // No route of this one: what is found is called by the path that the other finds, and its parts by their own names.
+    Router::new().fallback(move |request: Request| {
+        let router = if request.uri().path().starts_with("/admin/") { &admin } else { &web };
+        router.clone().oneshot(request)
+    })
 }
 
 async fn not_found(state: axum::extract::State<AppState>, request: Request) -> Response {
@@ -180,3 +185,23 @@ pub const PATIENCE: Duration = Duration::from_secs(7);
 
 /// How soon a caller may come back when the table was busy, in seconds.
 const BUSY: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::extract::{MatchedPath, Path};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn both_find_their_own_routes_and_what_is_named_in_them() {
+        let told = async |path: MatchedPath, Path(id): Path<String>| format!("{} {id}", path.as_str());
+        let router =
+            both(Router::new().route("/users/{id}", get(told)), Router::new().route("/admin/users/{id}", get(told)));
+        for (path, expected) in [("/users/1", "/users/{id} 1"), ("/admin/users/2", "/admin/users/{id} 2")] {
+            let request = Request::get(path).body(Body::empty()).expect("a request");
+            let answer = router.clone().oneshot(request).await.expect("it never fails");
+            assert_eq!(to_bytes(answer.into_body(), 100).await.expect("a text"), expected);
+        }
+    }
+}

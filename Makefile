@@ -7,7 +7,7 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-.PHONY: test fmt clippy lint unit test-service test-units deny bench compare picture fuzz
+.PHONY: test fmt clippy lint unit built test-service test-units deny bench compare picture fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
@@ -38,16 +38,19 @@ LONGEST := engine crowd browser service
 SUITES := $(LONGEST) $(filter-out $(LONGEST),$(sort $(call SUITES_IN,tests) $(call SUITES_IN,lambda/tests)))
 # What a suite prints is kept together, where make can do that.
 TOGETHER := --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-unit:
-	$(CARGO) build --locked
+unit: built
 	$(CARGO) test --workspace --locked --no-run
 	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(SUITES)) test-units
 
-test-%:
+# The programs that tests start.
+built:
+	$(CARGO) build --locked
+
+test-%: built
 	$(CARGO) test --workspace --locked --test $*
 
 # The store's conformance suite runs against an emulator that stands for as long as it takes.
-test-service:
+test-service: built
 	tests/with-local-aws $(CARGO) test --workspace --locked --test service
 
 test-units:

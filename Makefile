@@ -32,15 +32,19 @@ $(LINT)/.complete: tests/lint-requirements.txt
 	$(LINT)/bin/pip install --quiet --disable-pip-version-check --requirement tests/lint-requirements.txt
 	touch $@
 
-# All tests. Most suites wait more than they compute, so two of them run at a time, those that take longest first.
+# All tests. Most suites wait more than they compute, so two of them run at a time, those that take longest first. The
+# service's go before: cargo links its programs for them as for a test, and those that are deployed should stay the same
+# meanwhile. The one that kills a deploy at moments of its own goes alone.
 SUITES_IN = $(patsubst $(1)/%.rs,%,$(wildcard $(1)/*.rs)) $(patsubst $(1)/%/main.rs,%,$(wildcard $(1)/*/main.rs))
-LONGEST := engine crowd browser service
-SUITES := $(LONGEST) $(filter-out $(LONGEST),$(sort $(call SUITES_IN,tests) $(call SUITES_IN,lambda/tests)))
+LONGEST := engine crowd browser topology roles
+SUITES := $(LONGEST) $(filter-out $(LONGEST) killed,$(sort $(call SUITES_IN,tests)))
 # What a suite prints is kept together, where make can do that.
 TOGETHER := --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-unit: built
+unit:
 	$(CARGO) test --workspace --locked --no-run
-	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(SUITES)) test-units
+	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(sort $(call SUITES_IN,lambda/tests))) test-units
+	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(SUITES))
+	$(MAKE) --no-print-directory test-killed
 
 # The programs that tests start.
 built:

@@ -146,7 +146,8 @@ struct Metric {
     unit: Unit,
 }
 
-/// Sends what `tracing` is told to the same place, a JSON object a line as well.
+/// Sends what `tracing` is told to the same place, a JSON object a line as well, and where a thread panicked. Why it did is
+/// left out: the message can quote what somebody typed.
 pub fn subscribe<W>(writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -161,6 +162,10 @@ where
         .with_max_level(tracing::Level::INFO)
         .with_writer(writer)
         .init();
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "panicked");
+    }));
 }
 
 /// The function's log.

@@ -1,4 +1,4 @@
-//! Builds the service's programs with cargo: lightly for this machine, small for AWS.
+//! Builds the service's programs with cargo: lightly for this machine, and as they ship for AWS.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -201,7 +201,7 @@ impl Front {
         let answer = answered(self.app.clone().oneshot(request), place);
         match tokio::time::timeout(self.limits.request, answer).await {
             Ok(Some(response)) => response,
-            // A handler panicked, which its own line in the log tells.
+            // A handler panicked, which the log tells already.
             Ok(None) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Err(_) => too_slow(StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -228,8 +228,8 @@ impl Front {
     }
 }
 
-/// What the Router says, unless a handler panics. Much is answered at once; what has to wait for something gets a task of its
-/// own, which nobody ends by hanging up.
+/// What the Router says, unless a handler panics. Much is answered at once; what has to wait for something gets a task of
+/// its own, which nobody ends by hanging up.
 async fn answered(answer: Oneshot<Router, Request>, place: OwnedSemaphorePermit) -> Option<Response> {
     let mut answer = Box::pin(AssertUnwindSafe(answer).catch_unwind());
     let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;

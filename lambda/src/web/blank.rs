@@ -13,7 +13,8 @@ use jiff::Timestamp;
 /// whether it is for a frame. As many as the service has languages, four times.
 type Way = (String, bool, bool);
 
-/// How long a page is the same for everybody, in milliseconds: a stamp tells seconds from each other, and no less.
+/// How long a page is the same for everybody, in milliseconds: little beside the two seconds that a person needs at least,
+/// which a stamp is there to tell.
 const SAME: i64 = 250;
 
 /// A page as it was shown last, and where in it the stamp is.

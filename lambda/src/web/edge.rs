@@ -100,8 +100,8 @@ impl Asked {
     }
 }
 
-/// Surrounds every handler of a Router. One layer and not three: each would have axum copy all that is inside of it, for
-/// every request.
+/// Surrounds every handler of a Router. One layer and not three: for each, axum copies all that is inside of it with every
+/// request.
 pub(super) async fn around(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let (start, embedded) = (Instant::now(), is_embedded(request.uri()));
     let asked = Asked::of(&request);

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::routing::{get, post};
 use futures_util::stream;
 use signup_service::dev::{Design, Dev};
-use signup_service::journal::Kept;
+use signup_service::journal::{self, Kept};
 use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
 use signup_service::web::ClientAddress;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -249,15 +249,36 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     };
     let app = Router::new().route("/panic", get(panic)).route("/late", get(late)).route("/fine", get(async || "fine"));
     let server = Running::of(app, &dev, "", Limits { requests: 1, ..limits() }).await;
+    journal::subscribe(|| Log);
     for path in ["/panic", "/late"] {
         assert_eq!(status(&server.get(path).await), "500", "{path}");
         // The one place is free again.
         assert_eq!(status(&server.get("/fine").await), "200", "{path}");
     }
+    // The log tells where, and nothing of a message that could quote somebody.
+    let log = String::from_utf8_lossy(&LOG.lock().expect("no panic while held")).into_owned();
+    assert_eq!(log.matches(r#""message":"panicked","at":"lambda/tests/server.rs:"#).count(), 2, "{log}");
+    assert!(!log.contains("ada@example.com"), "{log}");
 }
 
 async fn panic() {
-    panic!("by way of a test");
+    panic!("by way of a test: ada@example.com");
+}
+
+/// What this program's threads have logged.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().expect("no panic while held").extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
+# Cargo counts its own jobs: what make tells of its own would only have it warn.
+unexport MAKEFLAGS
+
 .PHONY: test fmt clippy lint unit built test-service test-units deny bench compare picture fuzz
 
 # Everything that must hold.
@@ -34,17 +37,18 @@ $(LINT)/.complete: tests/lint-requirements.txt
 
 # All tests. Most suites wait more than they compute, so two of them run at a time, those that take longest first. The
 # service's go before: cargo links its programs for them as for a test, and those that are deployed should stay the same
-# meanwhile. The one that kills a deploy at moments of its own goes alone.
+# meanwhile. Those that keep both cores busy, or measure time, go alone.
 SUITES_IN = $(patsubst $(1)/%.rs,%,$(wildcard $(1)/*.rs)) $(patsubst $(1)/%/main.rs,%,$(wildcard $(1)/*/main.rs))
-LONGEST := engine crowd browser topology roles
-SUITES := $(LONGEST) $(filter-out $(LONGEST) killed,$(sort $(call SUITES_IN,tests)))
+ALONE := engine crowd killed balanced
+LONGEST := browser topology roles
+SUITES := $(LONGEST) $(filter-out $(LONGEST) $(ALONE),$(sort $(call SUITES_IN,tests)))
 # What a suite prints is kept together, where make can do that.
 TOGETHER := --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 unit:
 	$(CARGO) test --workspace --locked --no-run
-	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(sort $(call SUITES_IN,lambda/tests))) test-units
+	$(MAKE) --no-print-directory $(addprefix test-,$(sort $(call SUITES_IN,lambda/tests))) test-units
 	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(SUITES))
-	$(MAKE) --no-print-directory test-killed
+	$(MAKE) --no-print-directory $(addprefix test-,$(ALONE))
 
 # The programs that tests start.
 built:

@@ -11,7 +11,11 @@ use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Where lines go.
 pub trait Journal: Debug + Send + Sync {
@@ -146,12 +150,18 @@ struct Metric {
     unit: Unit,
 }
 
-/// Sends what `tracing` is told to the same place, a JSON object a line as well, and where a thread panicked. Why it did is
-/// left out: the message can quote what somebody typed.
+/// The service and its programs, by the crates' names.
+const OURS: [&str; 3] = ["signup_service", "bootstrap", "server"];
+
+/// Sends what the service tells `tracing` to the same place, a JSON object a line as well, with the warnings of what it
+/// stands on, and where a thread panicked. Why it did is left out: the message can quote what somebody typed.
 pub fn subscribe<W>(writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    // The SDK tells of every set of credentials that it loads, and by which key.
+    let told =
+        OURS.into_iter().fold(Targets::new().with_default(Level::WARN), |told, it| told.with_target(it, Level::INFO));
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -159,8 +169,9 @@ where
         .with_span_list(false)
         .with_target(false)
         .with_ansi(false)
-        .with_max_level(tracing::Level::INFO)
         .with_writer(writer)
+        .finish()
+        .with(told)
         .init();
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();

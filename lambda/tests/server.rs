@@ -250,6 +250,7 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     let app = Router::new().route("/panic", get(panic)).route("/late", get(late)).route("/fine", get(async || "fine"));
     let server = Running::of(app, &dev, "", Limits { requests: 1, ..limits() }).await;
     journal::subscribe(|| Log);
+    tracing::info!(target: "aws_config", creds = "AKIA", "loaded base credentials");
     for path in ["/panic", "/late"] {
         assert_eq!(status(&server.get(path).await), "500", "{path}");
         // The one place is free again.
@@ -259,6 +260,8 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     let log = String::from_utf8_lossy(&LOG.lock().expect("no panic while held")).into_owned();
     assert_eq!(log.matches(r#""message":"panicked","at":"lambda/tests/server.rs:"#).count(), 2, "{log}");
     assert!(!log.contains("ada@example.com"), "{log}");
+    // Nor does it hold what the SDK tells of credentials.
+    assert!(!log.contains("AKIA"), "{log}");
 }
 
 async fn panic() {

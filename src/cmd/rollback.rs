@@ -272,7 +272,9 @@ fn choose<'a>(versions: &'a [Version], live: &str, to: Option<u64>) -> Outcome<(
         (Some(found), _) if is_other(&found) => Ok((from, found)),
         (Some(found), _) => refuse(Failure::usage("no_version", format!("version {} is what runs", found.number))),
         (None, Some(number)) => refuse(Failure::usage("no_version", format!("there is no version {number}"))),
-        (None, None) => refuse(Failure::new("no_version", "there is no earlier version to go back to")),
+        (None, None) => refuse(Failure::new("no_version", "there is no earlier version to go back to").hint(
+            "what the spec changed, such as the topology, is taken back by the spec: change it back, and deploy",
+        )),
     }
 }
 

@@ -7,10 +7,7 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-# Cargo counts its own jobs: what make tells of its own would only have it warn.
-unexport MAKEFLAGS
-
-.PHONY: test fmt clippy lint unit built test-service test-units deny bench compare picture fuzz
+.PHONY: test fmt clippy lint unit built test-service deny bench compare picture fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
@@ -35,35 +32,20 @@ $(LINT)/.complete: tests/lint-requirements.txt
 	$(LINT)/bin/pip install --quiet --disable-pip-version-check --requirement tests/lint-requirements.txt
 	touch $@
 
-# All tests. Most suites wait more than they compute, so two of them run at a time, those that take longest first. The
-# service's go before: cargo links its programs for them as for a test, and those that are deployed should stay the same
-# meanwhile. Those that keep both cores busy, or measure time, go alone.
-SUITES_IN = $(patsubst $(1)/%.rs,%,$(wildcard $(1)/*.rs)) $(patsubst $(1)/%/main.rs,%,$(wildcard $(1)/*/main.rs))
-ALONE := engine crowd killed balanced
-LONGEST := browser topology roles
-SUITES := $(LONGEST) $(filter-out $(LONGEST) $(ALONE),$(sort $(call SUITES_IN,tests)))
-# What a suite prints is kept together, where make can do that.
-TOGETHER := --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-unit:
-	$(CARGO) test --workspace --locked --no-run
-	$(MAKE) --no-print-directory $(addprefix test-,$(sort $(call SUITES_IN,lambda/tests))) test-units
-	$(MAKE) --no-print-directory $(TOGETHER) $(addprefix test-,$(SUITES))
-	$(MAKE) --no-print-directory $(addprefix test-,$(ALONE))
+# All tests, one suite after the other: some wait for what is late only when another suite has the cores. The store's
+# conformance suite runs against an emulator that stands for as long as they take.
+unit: built
+	tests/with-local-aws $(CARGO) test --workspace --locked
 
-# The programs that tests start.
+# One suite alone, such as `make test-topology`, with the programs that it starts.
 built:
 	$(CARGO) build --locked
 
 test-%: built
 	$(CARGO) test --workspace --locked --test $*
 
-# The store's conformance suite runs against an emulator that stands for as long as it takes.
 test-service: built
 	tests/with-local-aws $(CARGO) test --workspace --locked --test service
-
-test-units:
-	$(CARGO) test --workspace --locked --lib --bins
-	$(CARGO) test --workspace --locked --doc
 
 # Licences, sources and bans of the dependencies (`cargo install cargo-deny`). Advisories need the network beyond
 # the registry: `cargo deny check` asks for them too.

@@ -7,10 +7,9 @@ use crate::aws::{Aws, explain};
 use crate::engine::identity::dns::Dns;
 use crate::spec::{Domain, Spec};
 
-/// Nothing without a domain, which no service needs; and nothing of the local AWS, which takes any certificate and answers
-/// at an address of its own.
+/// Nothing without a domain, which no service needs.
 pub async fn look(aws: &Aws, spec: &Spec, command: &Command<'_>) -> Vec<Finding> {
-    let Some(domain) = spec.domain.as_ref().filter(|_| !aws.is_local()) else { return Vec::new() };
+    let Some(domain) = &spec.domain else { return Vec::new() };
     let (certificate, name) = tokio::join!(certificate(aws, domain), name(domain, command));
     vec![certificate, name]
 }

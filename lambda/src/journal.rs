@@ -2,7 +2,6 @@
 //!
 //! Pure but for [`Stdout`]. A line holds counts, durations and names of outcomes; never an address, a token or a value.
 
-use std::borrow::Cow;
 use std::fmt::Debug;
 use std::io::Write;
 use std::sync::Mutex;
@@ -29,51 +28,12 @@ pub enum Unit {
     Milliseconds,
 }
 
-/// What a line says of one thing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Said {
-    Text(Cow<'static, str>),
-    Number(u64),
-    Flag(bool),
-}
-
-impl From<&'static str> for Said {
-    fn from(text: &'static str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<String> for Said {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<u64> for Said {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<u16> for Said {
-    fn from(number: u16) -> Self {
-        Self::Number(number.into())
-    }
-}
-
-impl From<bool> for Said {
-    fn from(flag: bool) -> Self {
-        Self::Flag(flag)
-    }
-}
-
 /// One line: what happened, and what of it is measured. One is written for each request, so that it is kept cheap.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     at: Timestamp,
     message: &'static str,
-    properties: Vec<(&'static str, Said)>,
+    properties: Vec<(&'static str, Value)>,
     metrics: Vec<(&'static str, Unit)>,
 }
 
@@ -83,8 +43,8 @@ impl Line {
     }
 
     /// Something to read beside it; each name once.
-    pub fn with(mut self, name: &'static str, said: impl Into<Said>) -> Self {
-        self.properties.push((name, said.into()));
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.properties.push((name, value.into()));
         self
     }
 
@@ -113,8 +73,8 @@ impl Serialize for Written<'_> {
         line.serialize_entry("timestamp", &crate::clock::rfc3339(*at))?;
         line.serialize_entry("level", "INFO")?;
         line.serialize_entry("message", message)?;
-        for (name, said) in properties {
-            line.serialize_entry(name, said)?;
+        for (name, value) in properties {
+            line.serialize_entry(name, value)?;
         }
         if !metrics.is_empty() {
             let metrics = metrics.iter().map(|&(name, unit)| Metric { name, unit }).collect();

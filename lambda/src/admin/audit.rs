@@ -171,8 +171,8 @@ impl Entry {
         match &self.action {
             Action::SignedIn { new_place } => line.with("new_place", *new_place),
             Action::AdminAdded { role } | Action::RoleChanged { role } => line.with("role", role.name()),
-            Action::Exported { format, .. } => line.with("format", format.clone()),
-            Action::Refused { route, cause } => line.with("route", route.clone()).with("cause", cause.name()),
+            Action::Exported { format, .. } => line.with("format", format.as_str()),
+            Action::Refused { route, cause } => line.with("route", route.as_str()).with("cause", cause.name()),
             _ => line,
         }
     }

@@ -7,7 +7,7 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-.PHONY: test fmt clippy lint unit built test-service deny bench compare picture fuzz
+.PHONY: test fmt clippy lint unit built deny bench compare picture fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
@@ -37,15 +37,13 @@ $(LINT)/.complete: tests/lint-requirements.txt
 unit: built
 	tests/with-local-aws $(CARGO) test --workspace --locked
 
-# One suite alone, such as `make test-topology`, with the programs that it starts.
+# One suite alone, such as `make test-topology`.
+test-%: built
+	tests/with-local-aws $(CARGO) test --workspace --locked --test $*
+
+# The programs that the tests start.
 built:
 	$(CARGO) build --locked
-
-test-%: built
-	$(CARGO) test --workspace --locked --test $*
-
-test-service: built
-	tests/with-local-aws $(CARGO) test --workspace --locked --test service
 
 # Licences, sources and bans of the dependencies (`cargo install cargo-deny`). Advisories need the network beyond
 # the registry: `cargo deny check` asks for them too.

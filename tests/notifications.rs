@@ -6,47 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use support::account::Account;
 use support::deployed::{Deployed, wait_for};
+use support::queue::Queue;
 use support::{Sandbox, http};
 
-/// A queue that was there before the service.
-struct Queue {
-    url: String,
-    arn: String,
-}
-
-impl Queue {
-    fn new(account: &Account, name: &str) -> Self {
-        let policy = json!({ "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage", "Resource": "*",
-            "Condition": { "ArnLike": { "aws:SourceArn": "arn:aws:sns:*:*:waitlist-workers-ActivityTopic-*" } },
-        }] });
-        let asked = json!({ "QueueName": name, "Attributes": { "Policy": policy.to_string() } });
-        let made = account.json("sqs", "AmazonSQS.CreateQueue", asked);
-        let url = made["QueueUrl"].as_str().expect("a queue").to_owned();
-        let asked = json!({ "QueueUrl": url, "AttributeNames": ["QueueArn"] });
-        let attributes = account.json("sqs", "AmazonSQS.GetQueueAttributes", asked);
-        let arn = attributes["Attributes"]["QueueArn"].as_str().expect("an ARN").to_owned();
-        Self { url, arn }
-    }
-
-    /// Takes what is there now.
-    fn take(&self, account: &Account) -> Vec<String> {
-        let mut bodies = Vec::new();
-        loop {
-            let asked = json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0 });
-            let found = account.json("sqs", "AmazonSQS.ReceiveMessage", asked);
-            let messages = found["Messages"].as_array().cloned().unwrap_or_default();
-            if messages.is_empty() {
-                return bodies;
-            }
-            for message in messages {
-                bodies.push(message["Body"].as_str().expect("a body").to_owned());
-                let handle = json!({ "QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"] });
-                account.json("sqs", "AmazonSQS.DeleteMessage", handle);
-            }
-        }
-    }
-}
+/// The topic of events, whatever CloudFormation calls it.
+const ACTIVITY: &str = "arn:aws:sns:*:*:waitlist-workers-ActivityTopic-*";
 
 /// Events by their IDs, whatever came twice.
 #[derive(Default)]
@@ -79,7 +43,7 @@ fn a_queue_hears_of_a_whole_life_and_of_nothing_personal() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     sandbox.ok(&["local", "up"]);
     let account = Account::new(sandbox.emulator());
-    let (all, some) = (Queue::new(&account, "all"), Queue::new(&account, "confirmed"));
+    let (all, some) = (Queue::new(&account, "all", ACTIVITY), Queue::new(&account, "confirmed", ACTIVITY));
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
     let subscribers = format!(
         "notifications:\n  subscribers:\n    - sqs: {}\n    - {{sqs: {}, events: [sign_up.confirmed]}}\n    \

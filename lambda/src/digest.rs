@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::census::Census;
 use crate::clock::{before, day};
+use crate::notice::Notice;
 use crate::pace::MailHealth;
 use crate::user::State;
 
@@ -15,51 +16,36 @@ use crate::user::State;
 /// read their mail in the morning.
 const HOUR: i64 = 6;
 
-/// Characters that SNS takes of a subject.
-const SUBJECT: usize = 100;
-
-/// What one day came to, as a mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digest {
-    pub subject: String,
-    pub text: String,
-}
-
 /// The day that is to be told of at a time, `2026-11-22`; `None` while it is too early.
 pub fn told_at(now: Timestamp) -> Option<String> {
     let hour = now.as_second().rem_euclid(86_400) / 3_600;
     (hour >= HOUR).then(|| day(before(now, 86_400)))
 }
 
-impl Digest {
-    /// What happened to a service on a day, and how it stands.
-    pub fn of(service: &str, day: &str, census: &Census, mail: Option<&MailHealth>) -> Self {
-        let pair = census.days.get(day).copied().unwrap_or_default();
-        let mut subject =
-            format!("{service} {day}: {}, {} confirmed", counted(pair.received, "sign-up"), pair.confirmed);
-        subject.truncate(SUBJECT);
-        let failed = census.failures.get(day).copied().unwrap_or_default();
-        let mut text = format!(
-            "{day} (UTC)\n  sign-ups       {}\n  confirmations  {}\n  undeliverable  {failed}{}\n\n",
-            pair.received,
-            pair.confirmed,
-            if failed == 0 { "" } else { "  (bounced for good, or reported as spam)" },
-        );
-        let _ = writeln!(text, "In all {}", counted(census.received(), "user"));
-        for state in State::ALL {
-            let _ = writeln!(text, "  {:13}  {}", state.name(), census.states.get(&state).copied().unwrap_or_default());
-        }
-        let _ = writeln!(text, "  {:13}  {}", "bounced", census.bounced);
-        let _ = writeln!(text, "  {:13}  {}", "complained", census.complained);
-        if let Some(mail) = mail {
-            let _ = writeln!(text, "\nMail\n  {:13}  {}", "waiting", mail.waiting);
-            if let Some(quota) = &mail.quota {
-                let _ =
-                    writeln!(text, "  {:13}  {} of {} that SES takes in 24 hours", "sent", quota.sent, quota.per_day);
-            }
-        }
-        Self { subject, text }
+/// What happened to a service on a day, and how it stands.
+pub fn digest(service: &str, day: &str, census: &Census, mail: Option<&MailHealth>) -> Notice {
+    let pair = census.days.get(day).copied().unwrap_or_default();
+    let subject = format!("{service} {day}: {}, {} confirmed", counted(pair.received, "sign-up"), pair.confirmed);
+    let failed = census.failures.get(day).copied().unwrap_or_default();
+    let mut text = format!(
+        "{day} (UTC)\n  sign-ups       {}\n  confirmations  {}\n  undeliverable  {failed}{}\n\n",
+        pair.received,
+        pair.confirmed,
+        if failed == 0 { "" } else { "  (bounced for good, or reported as spam)" },
+    );
+    let _ = writeln!(text, "In all {}", counted(census.received(), "user"));
+    for state in State::ALL {
+        let _ = writeln!(text, "  {:13}  {}", state.name(), census.states.get(&state).copied().unwrap_or_default());
     }
+    let _ = writeln!(text, "  {:13}  {}", "bounced", census.bounced);
+    let _ = writeln!(text, "  {:13}  {}", "complained", census.complained);
+    if let Some(mail) = mail {
+        let _ = writeln!(text, "\nMail\n  {:13}  {}", "waiting", mail.waiting);
+        if let Some(quota) = &mail.quota {
+            let _ = writeln!(text, "  {:13}  {} of {} that SES takes in 24 hours", "sent", quota.sent, quota.per_day);
+        }
+    }
+    Notice::new(subject, text)
 }
 
 /// `1 user`, `2 users`.
@@ -95,9 +81,9 @@ mod tests {
         };
         let quota = Some(Quota { per_second: 14.0, per_day: 50_000.0, sent: 13.0 });
         let mail = MailHealth { at: at("2026-11-22T06:00:00Z"), waiting: 1, quota };
-        let digest = Digest::of("waitlist", "2026-11-21", &census, Some(&mail));
-        assert_eq!(digest.subject, "waitlist 2026-11-21: 12 sign-ups, 1 confirmed");
-        insta::assert_snapshot!(digest.text, @r"
+        let busy = digest("waitlist", "2026-11-21", &census, Some(&mail));
+        assert_eq!(busy.subject, "waitlist 2026-11-21: 12 sign-ups, 1 confirmed");
+        insta::assert_snapshot!(busy.text, @r"
         2026-11-21 (UTC)
           sign-ups       12
           confirmations  1
@@ -116,7 +102,7 @@ mod tests {
           sent           13 of 50000 that SES takes in 24 hours
         ");
         // Of a day on which nobody came there is one too: silence would say nothing.
-        let quiet = Digest::of("waitlist", "2026-11-20", &Census::default(), None);
+        let quiet = digest("waitlist", "2026-11-20", &Census::default(), None);
         assert!(quiet.subject.ends_with("0 sign-ups, 0 confirmed") && !quiet.text.contains("Mail"));
     }
 }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::ServiceConfig;
+use crate::publisher::Topics;
 
 /// Which of the functions this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +38,8 @@ pub struct Environment {
     pub object_store: Option<String>,
     /// SES's configuration set; of the worker and the sweeper only.
     pub configuration_set: Option<String>,
-    /// The topic of events; of the worker and the sweeper only, and only where somebody subscribes.
-    pub activity_topic: Option<String>,
-    /// The topic of digests; of the sweeper only, and only where somebody gets them.
-    pub digest_topic: Option<String>,
+    /// The topics; of the worker and the sweeper only.
+    pub topics: Topics,
     /// Another place than AWS to send all calls to.
     pub endpoint: Option<String>,
     /// Where the bundle was unpacked.
@@ -100,8 +99,7 @@ impl Environment {
             release: only(web, "RELEASE")?,
             object_store: only(handler == Handler::Admin, "OBJECT_STORE")?,
             configuration_set: only(sends, "CONFIGURATION_SET")?,
-            activity_topic: get("ACTIVITY_TOPIC"),
-            digest_topic: get("DIGEST_TOPIC"),
+            topics: Topics { activity: get("ACTIVITY_TOPIC"), digest: get("DIGEST_TOPIC"), alarm: get("ALARM_TOPIC") },
             endpoint,
             root: get("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".into()).into(),
         })

@@ -43,6 +43,7 @@ pub mod keys;
 pub mod ledger;
 pub mod mail;
 pub mod mailer;
+pub mod notice;
 pub mod openapi;
 pub mod pace;
 pub mod page;

@@ -8,11 +8,12 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::error::SdkError;
 use aws_sdk_sns::operation::publish as sns;
+use aws_sdk_sns::operation::publish::builders::PublishFluentBuilder;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use crate::aws::{chain, describe};
-use crate::digest::Digest;
 use crate::event::Event;
+use crate::notice::Notice;
 
 /// Events that are published at once at most: each has a connection of its own meanwhile.
 pub const AT_ONCE: usize = 10;
@@ -28,7 +29,10 @@ pub trait Publisher: Debug + Send + Sync {
     async fn publish(&self, events: &[Event]) -> Vec<Result<(), PublishError>>;
 
     /// Publishes a day's digest. Not safe to repeat: it is a mail.
-    async fn digest(&self, digest: &Digest) -> Result<(), PublishError>;
+    async fn digest(&self, digest: &Notice) -> Result<(), PublishError>;
+
+    /// Writes to the alarm address. Safe to repeat: twice is better than never.
+    async fn alarm(&self, notice: &Notice) -> Result<(), PublishError>;
 }
 
 /// Why something was not published, or perhaps not.
@@ -45,22 +49,31 @@ pub enum PublishError {
 /// Publishes to the service's topics.
 #[derive(Clone, Debug)]
 pub struct SnsPublisher {
-    client: Client,
-    activity: Option<String>,
-    digest: Option<String>,
+    pub client: Client,
+    pub topics: Topics,
+}
+
+/// The ARNs of the topics that a function knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// Of events; where somebody subscribes.
+    pub activity: Option<String>,
+    /// Of digests; where somebody gets them, and of the sweeper only.
+    pub digest: Option<String>,
+    /// Of alarms; of the worker only.
+    pub alarm: Option<String>,
 }
 
 impl SnsPublisher {
-    /// The ARNs of the topic of events and of that of digests, where there is one.
-    pub fn new(client: Client, activity: Option<String>, digest: Option<String>) -> Self {
-        Self { client, activity, digest }
+    fn mail(&self, topic: Option<&String>, notice: &Notice) -> PublishFluentBuilder {
+        self.client.publish().set_topic_arn(topic.cloned()).subject(&notice.subject).message(&notice.text)
     }
 }
 
 #[async_trait]
 impl Publisher for SnsPublisher {
     async fn publish(&self, events: &[Event]) -> Vec<Result<(), PublishError>> {
-        let Some(topic) = &self.activity else {
+        let Some(topic) = &self.topics.activity else {
             return vec![Err(PublishError::Later("the function knows no topic".into())); events.len()];
         };
         // One call each and all at once: an emulator knows the right to publish several by another name than SNS does.
@@ -80,15 +93,19 @@ impl Publisher for SnsPublisher {
         results
     }
 
-    async fn digest(&self, digest: &Digest) -> Result<(), PublishError> {
-        let request = self.client.publish().set_topic_arn(self.digest.clone());
-        let request = request.subject(&digest.subject).message(&digest.text);
+    async fn digest(&self, digest: &Notice) -> Result<(), PublishError> {
+        let request = self.mail(self.topics.digest.as_ref(), digest);
         // Whether to ask again is not the client's to decide: a lost answer is no reason for a second mail.
         let once = aws_sdk_sns::Config::builder().retry_config(RetryConfig::disabled());
         let Err(error) = request.customize().config_override(once).send().await else { return Ok(()) };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let why = describe(&error);
         Err(if (400..500).contains(&status) { PublishError::Later(why) } else { PublishError::Never(why) })
+    }
+
+    async fn alarm(&self, notice: &Notice) -> Result<(), PublishError> {
+        let sent = self.mail(self.topics.alarm.as_ref(), notice).send().await;
+        sent.map(drop).map_err(|error| judge(&error))
     }
 }
 
@@ -108,7 +125,8 @@ fn judge(error: &SdkError<sns::PublishError>) -> PublishError {
 #[derive(Debug, Default)]
 pub struct MemoryPublisher {
     events: Mutex<Vec<Event>>,
-    digests: Mutex<Vec<Digest>>,
+    digests: Mutex<Vec<Notice>>,
+    alarms: Mutex<Vec<Notice>>,
     failures: Mutex<Vec<PublishError>>,
 }
 
@@ -119,8 +137,13 @@ impl MemoryPublisher {
     }
 
     /// Every digest so far.
-    pub fn digests(&self) -> Vec<Digest> {
+    pub fn digests(&self) -> Vec<Notice> {
         held(&self.digests).clone()
+    }
+
+    /// Every mail to the alarm address so far.
+    pub fn alarms(&self) -> Vec<Notice> {
+        held(&self.alarms).clone()
     }
 
     /// Makes the next call fail so, for everything in it; calls add up.
@@ -148,11 +171,19 @@ impl Publisher for MemoryPublisher {
         vec![Ok(()); events.len()]
     }
 
-    async fn digest(&self, digest: &Digest) -> Result<(), PublishError> {
+    async fn digest(&self, digest: &Notice) -> Result<(), PublishError> {
         if let Some(error) = self.failure() {
             return Err(error);
         }
         held(&self.digests).push(digest.clone());
+        Ok(())
+    }
+
+    async fn alarm(&self, notice: &Notice) -> Result<(), PublishError> {
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        held(&self.alarms).push(notice.clone());
         Ok(())
     }
 }

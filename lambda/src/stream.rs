@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::admin::Entry;
 use crate::event::Farewell;
-use crate::store::dynamo::plain;
+use crate::store::dynamo::{AUDIT, plain};
 use crate::user::{User, UserId};
 
 /// One record of the stream, reduced to what the worker acts on.
@@ -29,6 +30,8 @@ pub enum What {
     Forgotten(Box<User>),
     /// Somebody is gone, of whom there is something to be told.
     Gone(Box<Farewell>),
+    /// An entry of the audit log that the operator is written to about.
+    Noted(Box<Entry>),
     /// Anything else: budgets, counters, what the worker did itself.
     Nothing,
 }
@@ -113,6 +116,7 @@ fn change(record: Record) -> Change {
             user.map_or(What::Nothing, |user| What::User(Box::new(user)))
         }
         (_, Some(id), "INSERT") => gone(id, images.new_image),
+        (_, _, "INSERT") if key == AUDIT => noted(images.keys, images.new_image),
         _ => What::Nothing,
     };
     Change { event: record.event_id, sequence: images.sequence_number, what }
@@ -132,6 +136,17 @@ fn gone(id: UserId, image: Map<String, Value>) -> What {
         Some(farewell) => What::Gone(Box::new(Farewell { id, ..farewell })),
         None => {
             tracing::error!(user = %id, "the stream told of a farewell that cannot be read");
+            What::Nothing
+        }
+    }
+}
+
+fn noted(mut keys: Map<String, Value>, image: Map<String, Value>) -> What {
+    let id = keys.remove("sk").and_then(plain).and_then(|id| id.as_str().map(str::to_owned)).unwrap_or_default();
+    match read::<Entry>(image) {
+        Some(entry) => What::Noted(Box::new(Entry { id, ..entry })),
+        None => {
+            tracing::error!("the stream told of an entry of the audit log that cannot be read");
             What::Nothing
         }
     }
@@ -213,6 +228,25 @@ mod tests {
             read(json!([record("INSERT", &pk, json!({}), image.clone()), record("REMOVE", &pk, image, json!({}))]));
         let [What::Gone(farewell), What::Nothing] = &all[..] else { panic!("{all:?}") };
         assert_eq!((farewell.id, farewell.version, farewell.tells.len()), (id, 7, 1));
+    }
+
+    #[test]
+    fn an_entry_of_the_audit_log_is_told_under_its_id() {
+        let mut entry = record(
+            "INSERT",
+            "ADMIN#AUDIT",
+            json!({}),
+            json!({
+                "at": { "S": "2026-11-22T10:00:00Z" }, "admin": { "S": "signupctl" }, "wakes": { "BOOL": true },
+                "action": { "S": "admin_added" }, "role": { "S": "owner" }, "subject": { "S": "eve@example.com" },
+            }),
+        );
+        let mut cut = entry.clone();
+        cut["dynamodb"]["NewImage"] = json!({ "action": { "S": "admin_added" } });
+        entry["dynamodb"]["Keys"]["sk"] = json!({ "S": "2026-11-22T10:00:00.000Z#00000007" });
+        let all = read(json!([entry, cut]));
+        let [What::Noted(entry), What::Nothing] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((entry.id.as_str(), entry.action.name()), ("2026-11-22T10:00:00.000Z#00000007", "admin_added"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // Admins: their security page, another admin who comes and goes, and what the audit log says of it.
 import assert from 'node:assert/strict';
-import { readCodes, setAccountUp, signIn } from './door.mjs';
+import { pasteCode, readCodes, setAccountUp, signIn } from './door.mjs';
 import { opensUser } from './users.mjs';
 import { ADA, OWNER, VIEWER, come } from './world.mjs';
 
@@ -76,7 +76,8 @@ export async function viewerComesAndGoes(owner, codes) {
 
   const viewer = await come();
   await setAccountUp(viewer, link, VIEWER);
-  await viewer.open(link, 410);
+  await viewer.open(link);
+  await pasteCode(viewer, link, 410);
   await viewer.look('set-up-expired');
   await viewer.open('/admin/dashboard');
   assert.equal(await viewer.page.getByRole('link', { name: 'Export' }).count(), 0);
@@ -105,6 +106,10 @@ export async function viewerComesAndGoes(owner, codes) {
   await viewer.open('/admin/export');
   await changes(owner, VIEWER, /^New set-up link/);
   const again = (await owner.page.locator('#link').inputValue()).trim();
+  const quick = await come({ script: true });
+  await quick.open(again);
+  await quick.page.getByRole('heading', { name: 'Choose a password' }).waitFor();
+  assert.equal(await quick.page.evaluate(() => location.href.includes('#')), false, 'the code is not in the history');
   await setAccountUp(viewer, again, { password: `${VIEWER.password} home` });
   await changes(owner, VIEWER, /^Remove/);
   await owner.says('The admin has been removed', '[role=status]');

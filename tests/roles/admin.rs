@@ -104,14 +104,15 @@ pub fn work(service: &Service, patience: Duration) -> Result<(), String> {
     let set_up = service.sandbox.json(&["admin", "add", &email, "--role", "owner", "--local"]);
     let link = set_up["set_up"].as_str().expect("a link");
     let (_, path) = link.split_once("/admin/").expect("a place");
-    let token = path.split_once("t=").expect("a token").1.to_owned();
+    let (path, token) = path.split_once('#').expect("a code");
     let mut browser = Browser { endpoint: &service.endpoint, cookies: Vec::new(), leads_to: String::new() };
     let page = browser.get(path)?;
-    let fields = [("token", token.as_str()), ("password", PASSWORD), ("again", PASSWORD)];
+    let page = browser.post(&page, path, &[("token", token)], 200)?;
+    let fields = [("token", token), ("password", PASSWORD), ("again", PASSWORD)];
     let page = browser.post(&page, "set-up", &fields, 200)?;
     let (_, rest) = page.split_once("secret=").ok_or("no secret on the page")?;
     let secret = base32(rest.split('&').next().unwrap_or_default());
-    browser.post(&page, "set-up", &[("token", &token), ("code", &code(&secret))], 200)?;
+    browser.post(&page, "set-up", &[("token", token), ("code", &code(&secret))], 200)?;
 
     browser.get("dashboard")?;
     let id = crate::until(patience, || {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::account::Account;
+use support::queue::Queue;
 use support::{Sandbox, http};
 
 /// Actions that Lambda and the Scheduler take on the role's behalf; the emulator takes them on its own. And what a
@@ -35,6 +36,8 @@ struct Service {
     endpoint: String,
     table: String,
     feedback: String,
+    /// What the alarm address hears.
+    alarms: Queue,
     people: std::cell::Cell<u32>,
 }
 
@@ -54,7 +57,8 @@ impl Service {
         let output = |name: &str| outputs[name].as_str().expect("an output").to_owned();
         let (table, feedback) = (output("TableName"), output("FeedbackTopicArn"));
         account.let_in_without_tls(&feedback);
-        Self { sandbox, account, endpoint, table, feedback, people: 0.into() }
+        let alarms = Queue::on(&account, "alarms", &output("AlarmTopicArn"));
+        Self { sandbox, account, endpoint, table, feedback, alarms, people: 0.into() }
     }
 
     /// Signs a new person up by the API. Fails with the status.
@@ -93,12 +97,17 @@ impl Service {
         }
     }
 
-    /// Everything that the worker does: mail and count.
+    /// Everything that the worker does: mail, count, and write to the operator.
     fn worker(&self, patience: Duration) -> Result<(), String> {
         let before = self.received();
         let address = self.sign_up()?;
         until(patience, || self.mail(&address)).ok_or("no mail came")?;
-        until(patience, || (self.received() > before).then_some(())).ok_or("nobody was counted".to_owned())
+        until(patience, || (self.received() > before).then_some(())).ok_or("nobody was counted")?;
+        let admin = format!("admin-of-{address}");
+        self.sandbox.json(&["admin", "add", &admin, "--local"]);
+        let told = |body: &String| body.contains("an admin was added") && body.contains(&admin);
+        let heard = || self.alarms.take(&self.account).iter().any(told).then_some(());
+        until(patience, heard).ok_or("the operator heard nothing".to_owned())
     }
 
     /// Everything that the sweeper does: a mail that was overdue is sent, and months that are over become a year.

@@ -7,6 +7,7 @@ pub mod deployed;
 pub mod dev;
 pub mod http;
 pub mod proxy;
+pub mod queue;
 pub mod server;
 
 use std::fs::File;

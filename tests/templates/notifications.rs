@@ -90,13 +90,14 @@ fn statements(template: &Template, role: &str) -> Vec<Value> {
 }
 
 #[test]
-fn whoever_tells_may_publish_to_its_topic_alone_and_only_when_there_is_one() {
+fn whoever_tells_may_publish_to_its_topics_alone_and_only_to_those_there_are() {
     let template = workers();
     let publish = |sid: &str, topic: &str| json!({ "Sid": sid, "Effect": "Allow", "Action": "sns:Publish", "Resource": { "Ref": topic } });
     let tell = if_listening(&publish("Tell", "ActivityTopic"));
+    let notice = publish("Notice", "AlarmTopicArn");
     let digest = json!({ "Fn::If": ["Reads", publish("Digest", "DigestTopic"), { "Ref": "AWS::NoValue" }] });
     for (role, expected) in
-        [("WorkerRole", vec![&tell]), ("SweeperRole", vec![&tell, &digest]), ("FeedbackRole", vec![])]
+        [("WorkerRole", vec![&tell, &notice]), ("SweeperRole", vec![&tell, &digest]), ("FeedbackRole", vec![])]
     {
         let all = statements(&template, role);
         let found: Vec<_> = all.iter().filter(|it| it.to_string().contains("sns:")).collect();
@@ -109,4 +110,5 @@ fn whoever_tells_may_publish_to_its_topic_alone_and_only_when_there_is_one() {
     }
     assert_eq!(environment("Sweeper")["DIGEST_TOPIC"]["Fn::If"][0], "Reads");
     assert_eq!(environment("Worker")["DIGEST_TOPIC"], Value::Null);
+    assert_eq!(environment("Worker")["ALARM_TOPIC"], json!({ "Ref": "AlarmTopicArn" }));
 }

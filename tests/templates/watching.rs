@@ -60,8 +60,8 @@ fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
             assert_eq!(alarm["TreatMissingData"], silence, "{id}");
         }
     }
-    let expected = "admin-added admin-errors admin-new-place bounces complaints dead-letters feedback-errors latency lost-feedback mail-given-up mail-quota missed-sweeps \
-                    refused-events server-errors servers-admin-added servers-admin-new-place servers-at-limit servers-errors \
+    let expected = "admin-errors bounces complaints dead-letters feedback-errors latency lost-feedback mail-given-up mail-quota missed-sweeps \
+                    refused-events server-errors servers-at-limit servers-errors \
                     servers-latency servers-too-few servers-unanswered servers-unhealthy servers-unlogged store-failures \
                     sweeper-absent sweeper-errors undelivered-events untold-events web-errors web-throttles worker-delay worker-errors";
     assert_eq!(names, expected.split(' ').map(str::to_owned).collect());

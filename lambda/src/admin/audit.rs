@@ -141,7 +141,7 @@ impl Action {
 }
 
 impl Entry {
-    pub(super) fn new(admin: &str, network: Option<&str>, action: Action, random: u32, at: Timestamp) -> Self {
+    pub(crate) fn new(admin: &str, network: Option<&str>, action: Action, random: u32, at: Timestamp) -> Self {
         Self {
             id: format!("{}#{random:08x}", rfc3339(at)),
             at,

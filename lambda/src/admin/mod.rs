@@ -18,6 +18,7 @@ mod base32;
 mod code;
 mod common;
 mod manage;
+mod notice;
 pub mod page;
 mod password;
 pub mod qr;

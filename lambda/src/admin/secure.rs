@@ -146,6 +146,10 @@ impl Admins {
         if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
             return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
         }
+        // And again, for whoever came in meanwhile by an earlier code.
+        if let Err(error) = self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await {
+            error.log();
+        }
         Ok(RecoveryCodes::Made(codes))
     }
 

@@ -106,7 +106,7 @@ impl Admins {
         match self.change(COMPLETE, id, Some(admin), decide).await? {
             (Completed::Done, Some(admin)) => {
                 self.end_sessions(id, None).await?;
-                let welcome = Box::new(self.begin(admin, visit, self.clock.now(), false, Action::SetUp).await?);
+                let welcome = Box::new(self.begin(admin, visit, self.clock.now(), Action::SetUp).await?);
                 Ok(SetUpCode::Welcome { welcome, recovery_codes })
             }
             (Completed::WrongCode, _) => Ok(SetUpCode::WrongCode(shown)),

@@ -69,17 +69,12 @@ pub struct Welcome {
     pub cookie: String,
     /// The value of the cookie [`DEVICE_COOKIE`].
     pub device: String,
-    /// Whether neither network nor browser were known, which is worth an alarm.
-    pub new_place: bool,
 }
 
 /// Without the cookies.
 impl std::fmt::Debug for Welcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Welcome")
-            .field("signed_in", &self.signed_in)
-            .field("new_place", &self.new_place)
-            .finish_non_exhaustive()
+        f.debug_struct("Welcome").field("signed_in", &self.signed_in).finish_non_exhaustive()
     }
 }
 
@@ -123,8 +118,8 @@ impl Admins {
         if let Some(old) = old.and_then(Token::parse) {
             self.store.delete_session(old.admin, old.session()).await?;
         }
-        let new_place = familiar.is_none();
-        let welcome = self.begin(admin, visit, since, new_place, Action::SignedIn { new_place }).await?;
+        let action = Action::SignedIn { new_place: familiar.is_none() };
+        let welcome = self.begin(admin, visit, since, action).await?;
         Ok(SignIn::Welcome(Box::new(welcome)))
     }
 
@@ -185,12 +180,10 @@ impl Admins {
         admin: Admin,
         visit: &Visit,
         since: Timestamp,
-        new_place: bool,
         action: Action,
     ) -> Result<Welcome, StoreError> {
-        let mut welcome = self.open_session(admin, visit, since).await?;
+        let welcome = self.open_session(admin, visit, since).await?;
         self.record(&Actor::Admin(&welcome.signed_in, visit), action, None).await?;
-        welcome.new_place = new_place;
         Ok(welcome)
     }
 
@@ -205,7 +198,7 @@ impl Admins {
         let session = Session::begun(&token, visit, since);
         self.store.save_session(&session).await?;
         let device = self.device(&admin);
-        Ok(Welcome { signed_in: SignedIn { admin, session }, cookie: token.to_string(), device, new_place: false })
+        Ok(Welcome { signed_in: SignedIn { admin, session }, cookie: token.to_string(), device })
     }
 
     /// The admin with the code used up, when password and code are good; the same work when there is no admin.

@@ -262,8 +262,7 @@ mod tests {
             release: None,
             configuration_set: None,
             object_store: None,
-            activity_topic: None,
-            digest_topic: None,
+            topics: crate::publisher::Topics::default(),
             endpoint: endpoint.map(str::to_owned),
             root: std::path::PathBuf::new(),
         };

@@ -110,13 +110,12 @@ async fn worker(
     store: DynamoStore,
 ) -> Result<Worker, Failure> {
     let configuration_set = environment.configuration_set.clone().unwrap_or_default();
-    let Environment { activity_topic, digest_topic, .. } = environment;
     Ok(Worker {
         journal: Arc::new(Stdout { service: config.service.clone() }),
         ledger: ledger(store, &config),
         config: Arc::new(config),
         mailer: Arc::new(SesMailer::new(aws::mail_client(sdk), configuration_set)),
-        publisher: Arc::new(SnsPublisher::new(aws::topic_client(sdk), activity_topic.clone(), digest_topic.clone())),
+        publisher: Arc::new(SnsPublisher { client: aws::topic_client(sdk), topics: environment.topics.clone() }),
         sending: Arc::new(Mutex::new(Sending::new(System.now()))),
         token_key: aws::token_key(sdk, &environment.key_prefix).await?,
     })

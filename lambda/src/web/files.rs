@@ -33,6 +33,11 @@ pub(super) async fn confirm_script() -> Response {
     file(SCRIPT, FOR_GOOD, include_str!("../../scripts/confirm.js"))
 }
 
+/// `GET /set-up.js`
+pub(super) async fn set_up_script() -> Response {
+    file(SCRIPT, FOR_GOOD, include_str!("../../scripts/set-up.js"))
+}
+
 /// `GET /icon.svg`
 pub(super) async fn icon(State(app): State<AppState>) -> Response {
     file("image/svg+xml", FOR_A_DAY, page::icon(&app.accent))

@@ -5,7 +5,7 @@
 //! day has none, which is the better mistake of the two.
 
 use super::Worker;
-use crate::digest::{Digest, told_at};
+use crate::digest::{digest, told_at};
 use crate::pace::MailHealth;
 use crate::publisher::PublishError;
 use crate::store::{Claimed, StoreError};
@@ -32,7 +32,7 @@ impl Worker {
         let key = format!("digest-{day}");
         if self.ledger.store.claim(&key, &name, now).await? == Claimed::Open {
             let census = self.ledger.store.counters(None).await?.census();
-            let digest = Digest::of(&self.config.service, &day, &census, Some(health));
+            let digest = digest(&self.config.service, &day, &census, Some(health));
             match self.publisher.digest(&digest).await {
                 Ok(()) => {
                     // Whatever becomes of the claim's end, this one sends no second.

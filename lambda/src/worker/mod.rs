@@ -5,6 +5,7 @@
 
 mod digest;
 mod ending;
+mod notice;
 mod sweep;
 mod tell;
 
@@ -122,6 +123,11 @@ impl Worker {
                     }
                 }
                 What::Gone(farewell) => gone.push((**farewell).clone()),
+                What::Noted(entry) => {
+                    if !self.write_to_operator(entry).await {
+                        failed.insert(change.sequence.as_str());
+                    }
+                }
                 What::Nothing => {}
             }
         }

@@ -15,5 +15,6 @@ mod person;
 mod rights;
 mod security;
 mod stream;
+mod told;
 mod tried;
 mod users;

@@ -203,6 +203,7 @@ async fn every_answer_carries_the_policy_and_only_files_are_cached() {
         "/icon.svg",
         "/form.js",
         "/confirm.js",
+        "/set-up.js",
         "/nothing",
         "/api/v1/nothing",
         "/api/v1/challenges",
@@ -215,7 +216,11 @@ async fn every_answer_carries_the_policy_and_only_files_are_cached() {
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         let cached = answer.header("cache-control") != "no-store";
-        assert_eq!(cached, ["/style.css", "/icon.svg", "/form.js", "/confirm.js"].contains(&path), "{path}");
+        assert_eq!(
+            cached,
+            ["/style.css", "/icon.svg", "/form.js", "/confirm.js", "/set-up.js"].contains(&path),
+            "{path}"
+        );
     }
     assert!(service.get("/style.css").await.body.starts_with(":root { --accent: #0a7f5b; --on-accent: #ffffff;"));
     assert_eq!(service.get("/healthz").await.json(), json!({ "status": "ok", "version": "0123456789ab" }));

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums};
-use signup_service::digest::Digest;
 use signup_service::event::Event;
 use signup_service::event::Farewell;
 use signup_service::mail::Mail;
 use signup_service::mailer::{Mailer, SendError};
+use signup_service::notice::Notice;
 use signup_service::pace::MailHealth;
 use signup_service::pace::Quota;
 use signup_service::publisher::{PublishError, Publisher};
@@ -314,7 +314,11 @@ impl Publisher for FakeSns {
         results
     }
 
-    async fn digest(&self, _: &Digest) -> Result<(), PublishError> {
+    async fn digest(&self, _: &Notice) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    async fn alarm(&self, _: &Notice) -> Result<(), PublishError> {
         Ok(())
     }
 }

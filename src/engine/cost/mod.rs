@@ -234,7 +234,7 @@ mod tests {
     fn a_bill_reads_as_a_table() {
         insta::assert_snapshot!(Bill::of(&spec("waitlist.yaml"), 1_000).text(), @r"
         a month at 1,000 sign-ups (us-east-1 prices of 2026-06)
-           $2.00  alarms            20 at $0.10
+           $1.80  alarms            18 at $0.10
            $3.00  dashboard         1 at $3.00
            $4.80  metrics           16 at $0.30
            $0.04  schedule          43,800 invocations at $1.00 a million
@@ -248,15 +248,15 @@ mod tests {
            $0.10  mail              1,000 mails at $0.10 a thousand
            $0.01  logs              0.018 GB at $0.50
            $0.00  data out          0.05 GB at $0.09
-           $9.99  in all
+           $9.79  in all
         the same by other means
-          $74.61  high-performance  a load balancer, 2 t4g.small in two zones
+          $74.41  high-performance  a load balancer, 2 t4g.small in two zones
           $15.00  Cognito           Essentials, the default; on Lite $0.0055 each
         No free tiers (Cognito: 10,000 users); Cognito's logs and alarms are left out.
         ");
         insta::assert_snapshot!(Bill::of(&spec("high-performance.yaml"), 1_000).text(), @r"
         a month at 1,000 sign-ups (us-east-1 prices of 2026-06)
-           $2.60  alarms            26 at $0.10
+           $2.40  alarms            24 at $0.10
            $6.00  dashboard         2 at $3.00
            $9.00  metrics           30 at $0.30
           $16.43  load balancer     730 hours at $0.0225
@@ -274,9 +274,9 @@ mod tests {
            $0.10  mail              1,000 mails at $0.10 a thousand
            $0.00  logs              0.01 GB at $0.50
            $0.00  data out          0.05 GB at $0.09
-          $74.61  in all
+          $74.41  in all
         the same by other means
-           $9.99  serverless        an HTTP API and functions; nothing stands
+           $9.79  serverless        an HTTP API and functions; nothing stands
           $15.00  Cognito           Essentials, the default; on Lite $0.0055 each
         No free tiers (Cognito: 10,000 users); Cognito's logs and alarms are left out.
         ");
@@ -284,7 +284,7 @@ mod tests {
         spec.data.pitr_days = 0;
         insta::assert_snapshot!(Bill::of(&spec, 10_000_000).text(), @r"
         a month at 10,000,000 sign-ups (us-east-1 prices of 2026-06)
-                $2.00  alarms            20 at $0.10
+                $1.80  alarms            18 at $0.10
                 $3.00  dashboard         1 at $3.00
                 $4.80  metrics           16 at $0.30
                 $0.04  schedule          43,800 invocations at $1.00 a million
@@ -297,9 +297,9 @@ mod tests {
             $1,000.00  mail              10,000,000 mails at $0.10 a thousand
                $89.80  logs              180 GB at $0.50
                $45.00  data out          500 GB at $0.09
-            $1,458.54  in all
+            $1,458.34  in all
         the same by other means
-            $1,330.38  high-performance  a load balancer, 2 t4g.small in two zones
+            $1,330.18  high-performance  a load balancer, 2 t4g.small in two zones
           $150,000.00  Cognito           Essentials, the default; on Lite $0.0055 each
         No free tiers (Cognito: 10,000 users); Cognito's logs and alarms are left out.
         ");

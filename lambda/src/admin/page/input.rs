@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Code,
     /// Six digits and nothing else.
     Digits,
+    /// What the fragment of a set-up link is.
+    Token,
     Text,
 }
 
@@ -23,7 +25,7 @@ impl Kind {
         match self {
             Self::Username | Self::Email => "email",
             Self::Password | Self::NewPassword => "password",
-            Self::Code | Self::Digits | Self::Text => "text",
+            Self::Code | Self::Digits | Self::Token | Self::Text => "text",
         }
     }
 
@@ -33,7 +35,7 @@ impl Kind {
             Self::Password => "current-password",
             Self::NewPassword => "new-password",
             Self::Code | Self::Digits => "one-time-code",
-            Self::Email | Self::Text => "off",
+            Self::Email | Self::Token | Self::Text => "off",
         }
     }
 
@@ -57,6 +59,7 @@ impl Kind {
             Self::Username | Self::Email | Self::Text => 508,
             Self::Password | Self::NewPassword => 1024,
             Self::Code => 64,
+            Self::Token => 128,
             Self::Digits => 7,
         }
     }

@@ -42,7 +42,7 @@ pub use mistake::Mistake;
 pub use password::{ChangePassword, change_password};
 pub use prove::{Prove, prove};
 pub use security::{AdminRow, Security, SecurityNotice, SessionRow, SetUpLink, security};
-pub use set_up::{Authenticator, SetUp, recovery_codes, set_up_app, set_up_expired, set_up_password};
+pub use set_up::{Authenticator, SetUp, recovery_codes, set_up, set_up_app, set_up_expired, set_up_password};
 pub use sign_in::{SignIn, SignInNotice, sign_in};
 pub use user::{UserNotice, UserView, user};
 pub use users::{Users, users};

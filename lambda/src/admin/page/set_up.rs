@@ -1,4 +1,4 @@
-//! The three steps from a set-up link to an account: a password, an authenticator app, the recovery codes.
+//! From a set-up link to an account: the link's code, and three steps: a password, an authenticator app, the recovery codes.
 
 use askama::Template;
 
@@ -30,6 +30,20 @@ pub struct Authenticator<'a> {
     pub uri: &'a str,
     /// The secret in Base32, to be typed by hand.
     pub secret: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "admin/set-up.html", whitespace = "minimize")]
+struct LinkPage<'a> {
+    frame: Frame<'a>,
+    csrf: &'a str,
+    inputs: Vec<Input<'a>>,
+}
+
+/// Where a link leads, at `admin/set-up`: sends `token`, which a script takes out of the link's fragment.
+pub fn set_up(site: &Site<'_>, csrf: &str) -> String {
+    let token = Input::new("token", "Code of the link", Kind::Token).hint("All that follows the # in the link.");
+    render(&LinkPage { frame: Frame::apart(site, None), csrf, inputs: vec![token] })
 }
 
 #[derive(Template)]

@@ -125,14 +125,34 @@ impl House {
         }
     }
 
+    /// Signs Ada in, and tells whether the log calls that a new place.
+    pub(super) async fn is_new_place(&self, visit: &Visit) -> bool {
+        self.sign_in(ADA, visit).await;
+        self.was_new_place().await
+    }
+
+    /// What the log says of the last who signed in.
+    pub(super) async fn was_new_place(&self) -> bool {
+        let signed_in = |entry: Entry| match entry.action {
+            Action::SignedIn { new_place } => Some((entry.at, new_place)),
+            _ => None,
+        };
+        let (_, new_place) = self.entries().await.into_iter().filter_map(signed_in).max().expect("somebody signed in");
+        new_place
+    }
+
     pub(super) async fn is_in(&self, cookie: &str) -> bool {
         self.admins.authenticate(cookie).await.expect("works").is_some()
     }
 
+    async fn entries(&self) -> Vec<Entry> {
+        let query = ListEntries { limit: 100, from: Start::Newest };
+        self.admins.audit(query).await.expect("works").entries
+    }
+
     /// The names of what was done, newest first.
     pub(super) async fn log(&self) -> Vec<String> {
-        let query = ListEntries { limit: 100, from: Start::Newest };
-        let mut entries = self.admins.audit(query).await.expect("works").entries;
+        let mut entries = self.entries().await;
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
         let line = |entry: &Entry| {
             let on = entry.subject.as_ref().map(|subject| format!(" {subject}")).unwrap_or_default();

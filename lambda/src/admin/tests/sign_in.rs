@@ -117,12 +117,12 @@ async fn a_password_that_nobody_has_takes_as_long_to_refuse() {
 #[tokio::test]
 async fn a_new_place_is_told_and_known_from_then_on() {
     let (house, first) = House::with_ada().await;
-    assert!(!house.sign_in(ADA, &home()).await.new_place);
-    assert!(house.sign_in(ADA, &from("hotel")).await.new_place);
-    assert!(!house.sign_in(ADA, &from("hotel")).await.new_place);
+    assert!(!house.is_new_place(&home()).await);
+    assert!(house.is_new_place(&from("hotel")).await);
+    assert!(!house.is_new_place(&from("hotel")).await);
     // The browser is known wherever it is.
     let train = Visit { device: Some(first.device), ..from("train") };
-    assert!(!house.sign_in(ADA, &train).await.new_place);
+    assert!(!house.is_new_place(&train).await);
     let places: Vec<String> = house.admin(ADA).await.places.into_iter().map(|place| place.network).collect();
     assert_eq!(places, ["train", "hotel", "home"]);
 }
@@ -132,8 +132,8 @@ async fn a_network_that_nobody_states_is_never_known() {
     let (house, _) = House::with_ada().await;
     let nowhere = house.admins.visit(None, Some("Firefox\n"), None);
     assert_eq!((nowhere.network.as_str(), nowhere.agent.as_str()), ("", "Firefox"));
-    assert!(house.sign_in(ADA, &nowhere).await.new_place);
-    assert!(house.sign_in(ADA, &nowhere).await.new_place);
+    assert!(house.is_new_place(&nowhere).await);
+    assert!(house.is_new_place(&nowhere).await);
     assert_eq!(house.admin(ADA).await.places.len(), 1);
     let one = house.admins.visit("2001:db8::1".parse().ok(), None, None);
     let other = house.admins.visit("2001:db8::2".parse().ok(), None, None);

@@ -146,7 +146,7 @@ pub(super) fn attempts_key(name: &str) -> Item {
 const ATTEMPTS: &str = "ADMIN#ATTEMPTS#";
 
 /// Where the audit log is, by time.
-pub(super) const AUDIT: &str = "ADMIN#AUDIT";
+pub(crate) const AUDIT: &str = "ADMIN#AUDIT";
 
 /// The item of a user: its JSON, and what the keys and indexes need.
 pub(super) fn of_user(user: &User, name_field: Option<&str>) -> Item {
@@ -226,7 +226,11 @@ pub(super) fn read_attempts(item: &Item) -> Result<(String, Attempts), BadItem> 
 }
 
 pub(super) fn of_entry(entry: &admin::Entry) -> Item {
-    of(entry, key(AUDIT.into(), entry.id.as_str()), Some(entry.keep_until()))
+    let mut item = of(entry, key(AUDIT.into(), entry.id.as_str()), Some(entry.keep_until()));
+    if entry.is_told() {
+        item.insert("wakes".into(), AttributeValue::Bool(true));
+    }
+    item
 }
 
 pub(super) fn read_entry(item: &Item) -> Result<admin::Entry, BadItem> {
@@ -254,6 +258,17 @@ pub(super) fn user_id(item: &Item) -> Result<UserId, BadItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_wakes_the_worker_where_the_operator_is_written_to() {
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+        for (action, wakes) in [(admin::Action::SetUp, true), (admin::Action::UserViewed, false)] {
+            let entry = admin::Entry::new("ada@example.com", None, action, 7, now);
+            let item = of_entry(&entry);
+            assert_eq!(item.get("wakes"), wakes.then_some(&AttributeValue::Bool(true)));
+            assert_eq!(read_entry(&item).expect("an entry"), entry);
+        }
+    }
 
     #[test]
     fn an_item_of_another_shape_is_no_user_and_nothing_of_it_is_told() {

@@ -26,6 +26,7 @@ use crate::user::{Queue, User, UserId};
 use item::Item;
 use transact::failed;
 
+pub(crate) use item::AUDIT;
 pub(crate) use json::plain;
 
 /// What an item must be to be replaced.

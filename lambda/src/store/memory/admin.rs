@@ -10,6 +10,7 @@ use crate::admin::{
     Admin, AdminId, AdminStore, Attempts, Counted, Entry, EntryPage, ListEntries, Session, Start, TokenHash,
 };
 use crate::store::{Saved, StoreError};
+use crate::stream::What;
 
 /// What it holds of admins.
 #[derive(Debug, Default)]
@@ -118,6 +119,9 @@ impl AdminStore for MemoryStore {
 
     async fn append_entry(&self, entry: &Entry) -> Result<(), StoreError> {
         self.admins().entries.insert(entry.id.clone(), entry.clone());
+        if entry.is_told() {
+            self.held().changed(What::Noted(Box::new(entry.clone())));
+        }
         Ok(())
     }
 

@@ -329,7 +329,7 @@ mod tests {
         for place in [
             "",
             "sign-out",
-            "set-up?t=x",
+            "set-up",
             "//evil.example",
             "/dashboard",
             "https://evil.example",

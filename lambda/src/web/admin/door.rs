@@ -61,12 +61,7 @@ async fn try_sign_in(call: &Call<'_>, request: Request) -> Result<Response, Refu
     let typed = SignInForm { email, password: value(&form, "password"), code: value(&form, "code") };
     let outcome = call.desk.admins.sign_in(&typed, &call.visit, call.session.as_deref()).await?;
     Ok(match outcome {
-        SignIn::Welcome(welcome) => {
-            if welcome.new_place {
-                call.desk.measure("AdminSignInsFromNewPlaces");
-            }
-            welcomed(call.see_other(next_place(next).unwrap_or("dashboard")), &welcome)
-        }
+        SignIn::Welcome(welcome) => welcomed(call.see_other(next_place(next).unwrap_or("dashboard")), &welcome),
         SignIn::Refused => {
             call.desk.measure("AdminSignInsRefused");
             show_sign_in(call, StatusCode::FORBIDDEN, email, Some(SignInNotice::Refused), next)
@@ -98,15 +93,11 @@ pub(super) async fn sign_out(State(desk): State<DeskState>, request: Request) ->
     call.answer(outcome.await)
 }
 
-/// `GET /admin/set-up?t=`: shows what the link is for and changes nothing.
+/// `GET /admin/set-up`: asks for the code of the link, which is in its fragment and so is never sent here.
 pub(super) async fn set_up_page(State(desk): State<DeskState>, request: Request) -> Response {
     let call = Call::of(&desk, &request);
-    let outcome = async {
-        let token = call.asked("t");
-        let found = desk.admins.set_up(token).await?;
-        Ok(found.map_or_else(|| expired(&call), |set_up| show_password(&call, &set_up, token, &[])))
-    };
-    call.answer(outcome.await)
+    let door = call.door();
+    call.at_door(StatusCode::OK, &door, page::set_up(&call.site(), &door))
 }
 
 fn expired(call: &Call<'_>) -> Response {
@@ -133,17 +124,25 @@ fn show_app(call: &Call<'_>, set_up: &SetUp, token: &str, mistakes: &[Mistake]) 
     call.at_door(status(mistakes), &door, page::set_up_app(&call.site(), &view, &app))
 }
 
-/// `POST /admin/set-up`: the password, or a code of the app.
+/// `POST /admin/set-up`: the code of the link alone, which changes nothing; the password; or a code of the app.
 pub(super) async fn set_up(State(desk): State<DeskState>, request: Request) -> Response {
     let call = Call::of(&desk, &request);
     let outcome = async {
         let form = call.form_at_door(request).await?;
-        match form.iter().any(|(name, _)| name == "code") {
-            true => finish_set_up(&call, &form).await,
-            false => choose_password(&call, &form).await,
+        let sent = |field: &str| form.iter().any(|(name, _)| name == field);
+        match (sent("code"), sent("password")) {
+            (true, _) => finish_set_up(&call, &form).await,
+            (false, true) => choose_password(&call, &form).await,
+            (false, false) => follow_link(&call, &form).await,
         }
     };
     call.answer(outcome.await)
+}
+
+async fn follow_link(call: &Call<'_>, form: &Form) -> Result<Response, Refusal> {
+    let token = value(form, "token");
+    let found = call.desk.admins.set_up(token).await?;
+    Ok(found.map_or_else(|| expired(call), |set_up| show_password(call, &set_up, token, &[])))
 }
 
 async fn choose_password(call: &Call<'_>, form: &Form) -> Result<Response, Refusal> {
@@ -171,7 +170,6 @@ async fn finish_set_up(call: &Call<'_>, form: &Form) -> Result<Response, Refusal
     let token = value(form, "token");
     Ok(match call.desk.admins.set_up_code(token, value(form, "code"), &call.visit).await? {
         SetUpCode::Welcome { welcome, recovery_codes } => {
-            call.desk.measure("AdminsSetUp");
             let csrf = call.desk.admins.csrf(&welcome.signed_in);
             let page =
                 page::recovery_codes(&call.site(), Some(&account(&welcome.signed_in, &csrf)), &recovery_codes, true);

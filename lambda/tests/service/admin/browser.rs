@@ -107,6 +107,13 @@ impl Browser {
         self.post(target.path(), &pairs).await
     }
 
+    /// Follows a set-up link, and does what the page's script does.
+    pub async fn open_link(&mut self, link: &str) -> Answer {
+        let (path, code) = link.split_once('#').expect("a fragment");
+        assert_eq!(self.get(path).await.status, StatusCode::OK);
+        self.submit("set-up", &[("token", code)]).await
+    }
+
     /// Goes where an answer leads, which is never anywhere else.
     pub async fn follow(&mut self, answer: Answer) -> Answer {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);

@@ -156,7 +156,7 @@ impl House {
         let address = Address::parse(email).expect("an address");
         let invited = self.desk.admins.invite(&Actor::Operator("signupctl"), &address, role).await.expect("works");
         let Invited::Link(link) = invited else { panic!("{invited:?}") };
-        format!("/admin/set-up?t={}", link.token)
+        format!("/admin/set-up#{}", link.token)
     }
 
     /// Adds an admin, who follows the link to its end and is signed in then.
@@ -166,7 +166,7 @@ impl House {
     }
 
     pub async fn set_up(&self, email: &str, link: &str, mut browser: Browser) -> Person {
-        assert_eq!(browser.get(link).await.status, StatusCode::OK);
+        assert_eq!(browser.open_link(link).await.status, StatusCode::OK);
         let answer = browser.submit("set-up", &[("password", PASSWORD), ("again", PASSWORD)]).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         let secret = secret(&browser.page);

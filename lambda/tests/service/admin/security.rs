@@ -151,11 +151,11 @@ async fn an_owner_adds_changes_resets_and_removes_admins() {
     }
     let answer = grace.submit("admins/add", &[("email", VIEWER), ("role", "viewer")]).await;
     let link = |body: &str| {
-        let (_, rest) = body.split_once("https://join.example.com/admin/set-up?t=").expect("a link");
-        format!("/admin/set-up?t={}", rest.split('<').next().expect("a token"))
+        let (_, rest) = body.split_once("https://join.example.com/admin/set-up#").expect("a link");
+        format!("/admin/set-up#{}", rest.split('<').next().expect("a token"))
     };
     let first = link(&answer.body);
-    assert!(!grace.get("/admin/security").await.body.contains("set-up?t="), "it is shown once");
+    assert!(!grace.get("/admin/security").await.body.contains("set-up#"), "it is shown once");
     let mut vera = house.set_up(VIEWER, &first, house.browser(ELSEWHERE)).await;
     assert_eq!(vera.browser.get("/admin/export").await.status, StatusCode::FORBIDDEN);
     grace.get("/admin/security").await;

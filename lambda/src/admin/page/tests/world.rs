@@ -171,6 +171,7 @@ impl World {
         let view = SetUp { email: self.typed, token: self.typed, csrf: "CSRF", mistakes };
         let qr = qr();
         match step {
+            0 => set_up(&site, "CSRF"),
             1 => set_up_password(&site, &view),
             _ => set_up_app(
                 &site,
@@ -216,7 +217,7 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
     let day = By::Day("2026-11-22".parse().expect("a day"));
     let link = SetUpLink {
         email: world.typed,
-        url: "https://example.com/join/admin/set-up?t=Zm9vYmFyYmF6cXV4",
+        url: "https://example.com/join/admin/set-up#Zm9vYmFyYmF6cXV4",
         until: minutes_ago(-60),
     };
     let search = By::Search(Search { text: world.typed.into(), sealed: "c2VhbGVk".into() });
@@ -258,6 +259,7 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
         ("sign-in-many", world.sign_in(Some(SignInNotice::TooMany { minutes: 4 }))),
         ("sign-in-out", world.sign_in(Some(SignInNotice::SignedOut))),
         ("sign-in-ended", world.sign_in(Some(SignInNotice::Ended))),
+        ("set-up-0", world.set_up(0, &[])),
         ("set-up-1", world.set_up(1, &[])),
         ("set-up-1-wrong", world.set_up(1, &[Mistake::PasswordCommon, Mistake::PasswordsDiffer])),
         ("set-up-2", world.set_up(2, &[])),

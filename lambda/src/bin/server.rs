@@ -19,7 +19,7 @@ use signup_service::env::{self, EnvError, Environment};
 use signup_service::journal::{self, Stdout};
 use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
 use signup_service::store::DynamoStore;
-use signup_service::web::both;
+use signup_service::web::Both;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -84,7 +84,7 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
         assemble::admin(&environment, config.clone(), &sdk, store(), None)
     )?;
     tracing::info!(%address, release = environment.release, "answers");
-    let front = Front { app: both(web, admin), readiness: Readiness::of(Arc::new(store())), trusted, limits };
+    let front = Front { app: Both { web, admin }, readiness: Readiness::of(Arc::new(store())), trusted, limits };
     Ok(front.serve(listener, stop).await)
 }
 

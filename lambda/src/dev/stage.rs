@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use axum::Router;
 
 use super::{Design, Memory};
 use crate::admin::Admins;
@@ -16,13 +15,13 @@ use crate::publisher::MemoryPublisher;
 use crate::store::StoreError;
 use crate::tombstone::Tombstones;
 use crate::web::admin::{Desk, DeskState, admin_router};
-use crate::web::{App, PATIENCE, Parts, both, router};
+use crate::web::{App, Both, PATIENCE, Parts, router};
 use crate::worker::{Sending, Worker};
 
 /// A design, ready to answer.
 #[derive(Debug)]
 pub(super) struct Stage {
-    pub(super) app: Router,
+    pub(super) app: Both,
     pub(super) worker: Worker,
     pub(super) desk: DeskState,
 }
@@ -91,7 +90,7 @@ impl Stage {
             patience: PATIENCE,
             logo: logo.map(Into::into),
         };
-        let app = both(router(App::new(config, parts)?), admin_router(desk.clone()));
+        let app = Both { web: router(App::new(config, parts)?), admin: admin_router(desk.clone()) };
         Ok(Self { app, worker, desk })
     }
 }

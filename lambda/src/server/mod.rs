@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HeaderName, RETRY_AFTER, UPGRADE};
@@ -32,8 +31,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::ServiceExt;
 use tower::util::Oneshot;
+use tower::{Service, ServiceExt};
 
 pub use forwarded::{NoNetwork, Trusted};
 pub use readiness::{Readiness, Ready};
@@ -79,9 +78,9 @@ impl Default for Limits {
 
 /// What answers.
 #[derive(Debug)]
-pub struct Front {
+pub struct Front<A> {
     /// The form and the admins' pages.
-    pub app: Router,
+    pub app: A,
     pub readiness: Readiness,
     pub trusted: Trusted,
     pub limits: Limits,
@@ -96,7 +95,18 @@ pub enum Ended {
     Cut(usize),
 }
 
-impl Front {
+/// Whatever turns requests into answers and never fails, such as a Router.
+pub trait Answers:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<A> Answers for A where
+    A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<A: Answers> Front<A> {
     /// Answers until `stop` comes, and then until what is under way is answered.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Ended {
         let (front, open) = (Arc::new(self), GracefulShutdown::new());
@@ -230,7 +240,7 @@ impl Front {
 
 /// What the Router says, unless a handler panics. Much is answered at once; what has to wait for something gets a task of
 /// its own, which nobody ends by hanging up.
-async fn answered(answer: Oneshot<Router, Request>, place: OwnedSemaphorePermit) -> Option<Response> {
+async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: OwnedSemaphorePermit) -> Option<Response> {
     let mut answer = Box::pin(AssertUnwindSafe(answer).catch_unwind());
     let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
     let answer = match first {

@@ -16,7 +16,9 @@ mod pages;
 mod problem;
 mod visit;
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,8 +26,9 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use axum::routing::future::RouteFuture;
 use axum::routing::{get, post};
-use tower::ServiceExt;
+use tower::Service;
 
 use blank::Blanks;
 pub use body::LIMIT as BODY;
@@ -155,13 +158,27 @@ pub fn router(app: AppState) -> Router {
         .with_state(app)
 }
 
-/// The form and the admins' pages as one, divided as API Gateway's routes divide them.
-pub fn both(web: Router, admin: Router) -> Router {
-    // No route of this one: what is found is called by the path that the other finds, and its parts by their own names.
-    Router::new().fallback(move |request: Request| {
-        let router = if request.uri().path().starts_with("/admin/") { &admin } else { &web };
-        router.clone().oneshot(request)
-    })
+/// The form and the admins' pages as one, divided as API Gateway's routes divide them. No Router around the two: what is
+/// found is called by the path that either finds, and its parts by their own names.
+#[derive(Clone, Debug)]
+pub struct Both {
+    pub web: Router,
+    pub admin: Router,
+}
+
+impl Service<Request> for Both {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let router = if request.uri().path().starts_with("/admin/") { &mut self.admin } else { &mut self.web };
+        router.call(request)
+    }
 }
 
 async fn not_found(state: axum::extract::State<AppState>, request: Request) -> Response {
@@ -191,17 +208,20 @@ const BUSY: u32 = 1;
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::extract::{MatchedPath, Path};
+    use tower::ServiceExt;
 
     use super::*;
 
     #[tokio::test]
     async fn both_find_their_own_routes_and_what_is_named_in_them() {
         let told = async |path: MatchedPath, Path(id): Path<String>| format!("{} {id}", path.as_str());
-        let router =
-            both(Router::new().route("/users/{id}", get(told)), Router::new().route("/admin/users/{id}", get(told)));
+        let both = Both {
+            web: Router::new().route("/users/{id}", get(told)),
+            admin: Router::new().route("/admin/users/{id}", get(told)),
+        };
         for (path, expected) in [("/users/1", "/users/{id} 1"), ("/admin/users/2", "/admin/users/{id} 2")] {
             let request = Request::get(path).body(Body::empty()).expect("a request");
-            let answer = router.clone().oneshot(request).await.expect("it never fails");
+            let answer = both.clone().oneshot(request).await.expect("it never fails");
             assert_eq!(to_bytes(answer.into_body(), 100).await.expect("a text"), expected);
         }
     }

@@ -147,6 +147,14 @@ fn topics_that_aws_services_publish_to_name_no_key_that_silences_them() {
     }
 }
 
+/// The worker is told its ARN, and a version of the worker is published only for what can change.
+#[test]
+fn the_topic_of_alarms_is_never_another() {
+    let data = data();
+    let topic = data.properties("AlarmTopic").as_object().expect("properties");
+    assert_eq!(topic.keys().collect::<Vec<_>>(), ["DisplayName"], "a change of another may replace it");
+}
+
 #[test]
 fn the_bucket_and_every_queue_refuse_plain_http() {
     for template in templates() {

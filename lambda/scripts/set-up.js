@@ -6,7 +6,7 @@
   const form = document.querySelector('#set-up');
   const code = location.hash.slice(1);
   if (!code) return;
-  // Nor does the browser's history keep it.
+  // Nor is it in the address bar or behind the back button.
   history.replaceState(null, '', location.pathname);
   form.elements.namedItem('token').value = code;
   form.requestSubmit();

@@ -147,9 +147,9 @@ fn topics_that_aws_services_publish_to_name_no_key_that_silences_them() {
     }
 }
 
-/// The worker is told its ARN, and a version of the worker is published only for what can change.
+/// The worker is told its ARN, and no version of the worker is published for it.
 #[test]
-fn the_topic_of_alarms_is_never_another() {
+fn no_update_replaces_the_topic_of_alarms() {
     let data = data();
     let topic = data.properties("AlarmTopic").as_object().expect("properties");
     assert_eq!(topic.keys().collect::<Vec<_>>(), ["DisplayName"], "a change of another may replace it");

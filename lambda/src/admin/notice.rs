@@ -9,8 +9,8 @@ use crate::notice::Notice;
 
 /// What to do about it.
 const ADVICE: &str = "
-If none of you did that, `signupctl admin list` shows who may sign in and `signupctl admin remove ADDRESS` ends it. The
-dashboard's audit log has what happened before and after.
+Changes are told right before they are made. If none of you did that, `signupctl admin list` shows who may sign in and
+`signupctl admin remove ADDRESS` ends it. The dashboard's audit log has what happened before and after.
 ";
 
 impl Entry {
@@ -95,8 +95,8 @@ mod tests {
           by     signupctl
           at     2026-11-22 10:00 UTC
 
-        If none of you did that, `signupctl admin list` shows who may sign in and `signupctl admin remove ADDRESS` ends it. The
-        dashboard's audit log has what happened before and after.
+        Changes are told right before they are made. If none of you did that, `signupctl admin list` shows who may sign in and
+        `signupctl admin remove ADDRESS` ends it. The dashboard's audit log has what happened before and after.
         ");
     }
 
@@ -107,9 +107,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_every_day_is_not_told() {
-        for action in [Action::SignedIn { new_place: false }, Action::UserViewed, Action::SignInRefused] {
-            assert_eq!(entry(action, None).notice("waitlist"), None);
+    fn whatever_changes_who_may_come_in_is_told_and_what_is_done_every_day_is_not() {
+        use Action as Did;
+        let told = |action: Action| entry(action, None).notice("waitlist").map(|notice| notice.subject);
+        for (action, subject) in [
+            (Did::AdminAdded { role: Role::Viewer }, "an admin was added"),
+            (Did::AdminRemoved, "an admin was removed"),
+            (Did::RoleChanged { role: Role::Owner }, "an admin's role was changed"),
+            (Did::PasswordReset, "an admin's account was reset"),
+            (Did::PasswordChanged, "an admin changed their password"),
+            (Did::RecoveryCodesMade, "an admin made new recovery codes"),
+            (Did::SetUp, "an admin set up their account"),
+            (Did::SignedIn { new_place: true }, "an admin signed in from a new place"),
+        ] {
+            assert_eq!(told(action), Some(format!("waitlist: {subject}")));
+        }
+        for action in [
+            Did::SignedIn { new_place: false },
+            Did::SignInRefused,
+            Did::ProvenAgain,
+            Did::SignedOut,
+            Did::SessionRevoked,
+            Did::OtherSessionsRevoked,
+            Did::UserViewed,
+            Did::Resent,
+            Did::Unsubscribed,
+            Did::Erased,
+            Did::Exported { format: "csv".into(), filter: String::new() },
+        ] {
+            assert_eq!(told(action), None);
         }
     }
 }

@@ -146,7 +146,7 @@ impl Admins {
         if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
             return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
         }
-        // And again, for whoever came in meanwhile by an earlier code.
+        // And again, for who came in meanwhile by an earlier code. One who is still coming in is not seen.
         if let Err(error) = self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await {
             error.log();
         }

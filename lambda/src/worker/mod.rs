@@ -79,6 +79,7 @@ pub struct Sending {
     used_up: Option<Timestamp>,
     hush: tell::Hush,
     digesting: digest::Digesting,
+    notices: notice::Notices,
 }
 
 impl Sending {
@@ -90,6 +91,7 @@ impl Sending {
             used_up: None,
             hush: tell::Hush::default(),
             digesting: digest::Digesting::default(),
+            notices: notice::Notices::default(),
         }
     }
 }
@@ -102,6 +104,7 @@ impl Worker {
         // Of a user who changed twice only the newest counts, and both records fail or pass with it.
         let mut users: BTreeMap<UserId, (User, Vec<&str>)> = BTreeMap::new();
         let mut gone: Vec<Farewell> = Vec::new();
+        let mut noted = Vec::new();
         for change in changes {
             match &change.what {
                 What::User(user) => {
@@ -123,11 +126,7 @@ impl Worker {
                     }
                 }
                 What::Gone(farewell) => gone.push((**farewell).clone()),
-                What::Noted(entry) => {
-                    if !self.write_to_operator(entry).await {
-                        failed.insert(change.sequence.as_str());
-                    }
-                }
+                What::Noted(entry) => noted.push((&**entry, change.sequence.as_str())),
                 What::Nothing => {}
             }
         }
@@ -156,6 +155,7 @@ impl Worker {
                 failed.extend(records.into_iter().flatten());
             }
         }
+        failed.extend(self.write_to_operator(noted, until).await);
         changes.iter().map(|change| &change.sequence).filter(|it| failed.contains(it.as_str())).cloned().collect()
     }
 

@@ -86,6 +86,12 @@ fn a_queue_hears_of_a_whole_life_and_of_nothing_personal() {
     let logs = deployed.logs();
     assert!(!logs.contains("example.org") && logs.contains("\"EventsSent\""), "{logs}");
 
+    // Whoever SNS does not write to is told of.
+    let unreached = || deployed.sandbox.json(&["status", "--local"])["unreached"].clone();
+    assert_eq!(unreached(), json!([]));
+    account.unsubscribe(&some.arn);
+    assert_eq!(unreached(), json!([{ "endpoint": some.arn, "of": "events", "why": "unsubscribed" }]));
+
     // Without subscribers nothing of it is left, and nothing is told.
     deployed.sandbox.write("signup.yaml", spec);
     deployed.sandbox.ok(&["deploy", "--local", "--yes"]);

@@ -164,6 +164,10 @@ impl Aws {
         client!(self, aws_sdk_cloudwatchlogs)
     }
 
+    pub fn sns(&self) -> aws_sdk_sns::Client {
+        client!(self, aws_sdk_sns)
+    }
+
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         client!(self, aws_sdk_sqs)
     }

@@ -9,6 +9,7 @@ use super::users::store_failure;
 use super::{Context, data_outputs, endpoint};
 use crate::aws::Fetcher;
 use crate::engine::account::{self, Quota};
+use crate::engine::listeners;
 use crate::engine::mail::{self, Waiting};
 use crate::engine::stack;
 use crate::engine::status::{State, meaning};
@@ -41,14 +42,15 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         let function = versions::functions(&stacks).into_iter().next()?;
         versions::live(&aws, &function).await.ok()
     };
-    let (version, live, census, waiting, account, alarms, queues) = tokio::join!(
+    let (version, live, census, waiting, account, alarms, queues, unreached) = tokio::join!(
         health,
         live,
         census,
         waiting,
         account::read(&aws),
         watch::alarms(&aws, &spec.service, &stacks),
-        watch::queues(&aws, &stacks)
+        watch::queues(&aws, &stacks),
+        listeners::unreached(&aws, &spec, &stacks)
     );
 
     let mut lines = vec![format!(
@@ -105,6 +107,10 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         ),
         Err(failure) => output.note(format!("note: {}", failure.message)),
     }
+    match &unreached {
+        Ok(unreached) => lines.extend(unreached.iter().map(|it| output.red(&format!("  {}", it.text())))),
+        Err(failure) => output.note(format!("note: {}", failure.message)),
+    }
     output.text(lines.join("\n"));
     let census = census.and_then(Result::ok);
     let waiting = waiting.and_then(Result::ok);
@@ -112,7 +118,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         "service": spec.service, "region": aws.region, "topology": spec.topology.name(),
         "stacks": stacks.values().map(|stack| json!({"name": stack.name, "status": stack.status.as_str()})).collect::<Vec<_>>(),
         "endpoint": endpoint, "dashboard": dashboard, "version": version, "function_version": live, "last_deployed": deployed.map(rfc3339),
-        "alarms": alarms.ok(), "queues": queues.ok(),
+        "alarms": alarms.ok(), "queues": queues.ok(), "unreached": unreached.ok(),
         "sign_ups": census.map(|census| {
             json!({"received": census.received(), "confirmed": census.confirmed(), "states": census.states})
         }),

@@ -27,6 +27,7 @@ pub mod events;
 pub mod existing;
 pub mod identity;
 pub mod keys;
+pub mod listeners;
 pub mod lock;
 pub mod logs;
 pub mod long_form;

@@ -97,6 +97,16 @@ impl Account {
         self.publish(topic, &report.to_string());
     }
 
+    /// Ends every subscription of an endpoint.
+    pub fn unsubscribe(&self, endpoint: &str) {
+        let all = self.query("sns", "Action=ListSubscriptions&Version=2010-03-31");
+        for member in elements(&all, "member").iter().filter(|it| elements(it, "Endpoint") == [endpoint]) {
+            let arn = http::encode(&elements(member, "SubscriptionArn").concat());
+            let answer = self.query("sns", &format!("Action=Unsubscribe&Version=2010-03-31&SubscriptionArn={arn}"));
+            assert!(answer.contains("UnsubscribeResponse"), "{answer}");
+        }
+    }
+
     pub fn publish(&self, topic: &str, message: &str) {
         let (topic, message) = (http::encode(topic), http::encode(message));
         let parameters = format!("Action=Publish&Version=2010-03-31&TopicArn={topic}&Message={message}");

@@ -47,7 +47,7 @@ fn every_value_that_other_stacks_and_commands_read_is_an_output() {
         (
             workers(),
             "WorkerFunction SweeperFunction FeedbackFunction DeadLetterQueueUrl MissedSweepQueueUrl LostFeedbackQueueUrl \
-             ActivityTopicArn UndeliveredEventsQueueUrl WorkerLogGroup SweeperLogGroup FeedbackLogGroup",
+             ActivityTopicArn DigestTopicArn UndeliveredEventsQueueUrl WorkerLogGroup SweeperLogGroup FeedbackLogGroup",
         ),
         (
             serverless(),

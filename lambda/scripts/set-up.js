@@ -6,7 +6,7 @@
   const form = document.querySelector('#set-up');
   const code = location.hash.slice(1);
   if (!code) return;
-  // Nor is it in the address bar or behind the back button.
+  // Nor is it in the address bar any more, to be copied or looked at.
   history.replaceState(null, '', location.pathname);
   form.elements.namedItem('token').value = code;
   form.requestSubmit();

@@ -99,7 +99,7 @@ fn denied() -> Box<Failure> {
 
 fn show_link(context: &Context, desk: &Desk, email: &str, role: Role, link: &SetUpLink) -> Outcome<Exit> {
     let output = &context.output;
-    let url = format!("{}/set-up#{}", desk.url, link.token);
+    let url = link.url(&desk.url);
     let minutes = (link.expires_at.as_second() - System.now().as_second() + 59) / 60;
     output.text(format!(
         "{} `{email}` sets the account up as {} here, once and within {minutes} minutes:\n\n  {}\n\nWhoever has the \

@@ -63,7 +63,7 @@ fn why(endpoint: &str, found: &[Subscription]) -> Option<Why> {
     // In the place of an ARN, SNS says `PendingConfirmation` or `Deleted`.
     if arns.iter().any(|arn| arn.starts_with("arn:")) {
         None
-    } else if arns.iter().any(|arn| arn.to_ascii_lowercase().starts_with("pending")) {
+    } else if arns.contains(&"PendingConfirmation") {
         Some(Why::Unconfirmed)
     } else {
         Some(Why::Unsubscribed)

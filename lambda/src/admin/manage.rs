@@ -22,6 +22,14 @@ pub struct SetUpLink {
     pub expires_at: Timestamp,
 }
 
+impl SetUpLink {
+    /// The link itself, below the address of the admins' pages, such as `https://join.example.com/admin`. The token is its
+    /// fragment, which no browser sends.
+    pub fn url(&self, admin: &str) -> String {
+        format!("{admin}/set-up#{}", self.token)
+    }
+}
+
 /// Without the token.
 impl std::fmt::Debug for SetUpLink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

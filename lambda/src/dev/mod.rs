@@ -143,7 +143,7 @@ impl Dev {
         let Ok(address) = Address::parse(OWNER) else { return Ok(None) };
         let admins = &self.stage().desk.admins;
         match admins.invite(&Actor::Operator("dev"), &address, Role::Owner).await? {
-            Invited::Link(link) => Ok(Some(format!("{}/admin/set-up#{}", self.memory.base_url, link.token))),
+            Invited::Link(link) => Ok(Some(link.url(&format!("{}/admin", self.memory.base_url)))),
             Invited::Known | Invited::Denied(_) => Ok(None),
         }
     }

@@ -149,7 +149,7 @@ pub(super) async fn add(State(desk): State<DeskState>, request: Request) -> Resp
 }
 
 async fn show_link(call: &Call<'_>, me: &SignedIn, email: &str, link: &SetUpLink) -> Result<Response, Refusal> {
-    let url = format!("{}/admin/set-up#{}", call.desk.base_url, link.token);
+    let url = link.url(&format!("{}/admin", call.desk.base_url));
     let notice = SecurityNotice::Link(LinkView { email, url: &url, until: link.expires_at });
     show_notice(call, me, notice).await
 }

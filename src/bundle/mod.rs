@@ -2,6 +2,7 @@
 //! its logo if there is one, the same bytes for the same input, kept in the cache by what went into it.
 
 mod build;
+mod cache;
 mod elf;
 mod ends;
 pub mod pack;
@@ -12,7 +13,7 @@ pub use pack::{CONFIG, LOGO};
 use std::fs;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
 
 use aws_smithy_types::byte_stream::ByteStream;
 use sha2::{Digest, Sha256};
@@ -34,11 +35,12 @@ pub enum Source {
     Handler(PathBuf),
 }
 
-/// A bundle in the cache.
+/// A bundle in the cache, where it stays for as long as this lives: it may be a while before the operator says yes.
 #[derive(Clone, Debug)]
 pub struct Bundle {
     pub artifact: ArtifactRef,
     path: PathBuf,
+    _held: Arc<fs::File>,
 }
 
 impl Bundle {
@@ -130,15 +132,13 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
     inputs.update((config.len() as u64).to_be_bytes());
     inputs.update(&config);
     inputs.update(logo.unwrap_or_default());
-    let entry = cache.join("bundles").join(hex(&inputs.finalize()));
+    let entries = cache.join("bundles");
+    let entry = entries.join(hex(&inputs.finalize()));
+    let held = cache::hold(&entry).map_err(|error| unwritable(&entry, &error))?;
     let (path, sum) = (entry.join("bundle.zip"), entry.join("sha256"));
     let known = fs::read_to_string(&sum).ok().filter(|text| text.len() == 64 && path.is_file());
     let sha256 = match known {
-        Some(sha256) => {
-            // Used just now, so not the first to go.
-            _ = fs::File::open(&entry).and_then(|folder| folder.set_modified(SystemTime::now()));
-            sha256
-        }
+        Some(sha256) => sha256,
         None => {
             let mut files: Vec<pack::Entry<'_>> = Vec::new();
             for (program, binary) in &binaries {
@@ -147,7 +147,6 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
             // What is small stands behind, where it is read from without the rest.
             files.push((pack::CONFIG, 0o644, Box::new(&config[..])));
             files.extend(logo.map(|logo| (pack::LOGO, 0o644, Box::new(logo) as Box<dyn Read>)));
-            fs::create_dir_all(&entry).map_err(|error| unwritable(&entry, &error))?;
             let partial = partial(&path);
             let zip = fs::File::create(&partial).map_err(|error| unwritable(&partial, &error))?;
             pack::zip(zip, files, level)?;
@@ -155,13 +154,13 @@ pub async fn make(spec: &Spec, source: &Source, cache: &Path, progress: &Progres
             fs::rename(&partial, &path).map_err(|error| unwritable(&path, &error))?;
             // The sum is written last and so tells that the zip is whole.
             write_whole(&sum, sha256.as_bytes())?;
-            prune(&cache.join("bundles"));
+            cache::prune(&entries);
             sha256
         }
     };
     let artifact = ArtifactRef::new(&sha256)
         .ok_or_else(|| Failure::new("cache_unusable", format!("`{}` holds no SHA-256", sum.display())))?;
-    Ok(Bundle { artifact, path })
+    Ok(Bundle { artifact, path, _held: Arc::new(held) })
 }
 
 /// Tells where the function would come from, or why it cannot be had. Builds nothing.
@@ -169,26 +168,6 @@ pub async fn readiness(architecture: Architecture, is_local: bool) -> Outcome<St
     match beside_this_program(architecture).filter(|_| !is_local) {
         Some(zip) => Ok(format!("comes with this program: `{}`", zip.display())),
         None => build::readiness(architecture, is_local).await,
-    }
-}
-
-/// Bundles kept in the cache: a few services, and the way back of each.
-const KEPT_BUNDLES: usize = 16;
-
-/// A bundle this young may be on its way to AWS in another process.
-const TOO_YOUNG: Duration = Duration::from_secs(3_600);
-
-/// Removes all but the newest bundles. One that cannot be removed only takes room.
-fn prune(bundles: &Path) {
-    let entries = fs::read_dir(bundles).into_iter().flatten().flatten();
-    let mut entries: Vec<_> =
-        entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
-    entries.sort();
-    let surplus = entries.len().saturating_sub(KEPT_BUNDLES);
-    for (modified, path) in entries.into_iter().take(surplus) {
-        if modified.elapsed().is_ok_and(|age| age > TOO_YOUNG) {
-            _ = fs::remove_dir_all(path);
-        }
     }
 }
 

@@ -6,8 +6,8 @@
 //!   ([`public_endpoint`]) and, for links in mail, in the service's `env` module;
 //! - it runs functions on this machine: they are built for it, lightly (`bundle`);
 //! - its instances are records: a server process stands in for them (`servers`);
-//! - it is slow to answer, has no TLS, shows a parameter of Parameter Store by its value and, enforcing policies, asks
-//!   for too wide a right: `sitecustomize.py`.
+//! - it is slow to answer, has no TLS, keeps all code on the disk, shows a parameter of Parameter Store by its value and,
+//!   enforcing policies, asks for too wide a right: `sitecustomize.py`.
 
 mod emulator;
 pub mod inbox;

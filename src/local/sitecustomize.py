@@ -1,6 +1,7 @@
 # Loaded by Python before the emulator starts. What is mended here is the emulator, never a template.
 import json
 import re
+import shutil
 import socketserver
 
 # Python's servers leave Nagle's algorithm on, which costs every invocation of a function about 40 ms.
@@ -14,6 +15,7 @@ try:
     import ministack.core.iam_actions as actions
     import ministack.core.iam_evaluator as evaluator
     import ministack.services.cloudformation as cloudformation
+    import ministack.services.lambda_svc as functions
 except ImportError:  # pip's own runs load this file too
     pass
 else:
@@ -86,3 +88,20 @@ else:
         return plain_describe(params)
 
     cloudformation._ACTION_HANDLERS["DescribeStacks"] = describe_stacks
+
+    # Each code that a function ever had it leaves unpacked on the disk, 65 MB a deploy. Here that of the last ones stays;
+    # any other that a function still has is unpacked again when it starts.
+    KEPT_CODES = 16
+    plain_code_dir, last_used = functions._provided_runtime_code_dir, {}
+
+    def code_dir(code_zip):
+        folder = plain_code_dir(code_zip)
+        with functions._provided_code_lock:
+            last_used.pop(folder, None)
+            last_used[folder] = True
+            for old in list(last_used)[:-KEPT_CODES]:
+                del last_used[old]
+                shutil.rmtree(old, ignore_errors=True)
+        return folder
+
+    functions._provided_runtime_code_dir = code_dir

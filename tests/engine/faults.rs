@@ -204,6 +204,9 @@ fn fifty_cycles_converge_while_one_call_in_three_fails() {
         run(2, &["destroy", "--delete-data", "--local", "--yes"]);
         assert_eq!(account.resources(), Vec::<String>::new(), "seed {seed}, {way:?}");
     }
+    // Twice as many codes as cycles, and the disk holds those of a few.
+    let unpacked = sandbox.unpacked_codes();
+    assert!((1..=16).contains(&unpacked), "{unpacked} codes are unpacked");
     // Each way was met, and often.
     let failed = weather.lock().expect("no panic while held").failed.clone();
     assert!(failed.len() == WAYS.len() && failed.values().all(|count| *count > 5), "{failed:?}");

@@ -70,6 +70,13 @@ impl Sandbox {
         "idle.zip"
     }
 
+    /// How many codes of functions the emulator has on the disk.
+    pub fn unpacked_codes(&self) -> usize {
+        let caches = std::fs::read_dir(self.path().join("state/signupctl/emulator")).expect("the emulator's folder");
+        let codes = caches.flatten().filter(|cache| cache.file_name().to_string_lossy().contains("provided-code"));
+        codes.map(|cache| std::fs::read_dir(cache.path()).expect("a folder").count()).sum()
+    }
+
     /// `signupctl` with these words, in this sandbox, and nothing of the developer's AWS settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());

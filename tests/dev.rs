@@ -8,16 +8,9 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use support::deployed::wait_for;
-use support::dev::Dev;
+use support::dev::{Dev, mailed};
 use support::server::{Server, program};
 use support::{Sandbox, http};
-
-/// The link of the newest mail, where one has come to somebody.
-fn mailed(mails: &str, to: &str) -> Option<String> {
-    let inbox = http::get(mails).json();
-    let mail = inbox["mails"].as_array()?.iter().find(|mail| mail["to"][0] == to)?;
-    mail["text"].as_str()?.split_whitespace().find(|word| word.contains("/confirm?t=")).map(str::to_owned)
-}
 
 #[test]
 fn somebody_signs_up_reads_the_mail_and_confirms_with_no_aws_at_all() {

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
-use super::Sandbox;
+use super::{Sandbox, http};
 
 /// `signupctl dev` in a sandbox, and what it said first.
 #[derive(Debug)]
@@ -38,4 +38,11 @@ impl Drop for Dev {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// The link of the newest mail, where one has come to somebody.
+pub fn mailed(mails: &str, to: &str) -> Option<String> {
+    let inbox = http::get(mails).json();
+    let mail = inbox["mails"].as_array()?.iter().find(|mail| mail["to"][0] == to)?;
+    mail["text"].as_str()?.split_whitespace().find(|word| word.contains("/confirm?t=")).map(str::to_owned)
 }

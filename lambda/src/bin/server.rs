@@ -105,11 +105,12 @@ async fn try_out(
     });
     let dev = Dev::new(design.clone(), &base_url, Arc::new(Stdout { service: design.config.service.clone() }))?;
     let invitation = dev.invite().await?.unwrap_or_default();
-    writeln!(
-        std::io::stderr(),
+    let banner = format!(
         "for trying: over memory, nothing is kept, no mail leaves, and whoever reaches it reads the mails\n  form   \
-         {base_url}/\n  mail   {base_url}/_mail\n  admin  {invitation}"
-    )?;
+         {base_url}/\n  mail   {base_url}/_mail\n  admin  {invitation}\n"
+    );
+    // In one piece, so that no line of the log comes in between.
+    std::io::stderr().write_all(banner.as_bytes())?;
     let front = Front { app: dev.router(), readiness: Readiness::of(dev.store()), trusted, limits };
     let tell = |seen: Seen<'_, String>| match seen {
         Seen::Shown => tracing::info!("the declaration is shown anew"),

@@ -1,0 +1,145 @@
+//! The image, built of `Dockerfile` and run as README says: by nobody, without a right, on a root that nothing can write to.
+//!
+//! Its first stage needs an image with Rust, which comes from a registry. In its place stands the server as `cargo build`
+//! makes it, with the libraries that it is linked against; all that follows is built as it stands. Needs podman and runc, and
+//! root; where a container cannot be run this says so and passes, unless the environment has `SIGNUPCTL_IMAGE=required`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use support::deployed::wait_for;
+use support::dev::mailed;
+use support::server::{free_port, program};
+use support::{Sandbox, http, root};
+
+const NAME: &str = "sign-up";
+
+/// Podman, with what it keeps in a sandbox.
+struct Podman<'a>(&'a Sandbox);
+
+impl Podman<'_> {
+    fn run(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(root().join("tests/image/podman"));
+        command.arg(self.0.path().join("podman")).args(words).output().expect("it starts")
+    }
+
+    fn ok(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "podman {words:?}: {told}\n{errors}");
+        told.trim().to_owned()
+    }
+
+    fn inspect(&self, kind: &str, path: &str) -> Value {
+        serde_json::from_str(&self.ok(&[kind, "inspect", NAME, "--format", &format!("{{{{json {path}}}}}")]))
+            .expect("JSON")
+    }
+}
+
+impl Drop for Podman<'_> {
+    fn drop(&mut self) {
+        self.run(&["rm", "--force", "--time", "0", NAME]);
+    }
+}
+
+/// Whether a container can be run here.
+fn can(sandbox: &Sandbox) -> bool {
+    let probe = Command::new(root().join("tests/image/can")).arg(sandbox.path().join("can")).output();
+    let can = probe.is_ok_and(|output| output.status.success());
+    let needed = std::env::var_os("SIGNUPCTL_IMAGE").is_some_and(|it| it == "required");
+    assert!(can || !needed, "no container runs here (podman, runc, cc, and root)");
+    can
+}
+
+/// What the first stage would leave, in a folder; the server is linked dynamically, so its libraries come along.
+fn first_stage(sandbox: &Sandbox, folder: &Path) {
+    let out = folder.join("out");
+    sandbox.ok(&["declaration", &out.to_string_lossy()]);
+    let put = |from: &Path, to: &Path| {
+        fs::create_dir_all(to.parent().expect("a folder")).expect("room for a folder");
+        fs::copy(from, to).expect("room for a copy");
+    };
+    put(&program(), &out.join("server"));
+    let linked = Command::new("ldd").arg(program()).output().expect("ldd starts");
+    for word in String::from_utf8_lossy(&linked.stdout).split_whitespace().filter(|word| word.starts_with('/')) {
+        put(Path::new(word), &out.join(word.trim_start_matches('/')));
+    }
+    let authorities = folder.join("etc/ssl/certs/ca-certificates.crt");
+    fs::create_dir_all(authorities.parent().expect("a folder")).expect("room for a folder");
+    fs::write(authorities, "").expect("room for none");
+}
+
+#[test]
+fn the_image_is_a_service_that_runs_as_nobody_and_writes_nothing() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    if !can(&sandbox) {
+        eprintln!("left out: no container runs here");
+        return;
+    }
+    let (build, context) = (sandbox.path().join("build"), sandbox.path().join("context"));
+    first_stage(&sandbox, &build);
+    fs::create_dir(&context).expect("a folder");
+    let podman = Podman(&sandbox);
+    let dockerfile = root().join("Dockerfile");
+    let stage = format!("build={}", build.display());
+    podman.ok(&[
+        "build",
+        "--format",
+        "docker",
+        "--build-context",
+        &stage,
+        "--tag",
+        NAME,
+        "--file",
+        &dockerfile.to_string_lossy(),
+        &context.to_string_lossy(),
+    ]);
+
+    let config = podman.inspect("image", ".Config");
+    assert_eq!(config["User"], "65532:65532");
+    assert_eq!((&config["Entrypoint"], &config["Cmd"]), (&json!(["/server"]), &json!(["try"])));
+    assert_eq!(config["Labels"]["org.cyclonedx.bom"], "/sbom.cdx.json");
+    let health = podman.inspect("image", ".HealthCheck");
+    assert_eq!(health["Test"], json!(["CMD", "/server", "health"]), "{health}");
+
+    // As README and the compose file say, and with no place to write at all.
+    let listen = format!("127.0.0.1:{}", free_port());
+    let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+    let least = ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+    let told = ["--detach", "--no-healthcheck", "--network", "host", "--env"];
+    let variable = format!("LISTEN={listen}");
+    podman.ok(&[&["run", "--name", NAME][..], &limits, &least, &told, &[&variable, NAME]].concat());
+    let at = |path: &str| format!("http://{listen}{path}");
+    wait_for(20, "its first answer", || {
+        (TcpStream::connect(&listen).is_ok() && http::get(&at("/readyz")).status == 200).then_some(())
+    });
+
+    let answer = http::post_json(&at("/api/v1/sign-ups"), &json!({ "email": "ada@example.org" }));
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let link = wait_for(10, "the mail", || mailed(&at("/_mail.json"), "ada@example.org"));
+    let (_, token) = link.split_once("?t=").expect("a token");
+    assert_eq!(http::post_form(&at("/confirm"), &[("t", token)]).status, 303);
+    podman.ok(&["exec", NAME, "/server", "health"]);
+
+    let state = podman.inspect("container", ".State");
+    let status = fs::read_to_string(format!("/proc/{}/status", state["Pid"])).expect("its process");
+    let told = |name: &str| -> BTreeSet<String> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of it");
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    assert_eq!(told("Uid:"), BTreeSet::from(["65532".to_owned()]));
+    assert_eq!(told("Gid:"), BTreeSet::from(["65532".to_owned()]));
+    assert_eq!(told("CapBnd:"), BTreeSet::from(["0".repeat(16)]));
+    assert_eq!(told("NoNewPrivs:"), BTreeSet::from(["1".to_owned()]));
+
+    podman.ok(&["stop", "--time", "30", NAME]);
+    assert_eq!(podman.inspect("container", ".State.ExitCode"), 0);
+    let log = podman.run(&["logs", NAME]);
+    let log = [log.stdout, log.stderr].concat();
+    let log = String::from_utf8_lossy(&log);
+    assert!(log.contains("/admin/set-up#") && log.contains("stopped, and everything was answered"), "{log}");
+}

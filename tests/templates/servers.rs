@@ -69,17 +69,29 @@ fn nothing_is_served_without_tls_or_under_another_name() {
         assert!(parameter["Default"].is_null() && !text(&parameter["AllowedPattern"]).starts_with('|'), "{name}");
         assert!(!text(&parameter["AllowedPattern"]).contains("(|"), "{name} may be empty");
     }
-    let [plain] = each(&template.properties("HttpListener")["DefaultActions"])[..] else { panic!("one action") };
-    assert_eq!((&plain["Type"], &plain["RedirectConfig"]["Protocol"]), (&json!("redirect"), &json!("HTTPS")));
-    assert_eq!(plain["RedirectConfig"]["StatusCode"], "HTTP_301");
+    // Without TLS a page is looked for elsewhere, and a program, or whoever sends something, is turned away.
+    let refused = |action: &Value| action["FixedResponseConfig"]["StatusCode"] == "403";
+    let [other] = each(&template.properties("HttpListener")["DefaultActions"])[..] else { panic!("one action") };
+    assert!(refused(other), "{other}");
+    let (api, page) = (template.properties("PlainApiRule"), template.properties("PlainPageRule"));
+    for rule in [api, page] {
+        assert_eq!(rule["ListenerArn"], json!({ "Ref": "HttpListener" }));
+    }
+    assert!(api["Priority"].as_u64() < page["Priority"].as_u64() && refused(&api["Actions"][0]), "{api}");
+    assert!(each(&api["Conditions"][0]["PathPatternConfig"]["Values"]).contains(&&json!("/api/*")), "{api}");
+    assert_eq!(page["Conditions"][0]["HttpRequestMethodConfig"]["Values"], json!(["GET", "HEAD"]));
+    let [redirect] = each(&page["Actions"])[..] else { panic!("one action") };
+    assert_eq!((&redirect["Type"], &redirect["RedirectConfig"]["Protocol"]), (&json!("redirect"), &json!("HTTPS")));
+    assert_eq!(redirect["RedirectConfig"]["StatusCode"], "HTTP_301");
     // Whoever asks for a name of their own is not sent there.
-    assert_eq!(plain["RedirectConfig"]["Host"], json!({ "Ref": "DomainName" }));
+    assert_eq!(redirect["RedirectConfig"]["Host"], json!({ "Ref": "DomainName" }));
     let https = template.properties("HttpsListener");
-    assert!(text(&https["SslPolicy"]).starts_with("ELBSecurityPolicy-TLS13-1-2-"), "{https}");
+    assert_eq!(https["SslPolicy"], "ELBSecurityPolicy-TLS13-1-2-Res-2021-06");
     assert_eq!(https["Certificates"], json!([{ "CertificateArn": { "Ref": "CertificateArn" } }]));
     assert_eq!(https["DefaultActions"][0]["FixedResponseConfig"]["StatusCode"], "421");
-    let rules: Vec<_> = template.of_type("AWS::ElasticLoadBalancingV2::ListenerRule").collect();
-    let [(_, rule)] = rules[..] else { panic!("one rule") };
+    let rules = template.of_type("AWS::ElasticLoadBalancingV2::ListenerRule");
+    let behind_tls = rules.filter(|(_, rule)| rule["Properties"]["ListenerArn"] == json!({ "Ref": "HttpsListener" }));
+    let [(_, rule)] = behind_tls.collect::<Vec<_>>()[..] else { panic!("one rule") };
     assert_eq!(rule["Properties"]["Conditions"][0]["HostHeaderConfig"]["Values"], json!([{ "Ref": "DomainName" }]));
     assert_eq!(attribute(&template, "routing.http.drop_invalid_header_fields.enabled"), "true");
     assert_eq!(attribute(&template, "routing.http.xff_header_processing.mode"), "append");

@@ -132,22 +132,24 @@ impl AdminKey {
         self.mac("csrf", &[binding]).verify_slice(&token).is_ok()
     }
 
-    /// A text as an address may hold it that lands in histories and bookmarks: only pages of this admin read it back.
-    /// Every text takes a nonce of its own, drawn at random.
-    pub(crate) fn seal(&self, id: AdminId, text: &str, nonce: Nonce) -> String {
+    /// A text as an address may hold it that lands in histories and bookmarks: only pages of this admin read it back, as
+    /// what it was sealed for. Every text takes a nonce of its own, drawn at random.
+    pub(crate) fn seal(&self, id: AdminId, purpose: &str, text: &str, nonce: Nonce) -> String {
         let nonce: [u8; NONCE_LEN] = std::array::from_fn(|at| nonce.0[at]);
         let mut sealed = text.as_bytes().to_vec();
         let unique = SealNonce::assume_unique_for_key(nonce);
-        self.sealing(id).seal_in_place_append_tag(unique, Aad::empty(), &mut sealed).expect("shorter than 64 GiB");
+        self.sealing(id)
+            .seal_in_place_append_tag(unique, Aad::from(purpose), &mut sealed)
+            .expect("shorter than 64 GiB");
         URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
     }
 
     /// What was sealed; `None` of anything else.
-    pub(crate) fn unseal(&self, id: AdminId, sealed: &str) -> Option<String> {
+    pub(crate) fn unseal(&self, id: AdminId, purpose: &str, sealed: &str) -> Option<String> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
         let nonce = SealNonce::try_assume_unique_for_key(nonce).ok()?;
-        let text = self.sealing(id).open_in_place(nonce, Aad::empty(), sealed).ok()?;
+        let text = self.sealing(id).open_in_place(nonce, Aad::from(purpose), sealed).ok()?;
         String::from_utf8(text.to_vec()).ok()
     }
 
@@ -242,15 +244,16 @@ mod tests {
     fn what_is_sealed_is_read_by_its_admin_alone() {
         let (key, me) = (AdminKey(Key::new([7; 32])), AdminId([1; 16]));
         for text in ["", "ada@example.com", "Ünal & söhne"] {
-            let sealed = key.seal(me, text, Nonce([3; 16]));
-            assert_eq!(key.unseal(me, &sealed).as_deref(), Some(text));
-            assert_eq!(key.unseal(AdminId([2; 16]), &sealed), None);
-            assert_eq!(AdminKey(Key::new([8; 32])).unseal(me, &sealed), None);
+            let sealed = key.seal(me, "search", text, Nonce([3; 16]));
+            assert_eq!(key.unseal(me, "search", &sealed).as_deref(), Some(text));
+            assert_eq!(key.unseal(AdminId([2; 16]), "search", &sealed), None);
+            assert_eq!(key.unseal(me, "place", &sealed), None, "what it was sealed for");
+            assert_eq!(AdminKey(Key::new([8; 32])).unseal(me, "search", &sealed), None);
             for wrong in [&sealed[1..], &sealed[..sealed.len() - 1], &format!("B{}", &sealed[1..]), "", "AAAA", "%"] {
-                assert_eq!(key.unseal(me, wrong), None, "{wrong}");
+                assert_eq!(key.unseal(me, "search", wrong), None, "{wrong}");
             }
         }
-        assert_ne!(key.seal(me, "ada", Nonce([3; 16])), key.seal(me, "ada", Nonce([4; 16])));
+        assert_ne!(key.seal(me, "search", "ada", Nonce([3; 16])), key.seal(me, "search", "ada", Nonce([4; 16])));
     }
 
     #[test]

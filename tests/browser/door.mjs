@@ -50,7 +50,7 @@ export async function pasteCode(admin, link, status = 200) {
 export async function readCodes(admin) {
   const codes = await admin.page.locator('.codes code').allInnerTexts();
   assert.equal(new Set(codes).size, 10);
-  for (const code of codes) assert.match(code, /^([A-Z2-7]{4}-){3}[A-Z2-7]{4}$/);
+  for (const code of codes) assert.match(code, /^([A-Z2-7]{4}-){5}[A-Z2-7]{4}$/);
   return codes;
 }
 

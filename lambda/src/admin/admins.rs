@@ -143,13 +143,13 @@ impl Admins {
     }
 
     /// A text as a page's address holds it: this admin's pages read it back, and nobody reads it there.
-    pub fn seal(&self, signed_in: &SignedIn, text: &str) -> String {
-        self.key.seal(signed_in.admin.id, text, Nonce(self.entropy.bytes()))
+    pub fn seal(&self, signed_in: &SignedIn, purpose: &str, text: &str) -> String {
+        self.key.seal(signed_in.admin.id, purpose, text, Nonce(self.entropy.bytes()))
     }
 
     /// What was sealed for this admin; `None` of anything else.
-    pub fn unseal(&self, signed_in: &SignedIn, sealed: &str) -> Option<String> {
-        self.key.unseal(signed_in.admin.id, sealed)
+    pub fn unseal(&self, signed_in: &SignedIn, purpose: &str, sealed: &str) -> Option<String> {
+        self.key.unseal(signed_in.admin.id, purpose, sealed)
     }
 
     /// Writes into the audit log what was done, and to whom: before it is done, where it cannot be taken back.

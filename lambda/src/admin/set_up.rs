@@ -90,8 +90,15 @@ impl Admins {
         Ok(shown.map_or(SetUpPassword::Invalid, SetUpPassword::Chosen))
     }
 
-    /// Takes a code of the app. When it is good the link is used up, all other sessions are over, and one begins.
-    pub async fn set_up_code(&self, token: &str, typed: &str, visit: &Visit) -> Result<SetUpCode, AdminError> {
+    /// Takes a code of the app. When it is good the link is used up, all other sessions are over, and one begins. `old` is
+    /// the session's cookie that the browser sent, if any: that session ends as well, whoever's it is.
+    pub async fn set_up_code(
+        &self,
+        token: &str,
+        typed: &str,
+        visit: &Visit,
+        old: Option<&str>,
+    ) -> Result<SetUpCode, AdminError> {
         let Some((token, admin)) = self.open(token).await? else { return Ok(SetUpCode::Invalid) };
         let shown = self.shown(&admin);
         let code = Code::typed(typed);
@@ -106,6 +113,7 @@ impl Admins {
         match self.change(COMPLETE, id, Some(admin), decide).await? {
             (Completed::Done, Some(admin)) => {
                 self.end_sessions(id, None).await?;
+                self.end_old(old).await?;
                 let welcome = Box::new(self.begin(admin, visit, self.clock.now(), Action::SetUp).await?);
                 Ok(SetUpCode::Welcome { welcome, recovery_codes })
             }

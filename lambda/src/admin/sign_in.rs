@@ -115,12 +115,16 @@ impl Admins {
             return Ok(SignIn::Refused);
         };
         self.take_back(&scopes).await?;
-        if let Some(old) = old.and_then(Token::parse) {
-            self.store.delete_session(old.admin, old.session()).await?;
-        }
+        self.end_old(old).await?;
         let action = Action::SignedIn { new_place: familiar.is_none() };
         let welcome = self.begin(admin, visit, since, action).await?;
         Ok(SignIn::Welcome(Box::new(welcome)))
+    }
+
+    /// Ends the session of a cookie that the browser is about to forget, if it is one.
+    pub(super) async fn end_old(&self, cookie: Option<&str>) -> Result<(), AdminError> {
+        let Some(old) = cookie.and_then(Token::parse) else { return Ok(()) };
+        Ok(self.store.delete_session(old.admin, old.session()).await?)
     }
 
     /// Whose session a cookie is of, if it is open. Costs two reads, and a write at most once a minute.

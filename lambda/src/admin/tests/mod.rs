@@ -96,7 +96,7 @@ impl House {
         let chosen = self.admins.set_up_password(token, PASSWORD).await.expect("works");
         assert!(matches!(chosen, SetUpPassword::Chosen(_)), "{chosen:?}");
         let code = self.app(email).await;
-        match self.admins.set_up_code(token, &code, &home()).await.expect("works") {
+        match self.admins.set_up_code(token, &code, &home(), None).await.expect("works") {
             SetUpCode::Welcome { welcome, recovery_codes } => (*welcome, recovery_codes),
             other => panic!("{other:?}"),
         }

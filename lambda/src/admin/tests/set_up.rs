@@ -12,7 +12,7 @@ async fn invited(house: &House) -> String {
 async fn is_invalid(house: &House, token: &str) -> bool {
     let shown = house.admins.set_up(token).await.expect("works");
     let password = house.admins.set_up_password(token, PASSWORD).await.expect("works");
-    let code = house.admins.set_up_code(token, "000000", &home()).await.expect("works");
+    let code = house.admins.set_up_code(token, "000000", &home(), None).await.expect("works");
     shown.is_none() && password == SetUpPassword::Invalid && matches!(code, SetUpCode::Invalid)
 }
 
@@ -34,7 +34,7 @@ async fn a_link_sets_up_an_admin_who_is_signed_in_then() {
     let again = house.admins.set_up(&token).await.expect("works").and_then(|it| it.enrol);
     assert_eq!(again.map(|it| it.secret), Some(enrol.secret));
     let code = house.app(ADA).await;
-    let done = house.admins.set_up_code(&token, &code, &home()).await.expect("works");
+    let done = house.admins.set_up_code(&token, &code, &home(), None).await.expect("works");
     let SetUpCode::Welcome { welcome, recovery_codes } = done else { panic!("{done:?}") };
     assert_eq!(recovery_codes.len(), RECOVERY_CODES);
     assert!(house.is_in(&welcome.cookie).await);
@@ -80,7 +80,7 @@ async fn a_newer_link_ends_the_one_before() {
 async fn no_code_completes_without_a_password_and_no_wrong_one_does() {
     let house = House::new();
     let token = invited(&house).await;
-    assert!(matches!(house.admins.set_up_code(&token, "000000", &home()).await, Ok(SetUpCode::Invalid)));
+    assert!(matches!(house.admins.set_up_code(&token, "000000", &home(), None).await, Ok(SetUpCode::Invalid)));
     for (weak, why) in [("short", WeakPassword::TooShort), ("registration-2026", WeakPassword::Common)] {
         let refused = house.admins.set_up_password(&token, weak).await.expect("works");
         assert_eq!(refused, SetUpPassword::Weak(why));
@@ -90,12 +90,25 @@ async fn no_code_completes_without_a_password_and_no_wrong_one_does() {
     // Whoever goes back and chooses again has another secret.
     house.admins.set_up_password(&token, PASSWORD).await.expect("works");
     for wrong in [&old, "", "ABCD-EFGH-IJKL-MNOP"] {
-        let refused = house.admins.set_up_code(&token, wrong, &home()).await.expect("works");
+        let refused = house.admins.set_up_code(&token, wrong, &home(), None).await.expect("works");
         assert!(matches!(refused, SetUpCode::WrongCode(SetUp { enrol: Some(_), .. })), "{refused:?}");
     }
     assert!(house.admin(ADA).await.credentials.is_none());
     let code = house.app(ADA).await;
-    assert!(matches!(house.admins.set_up_code(&token, &code, &home()).await, Ok(SetUpCode::Welcome { .. })));
+    assert!(matches!(house.admins.set_up_code(&token, &code, &home(), None).await, Ok(SetUpCode::Welcome { .. })));
+}
+
+#[tokio::test]
+async fn whoever_was_signed_in_in_the_same_browser_is_not_any_more() {
+    let house = House::new();
+    let (welcome, _) = house.follow(ADA, &invited(&house).await).await;
+    let invited = house.admins.invite(&OPERATOR, &address("bob@example.com"), Role::Viewer).await.expect("works");
+    let Invited::Link(link) = invited else { panic!("no link") };
+    house.admins.set_up_password(&link.token, PASSWORD).await.expect("works");
+    let code = house.app("bob@example.com").await;
+    let done = house.admins.set_up_code(&link.token, &code, &home(), Some(&welcome.cookie)).await.expect("works");
+    let SetUpCode::Welcome { welcome: other, .. } = done else { panic!("{done:?}") };
+    assert!(house.is_in(&other.cookie).await && !house.is_in(&welcome.cookie).await);
 }
 
 #[tokio::test]

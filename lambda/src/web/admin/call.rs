@@ -19,13 +19,11 @@ use crate::store::StoreError;
 use crate::web::BUSY;
 use crate::web::answer::{html, later};
 use crate::web::body::{self, BodyError, FORM};
-use crate::web::edge;
+use crate::web::edge::{self, FETCH_SITE};
 use crate::web::visit::value;
 
 /// The cookie that a form shows before anybody is signed in: what a page of another site sends does not come with it.
 const DOOR: &str = "__Host-admin-door";
-
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The field of every form by which it is known to be ours.
 const CSRF: &str = "csrf";
@@ -155,6 +153,11 @@ impl<'a> Call<'a> {
         let Some(session) = &self.session else { return Err(Refusal::SignIn) };
         let signed_in = self.desk.admins.authenticate(session).await?.ok_or(Refusal::SignIn)?;
         Ok(self.me.get_or_init(|| signed_in).clone())
+    }
+
+    /// Refuses what a page of another site, or of another host, asks for.
+    pub(super) fn refuse_foreign(&self) -> Result<(), Refusal> {
+        if self.is_foreign { Err(Refusal::TooOld) } else { Ok(()) }
     }
 
     /// Who sends a form, and what it holds; a form that is not this session's is refused.
@@ -297,7 +300,9 @@ pub(super) fn next_place(text: &str) -> Option<&str> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/?".contains(letter);
     let first = path.split('/').next().unwrap_or_default().trim_end_matches(".csv").trim_end_matches(".json");
     let known = PLACES.contains(&first) && text.len() <= LONGEST_PLACE;
-    (known && text.chars().all(is_plain) && !path.contains("..") && !path.contains("//")).then_some(text)
+    // A browser takes `%2e%2e` for the folder above as well, and no place of ours has a `%` before its query.
+    let leads_elsewhere = ["..", "//", "%"].iter().any(|part| path.contains(part));
+    (known && text.chars().all(is_plain) && !leads_elsewhere).then_some(text)
 }
 
 /// Has the browser keep something for this service alone. `life` adds how long; without it, until it is closed.
@@ -335,6 +340,8 @@ mod tests {
             "https://evil.example",
             "dashboard\\evil",
             "users/../../x",
+            "users/%2e%2e/%2e%2e/confirm?t=x",
+            "users/.%2E/x",
             "users//evil.example",
             "dashboard\r\nx: y",
             "javascript:alert(1)",

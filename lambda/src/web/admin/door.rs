@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::call::{Call, Form, Refusal, next_place, too_many, with_cookie};
@@ -16,6 +16,8 @@ use crate::web::visit::value;
 
 /// How long a browser is known, in seconds: a year.
 const DEVICE: &str = "; Max-Age=31536000";
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// What makes a browser forget a cookie.
 const GONE: &str = "; Max-Age=0";
@@ -88,7 +90,10 @@ pub(super) async fn sign_out(State(desk): State<DeskState>, request: Request) ->
     let outcome = async {
         let (signed_in, _) = call.form(request).await?;
         desk.admins.sign_out(&signed_in, &call.visit).await?;
-        Ok(with_cookie(call.see_other("sign-in?out=1"), COOKIE, "", GONE))
+        let mut response = with_cookie(call.see_other("sign-in?out=1"), COOKIE, "", GONE);
+        // What was shown is gone from the way back as well.
+        response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\", \"storage\""));
+        Ok(response)
     };
     call.answer(outcome.await)
 }
@@ -168,7 +173,7 @@ pub(super) fn weakness(weak: WeakPassword) -> Mistake {
 
 async fn finish_set_up(call: &Call<'_>, form: &Form) -> Result<Response, Refusal> {
     let token = value(form, "token");
-    Ok(match call.desk.admins.set_up_code(token, value(form, "code"), &call.visit).await? {
+    Ok(match call.desk.admins.set_up_code(token, value(form, "code"), &call.visit, call.session.as_deref()).await? {
         SetUpCode::Welcome { welcome, recovery_codes } => {
             let csrf = call.desk.admins.csrf(&welcome.signed_in);
             let page =

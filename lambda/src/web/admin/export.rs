@@ -109,6 +109,8 @@ pub(super) async fn json(State(desk): State<DeskState>, request: Request) -> Res
 
 async fn file(call: &Call<'_>, desk: &DeskState, format: Format) -> Result<Response, Refusal> {
     let signed_in = call.admitted().await?;
+    // It reads much and is logged, so that no other page than ours has it begun.
+    call.refuse_foreign()?;
     signed_in.may(Right::Export, desk.clock().now())?;
     let (name, kind) = match format {
         Format::Csv => ("csv", "text/csv; charset=utf-8"),

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::call::{Call, Named, Refusal};
 use super::door::account;
-use super::search::{Found, find};
+use super::search::{Found, SEARCH, find};
 use super::{DeskState, page};
 use crate::admin::page::{
     Audit, AuditEntry, By, Columns, Dashboard, MailHealth, Quota, Range, Subject, UserNotice, UserView, Users,
@@ -62,7 +62,7 @@ fn whole(count: f64) -> u64 {
 
 /// The filter that is asked for; none of ours makes another.
 pub(super) fn filter(call: &Call<'_>, me: &SignedIn) -> Result<By, Refusal> {
-    let unseal = |sealed: &str| call.desk.admins.unseal(me, sealed);
+    let unseal = |sealed: &str| call.desk.admins.unseal(me, SEARCH, sealed);
     By::parse(call.asked("by"), call.asked("value"), unseal).ok_or(Refusal::NotFound)
 }
 

@@ -13,6 +13,10 @@ use crate::store::{Among, From, Group, ListUsers, Prefix};
 use crate::user::User;
 use crate::web::visit::value;
 
+/// What a page's address holds sealed: what is searched for, and a place in the list of what was found.
+pub(super) const SEARCH: &str = "search";
+const PLACE: &str = "place";
+
 /// What a cursor of a search begins with: of the list of names, and of that of addresses, which comes after it.
 const NAMES: &str = "n:";
 const ADDRESSES: &str = "a:";
@@ -41,7 +45,7 @@ pub(super) async fn begin(State(desk): State<DeskState>, request: Request) -> Re
         let text = By::typed(value(&form, "value")).ok_or(Refusal::NotFound)?;
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !text.is_empty() {
-            query.append_pair("by", "search").append_pair("value", &desk.admins.seal(&signed_in, text));
+            query.append_pair("by", "search").append_pair("value", &desk.admins.seal(&signed_in, SEARCH, text));
         }
         query.extend_pairs(form.iter().filter(|(name, _)| name == "col"));
         Ok(call.see_other(&format!("{place}?{}", query.finish())))
@@ -55,7 +59,7 @@ pub(super) async fn find(desk: &Desk, me: &SignedIn, by: &By, older: &str, newer
     // A place in the list of a search is somebody's name or address.
     let cursor = |text| match among {
         Some(_) => cursor(text),
-        None => desk.admins.unseal(me, text).ok_or(Refusal::NotFound),
+        None => desk.admins.unseal(me, PLACE, text).ok_or(Refusal::NotFound),
     };
     let from = match (older, newer) {
         ("", "") => From::Start,
@@ -65,7 +69,7 @@ pub(super) async fn find(desk: &Desk, me: &SignedIn, by: &By, older: &str, newer
     let Some(among) = among else {
         let mut found = search(desk, by.search(), from, PAGE).await?;
         for cursor in [&mut found.newer, &mut found.older].into_iter().flatten() {
-            *cursor = desk.admins.seal(me, cursor);
+            *cursor = desk.admins.seal(me, PLACE, cursor);
         }
         return Ok(found);
     };

@@ -154,6 +154,7 @@ async fn cookies_are_for_this_host_alone_and_for_no_script() {
     browser.follow(answer).await;
     let out = browser.submit("sign-out", &[]).await;
     assert_eq!(set(&out), [format!("__Host-admin {guarded}; Max-Age=0")]);
+    assert_eq!(out.header("clear-site-data"), "\"cache\", \"storage\"");
     assert!(!browser.jar.contains_key(SESSION));
     assert!(browser.follow(out).await.body.contains("Sign in"));
     assert!(house.sessions(OWNER).await.len() == 1, "the session of the set-up is another");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use serde_json::Value;
 use signup_service::user::{FieldValue, State, User};
 
@@ -111,6 +111,27 @@ async fn a_time_that_no_page_links_to_is_none() {
         assert_eq!(browser.get(&format!("/admin/export.json?{wrong}")).await.status, StatusCode::NOT_FOUND, "{wrong}");
     }
     assert_eq!(house.held().await, before, "what is refused is not in the log");
+}
+
+#[tokio::test]
+async fn no_file_is_begun_by_another_page_than_ours() {
+    let (house, owner) = House::with_owner().await;
+    let mut browser = owner.browser.clone();
+    let before = house.held_but_log().await;
+    for site in ["same-site", "cross-site"] {
+        for path in ["/admin/export.csv", "/admin/export.json"] {
+            let count = house.entries().await.len();
+            let answer = browser.send(Request::get(path).header("sec-fetch-site", site), "").await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {site}");
+            let done: Vec<_> = house.done_since(count).await;
+            assert!(!format!("{done:?}").contains("Exported"), "{done:?}");
+        }
+    }
+    assert_eq!(house.held_but_log().await, before);
+    for site in ["same-origin", "none"] {
+        let answer = browser.send(Request::get("/admin/export.csv").header("sec-fetch-site", site), "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{site}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use futures_util::stream;
 use signup_service::dev::{Design, Dev};
 use signup_service::journal::{self, Kept};
 use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
-use signup_service::web::ClientAddress;
+use signup_service::web::{ClientAddress, RequestId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -281,6 +281,72 @@ impl std::io::Write for Log {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_says_itself_is_as_guarded_as_a_page() {
+    let dev = dev();
+    let app = Router::new().route("/never", post(async || pending::<&str>().await)).route("/panic", get(panic));
+    let server = Running::of(app, &dev, "", limits()).await;
+    let slow = server.send(b"POST /never HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await;
+    for answer in [slow, server.get("/panic").await, server.get("/readyz").await] {
+        for header in [
+            "strict-transport-security: max-age=63072000; includeSubDomains\r\n",
+            "x-content-type-options: nosniff\r\n",
+            "cache-control: no-store\r\n",
+            "content-security-policy: default-src 'none'; ",
+        ] {
+            assert!(answer.contains(header), "{header} in {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_calls_a_request_as_the_load_balancer_does_and_never_as_a_caller_does() {
+    let dev = dev();
+    let tell = |request: Request| async move {
+        request.extensions().get::<RequestId>().map_or_else(|| "none".to_owned(), |id| id.0.clone())
+    };
+    let behind = Running::of(Router::new().route("/who", get(tell)), &dev, "127.0.0.0/8", limits()).await;
+    let alone = Running::of(Router::new().route("/who", get(tell)), &dev, "", limits()).await;
+    let ask = |trace: &str| {
+        format!(
+            "GET /who HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: 192.0.2.7\r\n\
+             x-amzn-trace-id: {trace}\r\n\r\n"
+        )
+    };
+    for (trace, expected) in [
+        ("Root=1-67891233-abcdef012345678912345678", "1-67891233-abcdef012345678912345678"),
+        ("Self=1-67891234-12456789abcdef012345678; Root=ada@example.com", "1-67891234-12456789abcdef012345678"),
+        ("Root=ada@example.com", "none"),
+        ("CalledFrom=ada@example.com", "none"),
+        ("ada@example.com", "none"),
+    ] {
+        let answer = behind.send(ask(trace).as_bytes()).await;
+        assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{trace}: {answer}");
+    }
+    let answer = alone.send(ask("Root=1-67891233-abcdef012345678912345678").as_bytes()).await;
+    assert!(answer.ends_with("\r\n\r\nnone"), "nobody is believed who is no proxy: {answer}");
+}
+
+#[tokio::test]
+async fn where_a_request_ends_is_never_in_doubt() {
+    let dev = dev();
+    let echo = |body: String| async move { format!("[{body}]") };
+    let server = Running::of(Router::new().route("/echo", post(echo)), &dev, "", limits()).await;
+    let hidden = "GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n";
+    for head in [
+        format!("content-length: {}\r\ntransfer-encoding: chunked", 5 + hidden.len()),
+        format!("content-length: 5\r\ncontent-length: {}", 5 + hidden.len()),
+        "transfer-encoding: gzip".to_owned(),
+        "content-length: +5".to_owned(),
+    ] {
+        let request = format!("POST /echo HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n0\r\n\r\n{hidden}");
+        let answer = server.send(request.as_bytes()).await;
+        // Either it is refused, or read to the end of its chunks and nothing behind that is a body.
+        let echoed = answer.contains("GET /readyz");
+        assert!(!echoed && (status(&answer) == "400" || answer.contains("[]")), "{head}: {answer}");
     }
 }
 

@@ -37,7 +37,7 @@ use tower::{Service, ServiceExt};
 pub use forwarded::{NoNetwork, Trusted};
 pub use readiness::{Readiness, Ready};
 
-use crate::web::{BODY, ClientAddress, RequestId};
+use crate::web::{BODY, ClientAddress, RequestId, secure};
 
 /// What an Application Load Balancer calls a request; HAProxy and nginx are told to.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -186,6 +186,8 @@ impl<A: Answers> Front<A> {
             response =
                 (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "HTTP/1.1")], "This takes HTTP/1.1.\n").into_response();
         }
+        // What the Router did not say.
+        secure(response.headers_mut());
         if self.readiness.is_stopping() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -203,9 +205,9 @@ impl<A: Answers> Front<A> {
         let mut request = Request::from_parts(parts, body);
         let client = self.trusted.client(peer.ip(), request.headers());
         let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip().to_canonical());
-        let trace = trace.and_then(|id| id.to_str().ok()).map(|id| RequestId(id.chars().take(128).collect()));
-        if let Some(id) = trace {
-            request.extensions_mut().insert(id);
+        let id = trace.and_then(|id| id.to_str().ok()).and_then(request_id).map(str::to_owned);
+        if let Some(id) = id {
+            request.extensions_mut().insert(RequestId(id));
         }
         request.extensions_mut().insert(ClientAddress(client));
         let answer = answered(self.app.clone().oneshot(request), place);
@@ -236,6 +238,14 @@ impl<A: Answers> Front<A> {
             _ => (StatusCode::METHOD_NOT_ALLOWED, [(axum::http::header::ALLOW, "GET, HEAD")]).into_response(),
         }
     }
+}
+
+/// The load balancer's own part of a trace: `Self`, or `Root` where that is all. Whatever else is in it a caller may have
+/// written, and it goes into a log.
+fn request_id(trace: &str) -> Option<&str> {
+    let field = |name| trace.split(';').find_map(|field| field.trim().strip_prefix(name));
+    let is_plain = |id: &&str| id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    field("Self=").or_else(|| field("Root=")).filter(is_plain)
 }
 
 /// What the Router says, unless a handler panics. Much is answered at once; what has to wait for something gets a task of

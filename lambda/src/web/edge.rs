@@ -34,8 +34,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self';
                       form-action 'self'; base-uri 'none'; frame-ancestors";
 
 const HEADERS: [(HeaderName, &str); 6] = [
-    // Two years. Subdomains are the operator's to decide.
-    (STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
+    // Two years, and for whatever is below the service's own name.
+    (STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (
@@ -45,6 +45,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// Where a browser says a request comes from.
+pub(super) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The methods that a line of the log names.
 const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"];
@@ -73,9 +76,37 @@ pub(super) fn client(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ClientAddress>().map(|address| address.0)
 }
 
-/// Whether a page is meant for an iframe.
-pub(super) fn is_embedded(uri: &Uri) -> bool {
-    uri.path() == "/embed" || query(uri, "embed").is_some()
+/// Whether a page is meant for an iframe: the form, and what follows it. What a mail leads to never is.
+pub(super) fn is_embedded(request: &Request) -> bool {
+    match request.uri().path() {
+        "/embed" => true,
+        "/sign-up" | "/sent" | "/resend" | "/welcome" => query(request.uri(), "embed").is_some(),
+        // The six digits, which are entered in the frame.
+        "/confirm" => request.method() == Method::POST && query(request.uri(), "embed").is_some(),
+        _ => false,
+    }
+}
+
+/// Whether the browser says that a page of another site, or of another host, sent this. Programs say nothing.
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+    headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+/// Adds what every answer carries to one that comes from in front of the Router.
+pub fn secure(headers: &mut HeaderMap) {
+    if !headers.contains_key(STRICT_TRANSPORT_SECURITY) {
+        constant(headers);
+        headers.insert(CONTENT_SECURITY_POLICY, policy(&[]));
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
+}
+
+fn constant(headers: &mut HeaderMap) {
+    headers.reserve(HEADERS.len() + 3);
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// The first value of a name in the query.
@@ -103,7 +134,7 @@ impl Asked {
 /// Surrounds every handler of a Router. One layer and not three: for each, axum copies all that is inside of it with every
 /// request.
 pub(super) async fn around(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let (start, embedded) = (Instant::now(), is_embedded(request.uri()));
+    let (start, embedded) = (Instant::now(), is_embedded(&request));
     let asked = Asked::of(&request);
     let mut response = edge.answer(request, next).await;
     edge.add_headers(embedded, response.headers_mut());
@@ -139,16 +170,12 @@ impl Edge {
 
     /// Adds the headers that every answer carries; a handler's own `Cache-Control` stays.
     fn add_headers(&self, embedded: bool, headers: &mut HeaderMap) {
-        headers.reserve(HEADERS.len() + 3);
-        for (name, value) in HEADERS {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
+        constant(headers);
         headers.insert(CONTENT_SECURITY_POLICY, if embedded { &self.embed_policy } else { &self.policy }.clone());
         if !embedded {
             // Of the two that say so, the one that old browsers know.
             headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         }
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
 
     /// Writes the line of a request, which is also where the metrics of requests come from.

@@ -11,6 +11,7 @@ use crate::page;
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 const FOR_A_DAY: &str = "public, max-age=86400";
 
+const SVG: &str = "image/svg+xml; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// `GET /style.css`
@@ -40,13 +41,16 @@ pub(super) async fn set_up_script() -> Response {
 
 /// `GET /icon.svg`
 pub(super) async fn icon(State(app): State<AppState>) -> Response {
-    file("image/svg+xml", FOR_A_DAY, page::icon(&app.accent))
+    file(SVG, FOR_A_DAY, page::icon(&app.accent))
 }
 
 /// `GET /logo`: the operator's, if there is one.
 pub(super) async fn logo(State(app): State<AppState>) -> Response {
     match (&app.config.branding.logo, &app.parts.logo) {
-        (Some(logo), Some(picture)) => file(&logo.media_type, FOR_GOOD, picture.clone()),
+        (Some(logo), Some(picture)) => {
+            let media_type = if logo.media_type == "image/svg+xml" { SVG } else { &logo.media_type };
+            file(media_type, FOR_GOOD, picture.clone())
+        }
         _ => pages::not_found(&app, "/logo"),
     }
 }

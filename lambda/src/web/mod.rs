@@ -33,7 +33,7 @@ use tower::Service;
 use blank::Blanks;
 pub use body::LIMIT as BODY;
 use edge::Edge;
-pub use edge::{ClientAddress, RequestId};
+pub use edge::{ClientAddress, RequestId, secure};
 
 use crate::clock::{Clock, Entropy};
 use crate::config::{ConfirmationMode, ServiceConfig};

@@ -124,6 +124,9 @@ pub(super) async fn confirm_by_code(
     visit: &Visit<'_>,
     typed: &[(String, String)],
 ) -> Result<Response, StoreError> {
+    if visit.is_foreign {
+        return Ok(see_other(&visit.site().link("sent")));
+    }
     let (sent, id) = whose(app, typed);
     let Some(id) = id else { return Ok(ask_again(visit, sent, SentProblem::AddressNeeded)) };
     Ok(match app.confirm_by_code(id, value(typed, "code"), &visit.visitor("")).await? {
@@ -158,6 +161,9 @@ pub(super) async fn resend(State(app): State<AppState>, request: Request) -> Res
 
 async fn try_resend(app: &App, visit: &Visit<'_>, request: Request) -> Result<Response, Failure> {
     let typed = body::pairs(&body::read(request, FORM).await?);
+    if visit.is_foreign {
+        return Ok(see_other(&visit.site().link("sent")));
+    }
     let (sent, id) = whose(app, &typed);
     let Some(id) = id else { return Ok(ask_again(visit, sent, SentProblem::AddressNeeded)) };
     Ok(match app.resend(id, &visit.visitor("")).await? {

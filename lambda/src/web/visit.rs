@@ -24,6 +24,8 @@ pub(super) struct Visit<'a> {
     /// The language was asked for in the address.
     chosen: bool,
     embedded: bool,
+    /// A page of another site sent this.
+    pub(super) is_foreign: bool,
     address: Option<IpAddr>,
     /// By which the client is known; it takes a keyed hash, and most pages never ask.
     client: OnceLock<String>,
@@ -40,7 +42,8 @@ impl<'a> Visit<'a> {
             app,
             language: words::choose(languages, asked.as_deref(), accepted),
             chosen: found.is_some(),
-            embedded: edge::is_embedded(uri),
+            embedded: edge::is_embedded(request),
+            is_foreign: edge::is_foreign(request.headers()),
             address: edge::client(request),
             client: OnceLock::new(),
         }
@@ -98,10 +101,10 @@ impl<'a> Visit<'a> {
         Hidden { stamp, honeypot: guard::honeypot(&self.app.config.form) }
     }
 
-    /// Whether a program sent this form, as far as age and trap tell.
+    /// Whether a program sent this form, or the page of another site, as far as age, trap and browser tell.
     pub(super) fn is_suspect(&self, typed: &[(String, String)]) -> bool {
         let age = stamp::check(&self.app.parts.token_key, value(typed, STAMP), self.app.ledger.clock.now());
-        age != stamp::Age::Good || guard::is_filled(typed, guard::honeypot(&self.app.config.form))
+        self.is_foreign || age != stamp::Age::Good || guard::is_filled(typed, guard::honeypot(&self.app.config.form))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The web app in memory, from form to welcome, and all that it refuses.
 
 use crate::support::service::{ADA, Failing, Service};
-use crate::support::{config, small_config};
+use crate::support::{POLICY, config, small_config};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
@@ -83,6 +83,7 @@ async fn mistakes_come_back_with_the_form_as_typed() {
 async fn a_body_is_of_the_right_type_and_size() {
     let service = Service::new(small_config());
     let large = format!("{{\"email\":\"{}\"}}", "a".repeat(300_000));
+    let (deep, deeper) = ("[".repeat(200_000), "{\"a\":".repeat(40_000));
     let cases = [
         ("/sign-up", "application/json", "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
         ("/sign-up", "multipart/form-data", "", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -92,6 +93,11 @@ async fn a_body_is_of_the_right_type_and_size() {
         ("/api/v1/sign-ups", "application/json", "[]", StatusCode::BAD_REQUEST),
         ("/api/v1/sign-ups", "application/json", "\u{1}", StatusCode::BAD_REQUEST),
         ("/api/v1/sign-ups", "application/json", large.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
+        ("/api/v1/sign-ups", "application/json", deep.as_str(), StatusCode::BAD_REQUEST),
+        ("/api/v1/sign-ups", "application/json", deeper.as_str(), StatusCode::BAD_REQUEST),
+        // What a page of another site can send without asking first.
+        ("/api/v1/confirmations", "text/plain", "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("/api/v1/resends", "application/x-www-form-urlencoded", "{}", StatusCode::UNSUPPORTED_MEDIA_TYPE),
     ];
     for (path, content_type, body, status) in cases {
         let answer = service.post(path, content_type, body).await;
@@ -212,9 +218,20 @@ async fn every_answer_carries_the_policy_and_only_files_are_cached() {
         "/logo",
     ] {
         let answer = service.get(path).await;
-        let policy = answer.header("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        for (name, value) in [
+            ("content-security-policy", POLICY),
+            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("set-cookie", ""),
+        ] {
+            assert_eq!(answer.header(name), value, "{name} of {path}");
+        }
+        let kind = answer.header("content-type");
+        let is_told = kind.ends_with("; charset=utf-8") || kind.ends_with("json");
+        assert!(is_told || answer.status.is_redirection() && kind.is_empty(), "{kind} of {path}");
         let cached = answer.header("cache-control") != "no-store";
         assert_eq!(
             cached,
@@ -333,14 +350,48 @@ async fn the_form_can_be_shown_in_frames_of_allowed_origins_alone() {
     let open = ("https://www.example.com https://example.org".to_owned(), String::new());
     let none = ("'none'".to_owned(), "DENY".to_owned());
     assert_eq!(framed(&service, "/embed").await, open);
-    assert_eq!(framed(&service, "/sent?embed=1").await, open);
-    for path in ["/", "/sent", "/confirm?t=x", "/api/v1/nothing"] {
+    for path in ["/sent?embed=1", "/welcome?embed=1"] {
+        assert_eq!(framed(&service, path).await, open, "{path}");
+    }
+    let shut =
+        ["/", "/sent", "/confirm?t=x", "/confirm?t=x&embed=1", "/unsubscribe?t=x&embed=1", "/api/v1/nothing?embed"];
+    for path in shut {
         assert_eq!(framed(&service, path).await, none, "{path}");
     }
     assert!(service.get("/embed").await.body.contains("action=\"sign-up?embed=1\""));
     let answer = service.form("/sign-up?embed=1", "email=ada%40example.com").await;
     let location = answer.header("location");
     assert!(location.starts_with("sent?u=") && location.ends_with("&embed=1"), "{location}");
+}
+
+#[tokio::test]
+async fn what_the_page_of_another_site_sends_does_nothing() {
+    let service = Service::new(small_config());
+    service.form("/sign-up", "email=ada%40example.com").await;
+    service.work().await;
+    let (users, mails) = (service.users(), service.mailer.sent().len());
+    let send = async |path: &str, body: &str, site: &str| {
+        let request = Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", site)
+            .body(Body::from(format!("{body}&stamp={}", service.stamp(5))));
+        service.send(request.expect("a request")).await
+    };
+    for site in ["cross-site", "same-site"] {
+        let answer = send("/sign-up", "email=eve%40example.com", site).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{site}");
+        assert!(answer.body.contains("value=\"eve@example.com\""), "a person sends it again from here");
+        for (path, body) in
+            [("/resend", "email=ada%40example.com"), ("/confirm", "email=ada%40example.com&code=123456")]
+        {
+            let answer = send(path, body, site).await;
+            assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "sent"), "{path} {site}");
+        }
+        service.work().await;
+        assert_eq!((service.users(), service.mailer.sent().len()), (users.clone(), mails), "{site}");
+    }
+    let answer = send("/sign-up", "email=eve%40example.com", "same-origin").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

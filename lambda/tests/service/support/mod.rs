@@ -49,6 +49,10 @@ pub fn token_key() -> TokenKey {
     TokenKey(Key::new([2; 32]))
 }
 
+/// What a page may do that nobody may frame.
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+                          form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 /// A clock that stands until it is moved.
 #[derive(Debug)]
 pub struct SetClock(Mutex<Timestamp>);

@@ -1,13 +1,19 @@
 //! What signupctl must remember between runs and CloudFormation cannot hold: plain parameters in Parameter
-//! Store, beside the service's keys. No secret, no sign-up.
+//! Store, beside the service's keys, or apart from all keys where other services have to read them. No secret, no sign-up.
 
-use aws_sdk_ssm::types::{Parameter, ParameterStringFilter, ParameterType};
+use aws_sdk_ssm::types::{Parameter, ParameterType};
 
 use crate::aws::{Aws, explain, service_code};
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
-/// The end of the name of the note of a service's identities.
-const IDENTITIES: &str = "/identities";
+/// The folder of the notes of all services' identities, and the note of this service in it. No key is below it: whoever may
+/// read the notes of others reads nothing else of theirs.
+pub fn of_identities(key_prefix: &str) -> (String, String) {
+    let (root, service) = key_prefix.rsplit_once('/').unwrap_or(("", key_prefix));
+    let folder = format!("{root}-identities");
+    let note = format!("{folder}/{service}");
+    (folder, note)
+}
 
 /// A note of a service, such as what a deletion still has to delete.
 #[derive(Clone, Debug)]
@@ -23,23 +29,17 @@ impl Note {
 
     /// The senders whose identities this service began.
     pub fn identities(key_prefix: &str) -> Self {
-        Self { name: format!("{key_prefix}{IDENTITIES}") }
+        Self { name: of_identities(key_prefix).1 }
     }
 
     /// The identities that the other services of the account began or send by, a list for each service.
     pub async fn of_others(aws: &Aws, key_prefix: &str) -> Outcome<Vec<Vec<String>>> {
-        // The services' keys are of another type, and are not asked for.
-        let notes = ParameterStringFilter::builder().key("Type").option("Equals").values("StringList").build();
-        let notes = notes.map_err(|error| {
-            Failure::new("unexpected_answer", "the notes cannot be asked for").cause(error.to_string())
-        })?;
-        let (root, own) = (key_prefix.rsplit_once('/').map_or("/", |(root, _)| root), Self::identities(key_prefix));
-        let request = aws.ssm().get_parameters_by_path().path(root).recursive(true).parameter_filters(notes);
+        let (folder, own) = of_identities(key_prefix);
+        let request = aws.ssm().get_parameters_by_path().path(folder);
         let pages: Result<Vec<_>, _> = request.into_paginator().send().collect().await;
         let pages = pages.map_err(|error| explain("the notes of other services cannot be read", error))?;
         let found = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
-        let is_others = |name: &str| name.ends_with(IDENTITIES) && name != own.name;
-        let others = found.filter(|note: &Parameter| note.name().is_some_and(is_others));
+        let others = found.filter(|note: &Parameter| note.name().is_some_and(|name| name != own));
         Ok(others.map(|note| list(&note.value.unwrap_or_default())).collect())
     }
 

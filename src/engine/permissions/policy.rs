@@ -109,6 +109,18 @@ mod tests {
     }
 
     #[test]
+    fn no_key_of_another_service_is_in_reach() {
+        let statements = whole(&of_all(&smallest())).statements;
+        let reads: Vec<_> = statements.iter().filter(|it| it.actions.iter().any(|it| it.starts_with("ssm:"))).collect();
+        assert!(!reads.is_empty());
+        for resource in reads.iter().flat_map(|statement| &statement.resources) {
+            let (_, name) = resource.split_once(":parameter").expect("a parameter");
+            let is_own = name.starts_with("/signupctl/waitlist/");
+            assert!(is_own || name.starts_with("/signupctl-identities"), "{resource}");
+        }
+    }
+
+    #[test]
     fn the_policy_of_a_spec() {
         let whole = whole(&of_all(&smallest()));
         insta::assert_snapshot!(serde_json::to_string_pretty(&whole.document()).expect("JSON"));

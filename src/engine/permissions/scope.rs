@@ -5,6 +5,7 @@
 use crate::engine::desired;
 use crate::engine::evaluate::Evaluated;
 use crate::engine::identity::sender;
+use crate::engine::notes;
 use crate::engine::template::Role;
 use crate::spec::Spec;
 
@@ -49,7 +50,7 @@ pub enum On {
     /// With its objects.
     Bucket,
     Parameters,
-    /// The folder that all services' parameters are in.
+    /// The folder of the notes that services leave each other, which holds no key.
     Notes,
     /// That of the service's own domain.
     Certificate,
@@ -150,11 +151,13 @@ impl Scope {
                 let names = self.names("AWS::S3::Bucket", "BucketName", 63);
                 names.iter().map(|name| format!("arn:{}:s3:::{}", self.place.partition, name.to_lowercase())).collect()
             }
-            On::Parameters => vec![self.arn("ssm", &format!("parameter{}/*", self.key_prefix))],
+            On::Parameters => {
+                let (_, note) = notes::of_identities(&self.key_prefix);
+                [format!("{}/*", self.key_prefix), note].map(|name| self.arn("ssm", &format!("parameter{name}"))).into()
+            }
             On::Notes => {
-                let folder = self.key_prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-                let one = self.arn("ssm", &format!("parameter{folder}"));
-                vec![format!("{one}/*"), one]
+                let (folder, _) = notes::of_identities(&self.key_prefix);
+                ["", "/*"].map(|end| self.arn("ssm", &format!("parameter{folder}{end}"))).into()
             }
             On::Certificate => vec![self.certificate.clone().unwrap_or_else(|| self.arn("acm", "certificate/*"))],
             On::Principals => vec![self.global("iam", "role/*"), self.global("iam", "user/*")],

@@ -174,35 +174,43 @@ impl<A: Answers> Front<A> {
 
     async fn answer(&self, request: Request, peer: SocketAddr, work: Arc<Semaphore>) -> Response {
         let is_old = request.version() < Version::HTTP_11;
-        let mut response = if request.uri().path() == "/readyz" {
-            self.ready(request.method()).await
+        let said = if request.uri().path() == "/readyz" {
+            Err(self.ready(request.method()).await)
         } else if let Ok(place) = work.try_acquire_owned() {
             self.work(request, peer, place).await
         } else {
-            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n").into_response()
+            let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
+            Err(busy.into_response())
         };
-        if is_old && response.body().size_hint().exact().is_none() {
+        let said = said.and_then(|response| match response.body().size_hint().exact() {
             // Its end would be that of the connection, and one that breaks off could not be told from a whole one.
-            response =
-                (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "HTTP/1.1")], "This takes HTTP/1.1.\n").into_response();
-        }
-        // What the Router did not say.
-        secure(response.headers_mut());
+            None if is_old => {
+                let upgrade = (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "HTTP/1.1")], "This takes HTTP/1.1.\n");
+                Err(upgrade.into_response())
+            }
+            _ => Ok(response),
+        });
+        let mut response = said.unwrap_or_else(|mut own| {
+            secure(own.headers_mut());
+            own
+        });
         if self.readiness.is_stopping() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    /// Has a request answered by the Router. What it began goes on to its end also when nobody waits for it any more:
-    /// whoever hangs up in the middle must not keep a change from being logged.
-    async fn work(&self, request: Request, peer: SocketAddr, place: OwnedSemaphorePermit) -> Response {
+    /// Has a request answered by the Router; an error is what the server says in its place. What the Router began goes on
+    /// to its end also when nobody waits for it any more: whoever hangs up in the middle must not keep a change from being
+    /// logged.
+    async fn work(
+        &self,
+        request: Request,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Response, Response> {
         let (parts, body) = request.into_parts();
-        let body = match self.body(body).await {
-            Ok(body) => body,
-            Err(refusal) => return refusal,
-        };
-        let mut request = Request::from_parts(parts, body);
+        let mut request = Request::from_parts(parts, self.body(body).await?);
         let client = self.trusted.client(peer.ip(), request.headers());
         let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip().to_canonical());
         let id = trace.and_then(|id| id.to_str().ok()).and_then(request_id).map(str::to_owned);
@@ -212,10 +220,10 @@ impl<A: Answers> Front<A> {
         request.extensions_mut().insert(ClientAddress(client));
         let answer = answered(self.app.clone().oneshot(request), place);
         match tokio::time::timeout(self.limits.request, answer).await {
-            Ok(Some(response)) => response,
+            Ok(Some(response)) => Ok(response),
             // A handler panicked, which the log tells already.
-            Ok(None) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-            Err(_) => too_slow(StatusCode::SERVICE_UNAVAILABLE),
+            Ok(None) => Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+            Err(_) => Err(too_slow(StatusCode::SERVICE_UNAVAILABLE)),
         }
     }
 

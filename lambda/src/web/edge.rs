@@ -94,11 +94,9 @@ pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// Adds what every answer carries to one that comes from in front of the Router.
 pub fn secure(headers: &mut HeaderMap) {
-    if !headers.contains_key(STRICT_TRANSPORT_SECURITY) {
-        constant(headers);
-        headers.insert(CONTENT_SECURITY_POLICY, policy(&[]));
-        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    }
+    constant(headers);
+    headers.insert(CONTENT_SECURITY_POLICY, policy(&[]));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
 }
 
 fn constant(headers: &mut HeaderMap) {

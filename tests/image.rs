@@ -74,6 +74,7 @@ fn first_stage(sandbox: &Sandbox, folder: &Path) {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that could not run says so")]
 fn the_image_is_a_service_that_runs_as_nobody_and_writes_nothing() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     if !can(&sandbox) {

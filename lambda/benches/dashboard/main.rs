@@ -246,7 +246,7 @@ async fn signed_in(admins: &Admins) -> Result<String, Failure> {
     let SetUpPassword::Chosen(set_up) = chosen else { return Err("the password is not taken".into()) };
     let secret = app::secret(&set_up.enrol.ok_or("there is no secret")?.uri);
     let code = app::code(&secret, Timestamp::now());
-    match admins.set_up_code(&link.token, &code, &admins.visit(None, None, None)).await? {
+    match admins.set_up_code(&link.token, &code, &admins.visit(None, None, None), None).await? {
         SetUpCode::Welcome { welcome, .. } => Ok(welcome.cookie.clone()),
         _ => Err("the code is not taken".into()),
     }

@@ -182,18 +182,15 @@ impl<A: Answers> Front<A> {
             let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
             Err(busy.into_response())
         };
-        let said = said.and_then(|response| match response.body().size_hint().exact() {
+        let mut response = match said {
             // Its end would be that of the connection, and one that breaks off could not be told from a whole one.
-            None if is_old => {
+            Ok(response) if is_old && response.body().size_hint().exact().is_none() => {
                 let upgrade = (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "HTTP/1.1")], "This takes HTTP/1.1.\n");
-                Err(upgrade.into_response())
+                guarded(upgrade.into_response())
             }
-            _ => Ok(response),
-        });
-        let mut response = said.unwrap_or_else(|mut own| {
-            secure(own.headers_mut());
-            own
-        });
+            Ok(response) => response,
+            Err(own) => guarded(own),
+        };
         if self.readiness.is_stopping() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -286,6 +283,12 @@ async fn beginning(body: Body) -> Option<Body> {
         }
     }
     Some(Body::from(bytes))
+}
+
+/// With what every answer of the Router's carries.
+fn guarded(mut own: Response) -> Response {
+    secure(own.headers_mut());
+    own
 }
 
 /// The answer to a request that took too long; what may still come of it is not waited for.

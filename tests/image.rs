@@ -1,8 +1,9 @@
 //! The image, built of `Dockerfile` and run as README says: by nobody, without a right, on a root that nothing can write to.
 //!
 //! Its first stage needs an image with Rust, which comes from a registry. In its place stands the server as `cargo build`
-//! makes it, with the libraries that it is linked against; all that follows is built as it stands. Needs podman and runc, and
-//! root; where a container cannot be run this says so and passes, unless the environment has `SIGNUPCTL_IMAGE=required`.
+//! makes it, with the libraries that it is linked against, and without the list of what is in it; all that follows is built
+//! as it stands. Needs podman, runc and root; where a container cannot be run this says so and passes, unless the
+//! environment has `SIGNUPCTL_IMAGE=required`.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,7 +12,8 @@ const KEPT: usize = 16;
 /// The file in an entry whose lock all share that use the entry. The system lets go of it when a process ends.
 const LOCK: &str = "lock";
 
-/// Opens or makes an entry. While the file is open, no process removes it.
+/// Opens or makes an entry. While the file is open, no process removes it, unless the file system has no locks: there none
+/// is ever removed.
 pub fn hold(entry: &Path) -> io::Result<File> {
     let path = entry.join(LOCK);
     loop {
@@ -20,9 +22,13 @@ pub fn hold(entry: &Path) -> io::Result<File> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             lock => lock?,
         };
-        lock.lock_shared()?;
-        // It may have been removed between the two.
-        if path.exists() {
+        match lock.lock_shared() {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+            _ => {}
+        }
+        // The entry may have been removed between the two, and even made anew.
+        let held = lock.metadata()?.ino();
+        if fs::metadata(&path).is_ok_and(|there| there.ino() == held) {
             // Used just now, so not the first to go.
             _ = File::open(entry).and_then(|folder| folder.set_modified(SystemTime::now()));
             return Ok(lock);

@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import socketserver
+import threading
 
 # Python's servers leave Nagle's algorithm on, which costs every invocation of a function about 40 ms.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
@@ -92,11 +93,11 @@ else:
     # Each code that a function ever had it leaves unpacked on the disk, 65 MB a deploy. Here that of the last ones stays;
     # any other that a function still has is unpacked again when it starts.
     KEPT_CODES = 16
-    plain_code_dir, last_used = functions._provided_runtime_code_dir, {}
+    plain_code_dir, last_used, using = functions._provided_runtime_code_dir, {}, threading.Lock()
 
     def code_dir(code_zip):
-        folder = plain_code_dir(code_zip)
-        with functions._provided_code_lock:
+        with using:
+            folder = plain_code_dir(code_zip)
             last_used.pop(folder, None)
             last_used[folder] = True
             for old in list(last_used)[:-KEPT_CODES]:

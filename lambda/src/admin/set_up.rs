@@ -113,7 +113,10 @@ impl Admins {
         match self.change(COMPLETE, id, Some(admin), decide).await? {
             (Completed::Done, Some(admin)) => {
                 self.end_sessions(id, None).await?;
-                self.end_old(old).await?;
+                // The link is used up: whoever set up has to see the recovery codes, whatever becomes of that.
+                if let Err(error) = self.end_old(old).await {
+                    error.log();
+                }
                 let welcome = Box::new(self.begin(admin, visit, self.clock.now(), Action::SetUp).await?);
                 Ok(SetUpCode::Welcome { welcome, recovery_codes })
             }

@@ -122,9 +122,9 @@ impl Admins {
     }
 
     /// Ends the session of a cookie that the browser is about to forget, if it is one.
-    pub(super) async fn end_old(&self, cookie: Option<&str>) -> Result<(), AdminError> {
+    pub(super) async fn end_old(&self, cookie: Option<&str>) -> Result<(), StoreError> {
         let Some(old) = cookie.and_then(Token::parse) else { return Ok(()) };
-        Ok(self.store.delete_session(old.admin, old.session()).await?)
+        self.store.delete_session(old.admin, old.session()).await
     }
 
     /// Whose session a cookie is of, if it is open. Costs two reads, and a write at most once a minute.

@@ -119,7 +119,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_changed_stamp_is_refused(issued in 0_i64..4_000_000_000_000, place in 0_usize..29, other in "[A-Za-z0-9_-]") {
+        fn a_changed_stamp_is_refused(issued in 0_i64..4_000_000_000_000, place in 0_usize..30, other in "[A-Za-z0-9_-]") {
             let stamp = issue(&key(1), at(issued));
             let mut changed = stamp.clone();
             changed.replace_range(place..=place, &other);

@@ -39,7 +39,7 @@ pub use readiness::{Readiness, Ready};
 
 use crate::web::{BODY, ClientAddress, RequestId, secure};
 
-/// What an Application Load Balancer calls a request; HAProxy and nginx are told to.
+/// What an Application Load Balancer calls a request.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Bytes of a request's line and headers: more than any browser sends.

@@ -34,8 +34,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self';
                       form-action 'self'; base-uri 'none'; frame-ancestors";
 
 const HEADERS: [(HeaderName, &str); 6] = [
-    // Two years, and for whatever is below the service's own name.
-    (STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+    // Two years. What is below the service's own name is the operator's to decide: it may be the apex of a domain.
+    (STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (
@@ -47,7 +47,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Where a browser says a request comes from.
-pub(super) const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The methods that a line of the log names.
 const METHODS: [&str; 7] = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"];
@@ -87,9 +87,23 @@ pub(super) fn is_embedded(request: &Request) -> bool {
     }
 }
 
-/// Whether the browser says that a page of another site, or of another host, sent this. Programs say nothing.
-pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
-    headers.get(FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none")
+/// Whether a page of another site, or of another host, sent this, as far as the browser says. Programs say nothing.
+/// `base_url` is where our own pages are.
+pub(super) fn is_foreign(headers: &HeaderMap, base_url: &str) -> bool {
+    match headers.get(FETCH_SITE) {
+        Some(site) => site != "same-origin" && site != "none",
+        // Browsers that do not say so tell where a form was, unless a page tells them not to, as ours do.
+        None => {
+            let is_ours = |origin: &str| origin == "null" || is_at(base_url, origin);
+            headers.get(ORIGIN).is_some_and(|origin| !origin.to_str().is_ok_and(is_ours))
+        }
+    }
+}
+
+/// Whether an address is at an origin.
+fn is_at(url: &str, origin: &str) -> bool {
+    let rest = url.strip_prefix(origin).filter(|_| origin.contains("://"));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Adds what every answer carries to one that comes from in front of the Router.

@@ -56,7 +56,8 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
     if visit.is_suspect(&typed) {
         // A person whose browser filled the trap, or was quick, sends it again; nothing is lost.
         let page = show(app, visit, &typed, &[], Some(Notice::SendAgain));
-        return Ok(measured("Refusals", "suspect", html(StatusCode::UNPROCESSABLE_ENTITY, page)));
+        let reason = if visit.is_foreign { "foreign" } else { "suspect" };
+        return Ok(measured("Refusals", reason, html(StatusCode::UNPROCESSABLE_ENTITY, page)));
     }
     let outcome = match app.sign_up(submission, visit.visitor(value(&typed, proof::FIELD))).await {
         // What was typed is kept: sending it again is all there is to do.
@@ -124,11 +125,8 @@ pub(super) async fn confirm_by_code(
     visit: &Visit<'_>,
     typed: &[(String, String)],
 ) -> Result<Response, StoreError> {
-    if visit.is_foreign {
-        return Ok(see_other(&visit.site().link("sent")));
-    }
     let (sent, id) = whose(app, typed);
-    let Some(id) = id else { return Ok(ask_again(visit, sent, SentProblem::AddressNeeded)) };
+    let Some(id) = id.filter(|_| !visit.is_foreign) else { return Ok(unasked(visit, sent)) };
     Ok(match app.confirm_by_code(id, value(typed, "code"), &visit.visitor("")).await? {
         Granted::Yes(ConfirmOutcome::Confirmed) => {
             measured("Confirmations", "code", see_other(&visit.site().link("welcome")))
@@ -142,6 +140,16 @@ pub(super) async fn confirm_by_code(
             later(retry_after, ask_again(visit, sent, SentProblem::TooMany))
         }
     })
+}
+
+/// The page of whoever is to be asked for an address, and of a form that the page of another site sent: nothing was done,
+/// and a person presses again from here.
+fn unasked(visit: &Visit<'_>, sent: Sent<'_>) -> Response {
+    if visit.is_foreign {
+        let page = page::sent(&visit.site(), &sent);
+        return measured("Refusals", "foreign", html(StatusCode::UNPROCESSABLE_ENTITY, page));
+    }
+    ask_again(visit, sent, SentProblem::AddressNeeded)
 }
 
 fn ask_again(visit: &Visit<'_>, sent: Sent<'_>, problem: SentProblem) -> Response {
@@ -161,11 +169,8 @@ pub(super) async fn resend(State(app): State<AppState>, request: Request) -> Res
 
 async fn try_resend(app: &App, visit: &Visit<'_>, request: Request) -> Result<Response, Failure> {
     let typed = body::pairs(&body::read(request, FORM).await?);
-    if visit.is_foreign {
-        return Ok(see_other(&visit.site().link("sent")));
-    }
     let (sent, id) = whose(app, &typed);
-    let Some(id) = id else { return Ok(ask_again(visit, sent, SentProblem::AddressNeeded)) };
+    let Some(id) = id.filter(|_| !visit.is_foreign) else { return Ok(unasked(visit, sent)) };
     Ok(match app.resend(id, &visit.visitor("")).await? {
         Granted::Yes(()) => html(StatusCode::OK, page::sent(&visit.site(), &Sent { again: true, ..sent })),
         Granted::TooMany { retry_after } | Granted::Full { retry_after } => {

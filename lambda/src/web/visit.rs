@@ -43,7 +43,7 @@ impl<'a> Visit<'a> {
             language: words::choose(languages, asked.as_deref(), accepted),
             chosen: found.is_some(),
             embedded: edge::is_embedded(request),
-            is_foreign: edge::is_foreign(request.headers()),
+            is_foreign: edge::is_foreign(request.headers(), &app.parts.base_url),
             address: edge::client(request),
             client: OnceLock::new(),
         }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::OnceLock;
 
 use axum::extract::{FromRequestParts, Path, Request};
-use axum::http::header::{COOKIE, HeaderName, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use axum::http::header::{COOKIE, HeaderName, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ use crate::store::StoreError;
 use crate::web::BUSY;
 use crate::web::answer::{html, later};
 use crate::web::body::{self, BodyError, FORM};
-use crate::web::edge::{self, FETCH_SITE};
+use crate::web::edge;
 use crate::web::visit::value;
 
 /// The cookie that a form shows before anybody is signed in: what a page of another site sends does not come with it.
@@ -117,11 +117,6 @@ impl<'a> Call<'a> {
         };
         let query = request.uri().query().unwrap_or_default();
         let device = cookie(DEVICE_COOKIE);
-        let is_foreign = match header(FETCH_SITE) {
-            Some(site) => !["same-origin", "none"].contains(&site),
-            // Browsers that do not say so tell where a form was, unless a page tells them not to, as ours do.
-            None => header(ORIGIN).is_some_and(|origin| origin != "null" && !desk.is_at(origin)),
-        };
         Self {
             desk,
             path: request.uri().path().to_owned(),
@@ -129,7 +124,7 @@ impl<'a> Call<'a> {
             session: cookie(SESSION),
             door: cookie(DOOR),
             visit: desk.admins.visit(edge::client(request), header(USER_AGENT), device.as_deref()),
-            is_foreign,
+            is_foreign: edge::is_foreign(request.headers(), &desk.base_url),
             me: OnceLock::new(),
         }
     }
@@ -283,14 +278,6 @@ impl<'a> Call<'a> {
         }
         let query = query.finish();
         if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") }
-    }
-}
-
-impl Desk {
-    /// Whether an `Origin` is the service's own.
-    fn is_at(&self, origin: &str) -> bool {
-        let rest = self.base_url.strip_prefix(origin).filter(|_| origin.contains("://"));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

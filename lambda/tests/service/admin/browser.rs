@@ -176,7 +176,7 @@ fn is_guarded(answer: &Answer, path: &str, is_head: bool) {
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
-        ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+        ("strict-transport-security", "max-age=63072000"),
         ("cross-origin-opener-policy", "same-origin"),
         ("access-control-allow-origin", ""),
     ] {

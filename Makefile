@@ -7,7 +7,7 @@ PYTHON ?= python3
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 --offline 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 LINT := $(or $(TARGET),target)/lint
 
-.PHONY: test fmt clippy lint unit built deny bench compare picture fuzz
+.PHONY: test fmt clippy lint unit built deny advisories bench compare picture fuzz
 
 # Everything that must hold.
 test: fmt clippy lint unit
@@ -46,9 +46,13 @@ built:
 	$(CARGO) build --locked
 
 # Licences, sources and bans of the dependencies (`cargo install cargo-deny`). Advisories need the network beyond
-# the registry: `cargo deny check` asks for them too.
+# the registry, and have a rule of their own.
 deny:
 	$(CARGO) deny check bans licenses sources
+
+# What is known to be wrong with them, of which docs/inventory.md says how soon it is to be mended.
+advisories:
+	$(CARGO) deny check advisories
 
 # What the function costs in Lambda beside an empty one, how many sign-ups one core takes beside a bare route, what an
 # admin's pages cost with 100 users and with a million, and what the server takes beside a bare one. Linux, some minutes to

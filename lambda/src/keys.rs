@@ -65,6 +65,13 @@ impl AddressKey {
     pub fn client(&self, client: IpAddr) -> String {
         self.name("client", &network(client))
     }
+
+    /// A client as the log names it on one day, and by another name on the next: 16 hex digits.
+    pub fn client_on(&self, client: IpAddr, day: &str) -> String {
+        let mut name = self.name("client on a day", &[day.as_bytes(), b"\0", &network(client)].concat());
+        name.truncate(16);
+        name
+    }
 }
 
 /// Everything that the admins' part derives; the web function and `signupctl` read it, the worker never.

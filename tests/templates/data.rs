@@ -156,11 +156,12 @@ fn no_update_replaces_the_topic_of_alarms() {
 }
 
 #[test]
-fn the_bucket_and_every_queue_refuse_plain_http() {
+fn the_bucket_every_queue_and_every_topic_refuse_plain_http() {
     for template in templates() {
         for (kind, policy_kind, target) in [
             ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket"),
             ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues"),
+            ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics"),
         ] {
             for (id, _) in template.of_type(kind) {
                 let refuses = template.of_type(policy_kind).any(|(_, policy)| {
@@ -177,7 +178,8 @@ fn the_bucket_and_every_queue_refuse_plain_http() {
 fn denies_plain_http(statement: &Value) -> bool {
     statement["Effect"] == "Deny"
         && statement["Principal"] == "*"
-        && text(&statement["Action"]).ends_with(":*")
+        // The policy of a topic knows no `sns:*`.
+        && (text(&statement["Action"]).ends_with(":*") || statement["Action"] == "sns:Publish")
         && statement["Condition"] == json!({ "Bool": { "aws:SecureTransport": "false" } })
 }
 

@@ -78,6 +78,12 @@ impl Session {
             && now < self.ends_at()
     }
 
+    /// Seconds until it has ended, if it is not used any more.
+    pub fn left(&self, now: Timestamp) -> u32 {
+        let end = after(now, IDLE).min(self.ends_at());
+        u32::try_from(end.as_second() - now.as_second()).unwrap_or(0) + 1
+    }
+
     pub fn is_proven(&self, now: Timestamp) -> bool {
         now < after(self.proven_at, PROOF)
     }

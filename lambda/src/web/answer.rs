@@ -57,6 +57,14 @@ pub(super) struct Measured {
     pub(super) reason: &'static str,
 }
 
+/// The metric of what was refused.
+pub(super) const REFUSALS: &str = "Refusals";
+
+/// The same answer, counted as refused for a reason.
+pub(super) fn refused(reason: &'static str, response: Response) -> Response {
+    measured(REFUSALS, reason, response)
+}
+
 /// The same answer, counted.
 pub(super) fn measured(metric: &'static str, reason: &'static str, mut response: Response) -> Response {
     response.extensions_mut().insert(Measured { metric, reason });

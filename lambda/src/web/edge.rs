@@ -16,10 +16,11 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::answer::Measured;
+use super::answer::{Measured, REFUSALS};
 use super::is_api;
-use crate::clock::Clock;
+use crate::clock::{Clock, day};
 use crate::journal::{Journal, Line, Unit};
+use crate::keys::AddressKey;
 
 /// The client's address as the front states it: no header is believed but of a proxy that the front trusts.
 #[derive(Clone, Copy, Debug)]
@@ -62,12 +63,19 @@ pub(super) struct Edge {
     origins: Vec<String>,
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
+    /// By which the log tells those who are refused from one another, where it does.
+    clients: Option<AddressKey>,
 }
 
 impl Edge {
-    pub(super) fn new(origins: &[String], clock: Arc<dyn Clock>, journal: Arc<dyn Journal>) -> Arc<Self> {
+    pub(super) fn new(
+        origins: &[String],
+        clock: Arc<dyn Clock>,
+        journal: Arc<dyn Journal>,
+        clients: Option<AddressKey>,
+    ) -> Arc<Self> {
         let (policy, embed_policy) = (policy(&[]), policy(origins));
-        Arc::new(Self { policy, embed_policy, origins: origins.to_vec(), clock, journal })
+        Arc::new(Self { policy, embed_policy, origins: origins.to_vec(), clock, journal, clients })
     }
 }
 
@@ -132,6 +140,7 @@ struct Asked {
     method: &'static str,
     route: Option<MatchedPath>,
     id: Option<RequestId>,
+    client: Option<IpAddr>,
 }
 
 impl Asked {
@@ -139,7 +148,7 @@ impl Asked {
         // A method can be any text a caller likes.
         let method = METHODS.into_iter().find(|known| *known == request.method().as_str()).unwrap_or("other");
         let extensions = request.extensions();
-        Self { method, route: extensions.get().cloned(), id: extensions.get().cloned() }
+        Self { method, route: extensions.get().cloned(), id: extensions.get().cloned(), client: client(request) }
     }
 }
 
@@ -193,15 +202,22 @@ impl Edge {
     /// Writes the line of a request, which is also where the metrics of requests come from.
     fn log(&self, asked: Asked, response: &Response, start: Instant) {
         let latency = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let line = Line::new("request", self.clock.now())
+        let now = self.clock.now();
+        let line = Line::new("request", now)
             .with("method", asked.method)
             .with("route", asked.route.as_ref().map_or("none", MatchedPath::as_str).to_owned())
             .with("status", response.status().as_u16())
             .with("request_id", asked.id.map_or_else(String::new, |id| id.0))
             .metric("Latency", Unit::Milliseconds, latency);
-        let line = match response.extensions().get::<Measured>() {
+        let measured = response.extensions().get::<Measured>();
+        let refused = measured.is_some_and(|measured| measured.metric == REFUSALS);
+        let line = match measured {
             Some(measured) => line.with("reason", measured.reason).metric(measured.metric, Unit::Count, 1),
             None => line,
+        };
+        let line = match (asked.client.filter(|_| refused), &self.clients) {
+            (Some(client), Some(key)) => line.with("client", key.client_on(client, &day(now))),
+            _ => line,
         };
         self.journal.write(&line);
     }

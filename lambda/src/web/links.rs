@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::{Failure, html, measured, see_other};
+use super::answer::{Failure, html, measured, refused, see_other};
 use super::body::{self, FORM};
 use super::visit::{Visit, value};
 use super::{App, AppState, edge, pages};
@@ -80,5 +80,5 @@ async fn try_unsubscribe(app: &App, visit: &Visit<'_>, request: Request) -> Resu
 }
 
 fn unknown(visit: &Visit<'_>) -> Response {
-    html(StatusCode::NOT_FOUND, page::unknown_link(&visit.site()))
+    refused("token", html(StatusCode::NOT_FOUND, page::unknown_link(&visit.site())))
 }

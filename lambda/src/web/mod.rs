@@ -126,8 +126,9 @@ impl App {
 
 /// The Router, with every answer's headers and one log line for each request.
 pub fn router(app: AppState) -> Router {
-    let Parts { clock, journal, .. } = &app.parts;
-    let edge = Edge::new(&app.config.security.allowed_origins, clock.clone(), journal.clone());
+    let Parts { clock, journal, address_key, .. } = &app.parts;
+    let origins = &app.config.security.allowed_origins;
+    let edge = Edge::new(origins, clock.clone(), journal.clone(), Some(address_key.clone()));
     Router::new()
         .route("/", get(pages::form))
         .route("/embed", get(pages::form))

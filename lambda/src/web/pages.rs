@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::actions::Granted;
-use super::answer::{Failure, html, later, measured, see_other};
+use super::answer::{Failure, html, later, measured, refused, see_other};
 use super::body::{self, FORM};
 use super::visit::{Visit, value};
 use super::{App, AppState, BUSY, edge};
@@ -50,14 +50,14 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
         Ok(submission) => submission,
         Err(errors) => {
             let page = show(app, visit, &typed, &errors, None);
-            return Ok(measured("Refusals", "invalid", html(StatusCode::UNPROCESSABLE_ENTITY, page)));
+            return Ok(refused("invalid", html(StatusCode::UNPROCESSABLE_ENTITY, page)));
         }
     };
     if visit.is_suspect(&typed) {
         // A person whose browser filled the trap, or was quick, sends it again; nothing is lost.
         let page = show(app, visit, &typed, &[], Some(Notice::SendAgain));
         let reason = if visit.is_foreign { "foreign" } else { "suspect" };
-        return Ok(measured("Refusals", reason, html(StatusCode::UNPROCESSABLE_ENTITY, page)));
+        return Ok(refused(reason, html(StatusCode::UNPROCESSABLE_ENTITY, page)));
     }
     let outcome = match app.sign_up(submission, visit.visitor(value(&typed, proof::FIELD))).await {
         // What was typed is kept: sending it again is all there is to do.
@@ -81,11 +81,11 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
         Granted::TooMany { retry_after } => {
             let notice = Notice::RateLimited { minutes: retry_after.div_ceil(60) };
             let page = html(StatusCode::TOO_MANY_REQUESTS, show(app, visit, &typed, &[], Some(notice)));
-            measured("Refusals", "rate_limited", later(retry_after, page))
+            refused("rate_limited", later(retry_after, page))
         }
         Granted::Full { retry_after } => {
             let page = html(StatusCode::TOO_MANY_REQUESTS, show(app, visit, &typed, &[], Some(Notice::Full)));
-            measured("Refusals", "full", later(retry_after, page))
+            refused("full", later(retry_after, page))
         }
     })
 }
@@ -147,7 +147,7 @@ pub(super) async fn confirm_by_code(
 fn unasked(visit: &Visit<'_>, sent: Sent<'_>) -> Response {
     if visit.is_foreign {
         let page = page::sent(&visit.site(), &sent);
-        return measured("Refusals", "foreign", html(StatusCode::UNPROCESSABLE_ENTITY, page));
+        return refused("foreign", html(StatusCode::UNPROCESSABLE_ENTITY, page));
     }
     ask_again(visit, sent, SentProblem::AddressNeeded)
 }
@@ -158,7 +158,7 @@ fn ask_again(visit: &Visit<'_>, sent: Sent<'_>, problem: SentProblem) -> Respons
         SentProblem::WrongCode | SentProblem::AddressNeeded => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let page = page::sent(&visit.site(), &Sent { problem: Some(problem), ..sent });
-    measured("Refusals", "code", html(status, page))
+    refused("code", html(status, page))
 }
 
 /// `POST /resend`: the same page, which says that the message was sent again, whatever was done.

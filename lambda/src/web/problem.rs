@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::answer::measured;
+use super::answer::refused;
 use super::body::BodyError;
 use crate::form::FieldError;
 use crate::store::StoreError;
@@ -23,6 +23,9 @@ pub(super) struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after: Option<u32>,
+    /// As what it is counted among the refusals, where it is.
+    #[serde(skip)]
+    reason: Option<&'static str>,
     /// The methods that would have been right.
     #[serde(skip)]
     allow: &'static str,
@@ -34,7 +37,12 @@ fn status<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S:
 
 impl Problem {
     fn new(status: StatusCode, title: &'static str, detail: Option<&'static str>) -> Self {
-        Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), retry_after: None, allow: "" }
+        let reason = match status {
+            StatusCode::TOO_MANY_REQUESTS => Some("rate_limited"),
+            StatusCode::UNPROCESSABLE_ENTITY => Some("invalid"),
+            _ => None,
+        };
+        Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), retry_after: None, reason, allow: "" }
     }
 }
 
@@ -48,10 +56,9 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(self.allow));
         }
-        match self.status {
-            StatusCode::TOO_MANY_REQUESTS => measured("Refusals", "rate_limited", response),
-            StatusCode::UNPROCESSABLE_ENTITY => measured("Refusals", "invalid", response),
-            _ => response,
+        match self.reason {
+            Some(reason) => refused(reason, response),
+            None => response,
         }
     }
 }
@@ -106,7 +113,8 @@ pub(super) fn expired() -> Problem {
 
 pub(super) fn unknown_token() -> Problem {
     let detail = "The token or the code is not, or no longer, one that this service sent";
-    Problem::new(StatusCode::NOT_FOUND, "There is no such token or code", Some(detail))
+    let problem = Problem::new(StatusCode::NOT_FOUND, "There is no such token or code", Some(detail));
+    Problem { reason: Some("token"), ..problem }
 }
 
 pub(super) fn key_taken() -> Problem {

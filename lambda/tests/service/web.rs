@@ -4,11 +4,12 @@ use crate::support::service::{ADA, Failing, Service};
 use crate::support::{POLICY, config, small_config};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use signup_service::census::Pair;
 use signup_service::config::ConfirmationMode;
 use signup_service::store::StoreError;
 use signup_service::user::State;
+use signup_service::web::ClientAddress;
 
 #[tokio::test]
 async fn a_person_signs_up_by_form_and_confirms_by_mail() {
@@ -446,4 +447,29 @@ async fn a_line_for_each_request_tells_nothing_of_the_person() {
     for secret in ["Ada", "ada", "Lovelace", "single", "secret", "192.0.2", token.as_str(), code.as_str()] {
         assert!(!all.contains(secret), "{secret} in {all}");
     }
+}
+
+#[tokio::test]
+async fn whoever_is_refused_has_a_name_in_the_log_that_lasts_a_day_and_says_nothing() {
+    let service = Service::new(config());
+    let from = async |address: &str, uri: &str| {
+        let client = ClientAddress(address.parse().expect("an address"));
+        let request = Request::get(uri).extension(client).body(Body::empty()).expect("a request");
+        service.send(request).await;
+        let lines = service.journal.lines();
+        let line = lines.last().expect("a line");
+        assert_eq!(line["client"].is_string(), line["Refusals"] == 1, "{line}");
+        assert!(!line.to_string().contains(address), "{line}");
+        line.clone()
+    };
+    let first = from("192.0.2.9", "/confirm?t=forged").await;
+    assert_eq!((&first["reason"], first["client"].as_str().expect("a name").len()), (&json!("token"), 16));
+    assert_eq!(from("192.0.2.9", "/unsubscribe?t=forged").await["client"], first["client"], "the same all day");
+    assert_ne!(from("192.0.2.10", "/confirm?t=forged").await["client"], first["client"]);
+    assert_eq!(from("192.0.2.9", "/").await["client"], Value::Null, "whoever is not refused has none");
+    service.clock.forward(24 * 3_600);
+    assert_ne!(from("192.0.2.9", "/confirm?t=forged").await["client"], first["client"]);
+    let forged = service.api("/api/v1/confirmations", json!({ "token": "forged" })).await;
+    assert_eq!(forged.status, StatusCode::NOT_FOUND);
+    assert_eq!(service.journal.lines().last().expect("a line")["reason"], "token");
 }

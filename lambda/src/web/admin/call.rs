@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::OnceLock;
 
 use axum::extract::{FromRequestParts, Path, Request};
-use axum::http::header::{COOKIE, HeaderName, LOCATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use axum::http::header::{COOKIE, HeaderName, LOCATION, REFRESH, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -188,8 +188,15 @@ impl<'a> Call<'a> {
         with_cookie(self.show(status, page), DOOR, door, "")
     }
 
+    /// A page. Left open, it goes when the session does, also where no script runs: the browser asks for it to come in.
     pub(super) fn show(&self, status: StatusCode, page: String) -> Response {
-        html(status, page)
+        let mut response = html(status, page);
+        if let Some(me) = self.me.get() {
+            let left = me.session.left(self.desk.clock().now());
+            let refresh = format!("{left}; url={}admin/{}", self.site().root, self.with_next("sign-in", true));
+            response.headers_mut().extend(HeaderValue::try_from(refresh).map(|refresh| (REFRESH, refresh)));
+        }
+        response
     }
 
     /// To a place below `admin/`.

@@ -66,7 +66,7 @@ impl Desk {
 
 /// The Router, with every answer's headers and one log line for each request.
 pub fn admin_router(desk: DeskState) -> Router {
-    let edge = Edge::new(&[], desk.ledger.clock.clone(), desk.journal.clone());
+    let edge = Edge::new(&[], desk.ledger.clock.clone(), desk.journal.clone(), None);
     Router::new()
         .route("/admin", get(door::to_dashboard))
         .route("/admin/", get(door::to_dashboard))

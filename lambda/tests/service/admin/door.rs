@@ -160,6 +160,30 @@ async fn cookies_are_for_this_host_alone_and_for_no_script() {
     assert!(house.sessions(OWNER).await.len() == 1, "the session of the set-up is another");
 }
 
+#[tokio::test]
+async fn a_page_left_open_goes_when_its_session_does() {
+    let (house, mut owner) = House::with_owner().await;
+    let leaves = |answer: &Answer| answer.header("refresh").to_owned();
+    let page = owner.browser.get("/admin/users?by=country&value=FR").await;
+    let (seconds, url) =
+        leaves(&page).split_once("; url=").map(|(at, url)| (at.to_owned(), url.to_owned())).expect("both");
+    assert_eq!(url, "../admin/sign-in?ended=1&next=users%3Fby%3Dcountry%26value%3DFR");
+    assert_eq!(seconds, "1801", "right after what may be unused");
+    // Near its end a session has less than that left, however much it is used.
+    for _ in 0..24 {
+        house.clock().forward(29 * 60);
+        owner.browser.get("/admin/dashboard").await;
+    }
+    assert!(
+        leaves(&owner.browser.get("/admin/users/nobody").await).starts_with("1441; "),
+        "12 hours less 24 times 29 minutes"
+    );
+    house.clock().forward(1_441);
+    let answer = owner.browser.get("/admin/sign-in?ended=1").await;
+    assert!(answer.body.contains("Sign in") && leaves(&answer).is_empty());
+    assert_eq!(owner.browser.get("/admin/dashboard").await.status, StatusCode::SEE_OTHER);
+}
+
 /// What somebody sees who tries a name, with the name and what is drawn taken out.
 async fn seen(tried: &Tried, router: &axum::Router, email: &str) -> (String, Vec<&'static str>) {
     let mut browser = Browser::new(router.clone(), ELSEWHERE);

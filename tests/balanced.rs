@@ -134,7 +134,7 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
     let Some(haproxy) = balancer::program() else { return eprintln!("not run: it takes `haproxy`") };
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
-    sandbox.write("signup.yaml", format!("{spec}security:\n  budgets: {{unproven_per_hour: 1000000}}\n"));
+    sandbox.write("signup.yaml", format!("{spec}security:\n  budgets: {{unproven_per_hour: 1000000, requests_per_second: 5000, burst: 5000}}\n"));
     let service = Deployed::of(sandbox);
     let cable = Cable::to(&service.account.endpoint);
     let port = free_port();

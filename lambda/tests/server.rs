@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use futures_util::stream;
 use signup_service::dev::{Design, Dev};
 use signup_service::journal::{self, Kept};
-use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
+use signup_service::server::{Ended, Front, Limits, Rates, Readiness, Trusted};
 use signup_service::web::{ClientAddress, RequestId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,10 +38,14 @@ struct Running {
 
 impl Running {
     async fn of(app: Router, dev: &Arc<Dev>, trusted: &str, limits: Limits) -> Self {
+        Self::rated(app, dev, trusted, limits, None).await
+    }
+
+    async fn rated(app: Router, dev: &Arc<Dev>, trusted: &str, limits: Limits, rates: Option<Rates>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let trusted: Trusted = trusted.parse().expect("networks");
-        let front = Front { app, readiness: Readiness::of(dev.store()), trusted, limits };
+        let front = Front { app, readiness: Readiness::of(dev.store()), trusted, limits, rates };
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(front.serve(listener, async { _ = stopped.await }));
         Self { address, stop: Some(stop), ended }
@@ -149,6 +153,28 @@ async fn whoever_comes_when_all_places_are_taken_waits_and_is_answered() {
     for stream in idle {
         rest(stream).await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_answered() {
+    let dev = dev();
+    // Both are tokens of an hour.
+    let rates = Rates::every(Duration::from_secs(3_600), 2);
+    let server = Running::rated(dev.router(), &dev, "127.0.0.0/8", limits(), Some(rates)).await;
+    let asks = async |client: &str| {
+        let head = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for:";
+        server.send(format!("{head} {client}\r\n\r\n").as_bytes()).await
+    };
+    for _ in 0..2 {
+        assert_eq!(status(&asks("192.0.2.7").await), "200");
+    }
+    let refused = asks("203.0.113.9, 192.0.2.7").await;
+    assert_eq!(status(&refused), "429", "whatever it says of itself: {refused}");
+    let seconds = refused.split("retry-after: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+    assert!(seconds.is_some_and(|seconds: u64| (3_000..=3_601).contains(&seconds)), "{refused}");
+    assert!(refused.contains("content-security-policy: default-src 'none'"), "{refused}");
+    assert_eq!(status(&asks("192.0.2.8").await), "200");
+    assert_eq!(status(&server.get("/readyz").await), "200", "the load balancer asks as often as it likes");
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ pub async fn run(context: &Context, arguments: cli::Dev) -> Outcome<Exit> {
         readiness: Readiness::of(dev.store()),
         trusted: Trusted::default(),
         limits: Limits { notice: Duration::ZERO, drain: Duration::from_secs(2), ..Limits::default() },
+        rates: None,
     };
     let file = context.global.file.display();
     let tell = |seen: Seen<'_, Box<Failure>>| {

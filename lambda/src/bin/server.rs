@@ -17,7 +17,7 @@ use signup_service::aws;
 use signup_service::dev::{Design, Dev, Seen};
 use signup_service::env::{self, EnvError, Environment};
 use signup_service::journal::{self, Stdout};
-use signup_service::server::{Ended, Front, Limits, Readiness, Trusted};
+use signup_service::server::{Ended, Front, Limits, Rates, Readiness, Trusted};
 use signup_service::store::DynamoStore;
 use signup_service::web::Both;
 use tokio::net::TcpListener;
@@ -78,13 +78,14 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let config = environment.config()?;
     let sdk = aws::sdk_config(&environment, aws::credentials_of_machine(&environment).await?)?;
     let name_field = config.form.name_field().map(str::to_owned);
+    let rates = Some(Rates::of(&config.security.budgets));
     let store = || DynamoStore::new(aws::web_table_client(&sdk), &environment.table, name_field.as_deref());
     let (web, admin) = tokio::try_join!(
         assemble::web(&environment, config.clone(), &sdk, store()),
         assemble::admin(&environment, config.clone(), &sdk, store(), None)
     )?;
     tracing::info!(%address, release = environment.release, "answers");
-    let front = Front { app: Both { web, admin }, readiness: Readiness::of(Arc::new(store())), trusted, limits };
+    let front = Front { app: Both { web, admin }, readiness: Readiness::of(Arc::new(store())), trusted, limits, rates };
     Ok(front.serve(listener, stop).await)
 }
 
@@ -111,7 +112,7 @@ async fn try_out(
     );
     // In one piece, so that no line of the log comes in between.
     std::io::stderr().write_all(banner.as_bytes())?;
-    let front = Front { app: dev.router(), readiness: Readiness::of(dev.store()), trusted, limits };
+    let front = Front { app: dev.router(), readiness: Readiness::of(dev.store()), trusted, limits, rates: None };
     let tell = |seen: Seen<'_, String>| match seen {
         Seen::Shown => tracing::info!("the declaration is shown anew"),
         Seen::Wrong(cause) => tracing::warn!(cause, "the declaration cannot be shown; what was shown before stays"),

@@ -188,9 +188,9 @@ pub struct Budgets {
     pub unproven_per_hour: u32,
     /// Addresses that the service takes in a day, in UTC.
     pub service_per_day: u32,
-    /// Requests a second that the API takes in steady state.
+    /// Requests a second that the API takes in steady state, or a server of one client.
     pub requests_per_second: u32,
-    /// Requests that the API takes at once, above the steady rate.
+    /// Requests that it takes at once, above the steady rate.
     pub burst: u32,
 }
 

@@ -8,6 +8,7 @@
 //! HTTP/1.1 without TLS, which the load balancer ends. Nothing of the service is decided here.
 
 mod forwarded;
+mod rates;
 mod readiness;
 
 use std::convert::Infallible;
@@ -16,7 +17,7 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -35,6 +36,7 @@ use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
 
 pub use forwarded::{NoNetwork, Trusted};
+pub use rates::Rates;
 pub use readiness::{Readiness, Ready};
 
 use crate::web::{BODY, ClientAddress, RequestId, secure};
@@ -84,6 +86,8 @@ pub struct Front<A> {
     pub readiness: Readiness,
     pub trusted: Trusted,
     pub limits: Limits,
+    /// How often one client may ask; without, as often as it likes.
+    pub rates: Option<Rates>,
 }
 
 /// How the server ended.
@@ -206,9 +210,12 @@ impl<A: Answers> Front<A> {
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
     ) -> Result<Response, Response> {
+        let client = self.trusted.client(peer.ip(), request.headers());
+        if let Some(rates) = &self.rates {
+            rates.take(client, Instant::now()).map_err(too_often)?;
+        }
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, self.body(body).await?);
-        let client = self.trusted.client(peer.ip(), request.headers());
         let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip().to_canonical());
         let id = trace.and_then(|id| id.to_str().ok()).and_then(request_id).map(str::to_owned);
         if let Some(id) = id {
@@ -289,6 +296,11 @@ async fn beginning(body: Body) -> Option<Body> {
 fn guarded(mut own: Response) -> Response {
     secure(own.headers_mut());
     own
+}
+
+/// The answer to a client that may ask again after so many seconds.
+fn too_often(seconds: u64) -> Response {
+    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, HeaderValue::from(seconds))], "You ask too often.\n").into_response()
 }
 
 /// The answer to a request that took too long; what may still come of it is not waited for.

@@ -215,9 +215,9 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
         service.mails().iter().filter_map(|mail| mail["to"][0].as_str().map(str::to_owned)).collect()
     };
     // As fast as the account allows, which is some ten in a second.
-    while mailed().len() < everybody.len() {
-        let before = mailed().len();
-        wait_for(60, "another mail", || (mailed().len() > before).then_some(()));
+    let mut sent = mailed().len();
+    while sent < everybody.len() {
+        sent = wait_for(60, "another mail", || Some(mailed().len()).filter(|now| *now > sent));
     }
     std::thread::sleep(Duration::from_secs(2));
     let mailed = mailed();

@@ -1,8 +1,9 @@
 //! The service over memory: `signupctl dev` as whoever designs a form uses it, and the server that is told of no table.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -76,6 +77,21 @@ fn a_server_is_tried_where_it_is_told_to_and_never_for_want_of_a_table() {
     assert_eq!(Command::new(program()).arg("tyr").output().expect("it starts").status.code(), Some(2));
 }
 
+/// Held by whoever opens them: the tests of this file are one process.
+static CONNECTIONS: Mutex<()> = Mutex::new(());
+
+/// As many connections as this is, or as this machine lets one process have: both ends are here, each in its own.
+#[expect(clippy::print_stderr, reason = "a test that could not do all of it says so")]
+fn connections(wanted: u64) -> u64 {
+    let most = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).expect("as much as is allowed");
+    let count = most.map_or(wanted, |most| wanted.min(most.saturating_sub(500)));
+    if count < wanted {
+        eprintln!("with {count} connections in the place of {wanted}, which this machine does not allow");
+    }
+    count
+}
+
 /// Connections that say nothing.
 const IDLE: u64 = 10_000;
 
@@ -85,10 +101,8 @@ const MEMORY: u64 = 256 * 1024 * 1024;
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures are to be read")]
 fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
-    let most = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).expect("as much as is allowed");
-    // Both ends are on this machine, each in a process of its own.
-    let count = most.map_or(IDLE, |most| IDLE.min(most.saturating_sub(500)));
+    let _held = CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = connections(IDLE);
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     let server = Server::alone(&sandbox);
     let at_rest = server.memory();
@@ -103,4 +117,34 @@ fn ten_thousand_idle_connections_cost_little_and_keep_nobody_out() {
     eprintln!("{} MB at rest, {} MB with {count} idle connections", at_rest / 1_000_000, full / 1_000_000);
     assert!(full < MEMORY, "{full} bytes");
     drop(idle);
+}
+
+/// Half a head each, of 32 KiB, and half a body, of 256 KiB: all connections but a few, and all places but a few.
+const HEADS: u64 = 10_500;
+const BODIES: u64 = 990;
+
+#[test]
+#[expect(clippy::print_stderr, reason = "the figures are to be read")]
+fn all_that_is_held_for_slow_callers_fits_into_the_memory_of_a_container() {
+    let _held = CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = connections(HEADS + BODIES);
+    let bodies = BODIES.min(count / 2);
+    let heads = count - bodies;
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let server = Server::alone(&sandbox);
+    let begin = |text: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection");
+        stream.write_all(text.as_bytes()).expect("it is taken");
+        stream
+    };
+    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}", "x".repeat(31_000));
+    let mut slow: Vec<TcpStream> = (0..heads).map(|_| begin(&head)).collect();
+    let body = format!("POST /sign-up HTTP/1.1\r\nhost: x\r\ncontent-length: 262144\r\n\r\n{}", "x".repeat(250_000));
+    slow.extend((0..bodies).map(|_| begin(&body)));
+    assert_eq!(http::get(&format!("{}/", server.endpoint)).status, 200);
+    let full = server.memory();
+    eprintln!("{} MB with {heads} heads and {bodies} bodies half sent", full / 1_000_000);
+    let compose = std::fs::read_to_string(support::root().join("examples/compose.yaml")).expect("the example");
+    assert!(compose.contains("mem_limit: 1g") && full < 1 << 30, "{full} bytes");
+    drop(slow);
 }

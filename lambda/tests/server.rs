@@ -16,7 +16,7 @@ use signup_service::journal::{self, Kept};
 use signup_service::server::{Ended, Front, Limits, Rates, Readiness, Trusted};
 use signup_service::web::{ClientAddress, RequestId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -45,7 +45,11 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let trusted: Trusted = trusted.parse().expect("networks");
-        let front = Front { app, readiness: Readiness::of(dev.store()), trusted, limits, rates };
+        let front = Front::new(app, Readiness::of(dev.store()), trusted, limits);
+        let front = match rates {
+            Some(rates) => front.rated(rates),
+            None => front,
+        };
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(front.serve(listener, async { _ = stopped.await }));
         Self { address, stop: Some(stop), ended }
@@ -155,6 +159,19 @@ async fn whoever_comes_when_all_places_are_taken_waits_and_is_answered() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn whoever_asks_and_never_reads_the_answers_keeps_no_place() {
+    let server = Running::service(Limits { connections: 1, request: LONG, ..limits() }).await;
+    let deaf = TcpSocket::new_v4().expect("a socket");
+    deaf.set_recv_buffer_size(4_096).expect("little room");
+    let mut deaf = deaf.connect(server.address).await.expect("a connection");
+    // 26 MB of answers, which find no room.
+    let requests = "GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000);
+    tokio::time::timeout(LONG, deaf.write_all(requests.as_bytes())).await.expect("room for questions").ok();
+    assert_eq!(status(&server.get("/healthz").await), "200", "the one place is free again");
+}
+
 #[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_answered() {
     let dev = dev();
@@ -254,7 +271,8 @@ async fn what_was_begun_is_ended_though_whoever_asked_has_gone() {
 #[tokio::test]
 async fn when_too_many_requests_are_at_work_others_are_told_to_come_again() {
     let dev = dev();
-    let app = Router::new().route("/never", post(async || pending::<&str>().await));
+    let app =
+        Router::new().route("/never", post(async || pending::<&str>().await)).route("/healthz", get(async || "lives"));
     let limits = Limits { head: LONG, request: LONG, requests: 1, drain: SHORT, ..limits() };
     let server = Running::of(app, &dev, "", limits).await;
     let mut begun = server.connect().await;
@@ -262,8 +280,10 @@ async fn when_too_many_requests_are_at_work_others_are_told_to_come_again() {
     tokio::time::sleep(SHORT / 3).await;
     let answer = server.get("/never").await;
     assert!(status(&answer) == "503" && answer.contains("retry-after: 1"), "{answer}");
-    // Whether it is ready is asked beside all work.
-    assert_eq!(status(&server.get("/readyz").await), "200");
+    // Whether it lives and whether it is ready is asked beside all work.
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(status(&server.get(path).await), "200", "{path}");
+    }
 }
 
 #[tokio::test]
@@ -273,7 +293,8 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
         tokio::task::yield_now().await;
         panic().await;
     };
-    let app = Router::new().route("/panic", get(panic)).route("/late", get(late)).route("/fine", get(async || "fine"));
+    let fine = get(async || "fine");
+    let app = Router::new().route("/panic", get(panic)).route("/late", get(late)).route("/fine", fine);
     let server = Running::of(app, &dev, "", Limits { requests: 1, ..limits() }).await;
     journal::subscribe(|| Log);
     tracing::info!(target: "aws_config", creds = "AKIA", "loaded base credentials");
@@ -286,6 +307,9 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     let log = String::from_utf8_lossy(&LOG.lock().expect("no panic while held")).into_owned();
     assert_eq!(log.matches(r#""message":"panicked","at":"lambda/tests/server.rs:"#).count(), 2, "{log}");
     assert!(!log.contains("ada@example.com"), "{log}");
+    // It holds what the server refused by itself as well.
+    let refused = r#""message":"the server refused requests","status":500,"requests":"#;
+    assert!(log.contains(refused), "{log}");
     // Nor does it hold what the SDK tells of credentials.
     assert!(!log.contains("AKIA"), "{log}");
 }

@@ -50,13 +50,8 @@ pub async fn run(context: &Context, arguments: cli::Dev) -> Outcome<Exit> {
         "service": spec.service, "endpoint": format!("{base_url}/"), "mail": format!("{base_url}/_mail"),
         "admin": invitation,
     }));
-    let front = Front {
-        app: dev.router(),
-        readiness: Readiness::of(dev.store()),
-        trusted: Trusted::default(),
-        limits: Limits { notice: Duration::ZERO, drain: Duration::from_secs(2), ..Limits::default() },
-        rates: None,
-    };
+    let limits = Limits { notice: Duration::ZERO, drain: Duration::from_secs(2), ..Limits::default() };
+    let front = Front::new(dev.router(), Readiness::of(dev.store()), Trusted::default(), limits);
     let file = context.global.file.display();
     let tell = |seen: Seen<'_, Box<Failure>>| {
         output.note(match seen {

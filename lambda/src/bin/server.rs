@@ -17,7 +17,7 @@ use signup_service::aws;
 use signup_service::dev::{Design, Dev, Seen};
 use signup_service::env::{self, EnvError, Environment};
 use signup_service::journal::{self, Stdout};
-use signup_service::server::{Ended, Front, Limits, Rates, Readiness, Trusted};
+use signup_service::server::{self, Ended, Front, Limits, Rates, Readiness, Trusted};
 use signup_service::store::DynamoStore;
 use signup_service::web::Both;
 use tokio::net::TcpListener;
@@ -34,10 +34,11 @@ const LOOK: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // Memory is never what a server falls back to: people would be lost, and their mails be open to everybody.
+    // Memory is never what a server falls back to: people would be lost, and their mails be open to everybody. Whoever
+    // names a table means it, also in an image, which says `try` unless told otherwise.
     let tries = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => false,
-        ["try"] => true,
+        ["try"] => std::env::var_os("TABLE_NAME").is_none_or(|table| table.is_empty()),
         ["health"] => return health(),
         _ => {
             _ = writeln!(std::io::stderr(), "usage: server [try | health]");
@@ -68,7 +69,7 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let trusted: Trusted = std::env::var("TRUSTED_PROXIES").unwrap_or_default().parse()?;
     let limits = limits();
     let root = root()?;
-    let listener = TcpListener::bind(address).await?;
+    let listener = server::listen(address)?;
     let address = listener.local_addr()?;
     if tries {
         return try_out(root, listener, trusted, limits, stop).await;
@@ -78,14 +79,14 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let config = environment.config()?;
     let sdk = aws::sdk_config(&environment, aws::credentials_of_machine(&environment).await?)?;
     let name_field = config.form.name_field().map(str::to_owned);
-    let rates = Some(Rates::of(&config.security.budgets));
+    let rates = Rates::of(&config.security.budgets);
     let store = || DynamoStore::new(aws::web_table_client(&sdk), &environment.table, name_field.as_deref());
     let (web, admin) = tokio::try_join!(
         assemble::web(&environment, config.clone(), &sdk, store()),
         assemble::admin(&environment, config.clone(), &sdk, store(), None)
     )?;
     tracing::info!(%address, release = environment.release, "answers");
-    let front = Front { app: Both { web, admin }, readiness: Readiness::of(Arc::new(store())), trusted, limits, rates };
+    let front = Front::new(Both { web, admin }, Readiness::of(Arc::new(store())), trusted, limits).rated(rates);
     Ok(front.serve(listener, stop).await)
 }
 
@@ -112,7 +113,7 @@ async fn try_out(
     );
     // In one piece, so that no line of the log comes in between.
     std::io::stderr().write_all(banner.as_bytes())?;
-    let front = Front { app: dev.router(), readiness: Readiness::of(dev.store()), trusted, limits, rates: None };
+    let front = Front::new(dev.router(), Readiness::of(dev.store()), trusted, limits);
     let tell = |seen: Seen<'_, String>| match seen {
         Seen::Shown => tracing::info!("the declaration is shown anew"),
         Seen::Wrong(cause) => tracing::warn!(cause, "the declaration cannot be shown; what was shown before stays"),

@@ -10,9 +10,11 @@
 mod forwarded;
 mod rates;
 mod readiness;
+mod refusals;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -30,7 +32,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
@@ -38,6 +40,7 @@ use tower::{Service, ServiceExt};
 pub use forwarded::{NoNetwork, Trusted};
 pub use rates::Rates;
 pub use readiness::{Readiness, Ready};
+use refusals::Refusals;
 
 use crate::web::{BODY, ClientAddress, RequestId, secure};
 
@@ -47,6 +50,18 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// Bytes of a request's line and headers: more than any browser sends.
 const HEAD: usize = 32 * 1024;
 
+/// Connections that wait to be taken; one more would be asked to come again, a second later. The system may allow fewer.
+const BACKLOG: u32 = 4_096;
+
+/// Listens at an address.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // One that has ended may have left connections that are closing there.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// What is not waited for, and how much there may be of it at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -55,9 +70,10 @@ pub struct Limits {
     pub head: Duration,
     /// How long a request may take from its head to its answer, a body that comes slowly included.
     pub request: Duration,
-    /// Open connections; who comes then waits.
+    /// Open connections, each of which may hold half of a head; who comes then waits.
     pub connections: usize,
-    /// Requests at work, each of which may hold a body of 256 KiB; who comes then is told to come again.
+    /// Requests at work, each of which may hold a body of 256 KiB; who comes then is told to come again. With all
+    /// connections that is less than a gigabyte.
     pub requests: u32,
     /// How long the server goes on taking requests when it is told to stop, until everybody has heard that it does.
     pub notice: Duration,
@@ -70,7 +86,7 @@ impl Default for Limits {
         Self {
             head: Duration::from_secs(75),
             request: Duration::from_secs(20),
-            connections: 20_000,
+            connections: 12_000,
             requests: 1_000,
             notice: Duration::from_secs(5),
             drain: Duration::from_secs(20),
@@ -81,13 +97,24 @@ impl Default for Limits {
 /// What answers.
 #[derive(Debug)]
 pub struct Front<A> {
-    /// The form and the admins' pages.
-    pub app: A,
-    pub readiness: Readiness,
-    pub trusted: Trusted,
-    pub limits: Limits,
-    /// How often one client may ask; without, as often as it likes.
-    pub rates: Option<Rates>,
+    app: A,
+    readiness: Readiness,
+    trusted: Trusted,
+    limits: Limits,
+    rates: Option<Rates>,
+    refusals: Refusals,
+}
+
+impl<A> Front<A> {
+    /// `app` has the form and the admins' pages.
+    pub fn new(app: A, readiness: Readiness, trusted: Trusted, limits: Limits) -> Self {
+        Self { app, readiness, trusted, limits, rates: None, refusals: Refusals::default() }
+    }
+
+    /// With a bound to how often one client may ask.
+    pub fn rated(self, rates: Rates) -> Self {
+        Self { rates: Some(rates), ..self }
+    }
 }
 
 /// How the server ended.
@@ -162,15 +189,21 @@ impl<A: Answers> Front<A> {
             };
             // An answer is one small write: without this the next would wait for it to be acknowledged.
             stream.set_nodelay(true).ok();
+            // Whoever asks and never reads the answers keeps no place.
+            #[cfg(target_os = "linux")]
+            rustix::net::sockopt::set_tcp_user_timeout(&stream, millis(self.limits.head)).ok();
             let (front, work) = (Arc::clone(self), Arc::clone(work));
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let (front, work) = (Arc::clone(&front), Arc::clone(&work));
                 async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer, work).await) }
             });
             let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+            let front = Arc::clone(self);
             tokio::spawn(async move {
                 // A caller who breaks off, is too slow or sends what is no HTTP ends a connection, and nothing else.
-                connection.await.ok();
+                if connection.await.is_err_and(|error| error.is_parse()) {
+                    front.refusals.note(StatusCode::BAD_REQUEST, Instant::now());
+                }
                 drop(place);
             });
         }
@@ -178,27 +211,49 @@ impl<A: Answers> Front<A> {
 
     async fn answer(&self, request: Request, peer: SocketAddr, work: Arc<Semaphore>) -> Response {
         let is_old = request.version() < Version::HTTP_11;
-        let said = if request.uri().path() == "/readyz" {
-            Err(self.ready(request.method()).await)
-        } else if let Ok(place) = work.try_acquire_owned() {
-            self.work(request, peer, place).await
-        } else {
-            let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
-            Err(busy.into_response())
+        let said = match request.uri().path() {
+            "/readyz" => Ok(guarded(self.ready(request.method()).await)),
+            // A server that has its hands full lives.
+            "/healthz" if request.body().is_end_stream() => self.work(request, peer, None).await,
+            _ => match self.admit(&request, peer, work) {
+                Ok(place) => self.work(request, peer, Some(place)).await,
+                Err(refusal) => Err(refusal),
+            },
         };
-        let mut response = match said {
+        let said = match said {
             // Its end would be that of the connection, and one that breaks off could not be told from a whole one.
             Ok(response) if is_old && response.body().size_hint().exact().is_none() => {
                 let upgrade = (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "HTTP/1.1")], "This takes HTTP/1.1.\n");
-                guarded(upgrade.into_response())
+                Err(upgrade.into_response())
             }
-            Ok(response) => response,
-            Err(own) => guarded(own),
+            said => said,
         };
+        let mut response = said.unwrap_or_else(|own| {
+            self.refusals.note(own.status(), Instant::now());
+            guarded(own)
+        });
         if self.readiness.is_stopping() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+
+    /// A place for a request, or the answer to one that comes too often or to a server that has its hands full.
+    #[expect(clippy::result_large_err, reason = "an answer that is sent at once")]
+    fn admit(
+        &self,
+        request: &Request,
+        peer: SocketAddr,
+        work: Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, Response> {
+        let client = self.trusted.client(peer.ip(), request.headers());
+        if let Some(rates) = &self.rates {
+            rates.take(client, Instant::now()).map_err(too_often)?;
+        }
+        work.try_acquire_owned().map_err(|_| {
+            let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
+            busy.into_response()
+        })
     }
 
     /// Has a request answered by the Router; an error is what the server says in its place. What the Router began goes on
@@ -208,14 +263,11 @@ impl<A: Answers> Front<A> {
         &self,
         request: Request,
         peer: SocketAddr,
-        place: OwnedSemaphorePermit,
+        place: Option<OwnedSemaphorePermit>,
     ) -> Result<Response, Response> {
-        let client = self.trusted.client(peer.ip(), request.headers());
-        if let Some(rates) = &self.rates {
-            rates.take(client, Instant::now()).map_err(too_often)?;
-        }
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, self.body(body).await?);
+        let client = self.trusted.client(peer.ip(), request.headers());
         let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip().to_canonical());
         let id = trace.and_then(|id| id.to_str().ok()).and_then(request_id).map(str::to_owned);
         if let Some(id) = id {
@@ -262,7 +314,7 @@ fn request_id(trace: &str) -> Option<&str> {
 
 /// What the Router says, unless a handler panics. Much is answered at once; what has to wait for something gets a task of
 /// its own, which nobody ends by hanging up.
-async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: OwnedSemaphorePermit) -> Option<Response> {
+async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: Option<OwnedSemaphorePermit>) -> Option<Response> {
     let mut answer = Box::pin(AssertUnwindSafe(answer).catch_unwind());
     let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
     let answer = match first {
@@ -306,4 +358,9 @@ fn too_often(seconds: u64) -> Response {
 /// The answer to a request that took too long; what may still come of it is not waited for.
 fn too_slow(status: StatusCode) -> Response {
     (status, [(CONNECTION, "close")], "The request took too long.\n").into_response()
+}
+
+#[cfg(target_os = "linux")]
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

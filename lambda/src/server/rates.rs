@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Budgets;
 
-/// How often those are forgotten whose bucket is full, and it is told how many requests were refused.
+/// How often those are forgotten whose bucket is full.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What clients have asked of late. A client is an IPv4 address or an IPv6 network of 64 bits.
@@ -26,7 +26,6 @@ pub struct Rates {
 #[derive(Debug)]
 struct Asked {
     full_at: HashMap<IpAddr, Instant>,
-    refused: u64,
     looked: Instant,
 }
 
@@ -38,14 +37,15 @@ impl Rates {
 
     /// One request of each client in every `step`, and `burst` at once.
     pub fn every(step: Duration, burst: u32) -> Self {
-        Self { step, burst, asked: Mutex::new(Asked { full_at: HashMap::new(), refused: 0, looked: Instant::now() }) }
+        Self { step, burst, asked: Mutex::new(Asked { full_at: HashMap::new(), looked: Instant::now() }) }
     }
 
     /// Takes one of a client's requests. An error is the seconds after which it has another, when none is left.
     pub(super) fn take(&self, client: IpAddr, now: Instant) -> Result<(), u64> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_duration_since(asked.looked) >= LOOK {
-            asked.look(now);
+            asked.full_at.retain(|_, full_at| *full_at > now);
+            asked.looked = now;
         }
         let client = network(client);
         let full_at = asked.full_at.get(&client).map_or(now, |full_at| (*full_at).max(now)) + self.step;
@@ -54,18 +54,7 @@ impl Rates {
             asked.full_at.insert(client, full_at);
             return Ok(());
         }
-        asked.refused += 1;
         Err(late.as_secs() + 1)
-    }
-}
-
-impl Asked {
-    fn look(&mut self, now: Instant) {
-        self.full_at.retain(|_, full_at| *full_at > now);
-        if self.refused > 0 {
-            tracing::warn!(requests = self.refused, "clients asked too often");
-        }
-        (self.refused, self.looked) = (0, now);
     }
 }
 

@@ -4,8 +4,8 @@
 #   docker run --rm -p 127.0.0.1:8080:8080 --read-only --cap-drop ALL --stop-timeout 30 sign-up
 #
 # That is for trying: over memory, the mails at /_mail for whoever reaches it, and a link for the first admin among what it
-# says at its start. Without the word `try`, and told of a table and what else the functions are told, it is the real
-# server (see lambda/src/bin/server.rs).
+# says at its start. Told of a table (`TABLE_NAME`) and what else the functions are told, it is the real server (see
+# lambda/src/bin/server.rs).
 FROM rust:1.95-bookworm AS build
 ARG SPEC=examples/registration.yaml
 # Lists what is in the server.
@@ -28,6 +28,7 @@ FROM scratch
 LABEL org.opencontainers.image.title="sign-up" \
   org.opencontainers.image.description="A sign-up service: form, API and dashboard in one process" \
   org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+  org.opencontainers.image.version="0.1.0" \
   org.cyclonedx.bom="/sbom.cdx.json"
 COPY --from=build /out/ /
 # For AWS where Amazon does not sign itself.

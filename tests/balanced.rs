@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,8 +30,8 @@ struct Crowd {
     next: AtomicU32,
     /// Who was told that the sign-up was taken.
     taken: AtomicU32,
-    /// Requests without an answer, or with one that no server of ours gave.
-    broken: AtomicU32,
+    /// When those requests began that have no answer, or one that no server of ours gave.
+    broken: Mutex<Vec<Instant>>,
     /// Requests that were told to come again.
     later: AtomicU32,
     enough: AtomicBool,
@@ -39,7 +40,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// One request as a program sends it, on a connection of its own; the status, if there is an answer.
+    /// One request as a program sends it, on a connection of its own; the status, if one of our servers answers.
     fn send(endpoint: &str, number: u32) -> Option<u16> {
         let body = json!({ "email": format!("person-{number}@example.org") }).to_string();
         let host = endpoint.trim_start_matches("http://");
@@ -54,7 +55,9 @@ impl Crowd {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).ok()?;
         let answer = String::from_utf8_lossy(&answer).into_owned();
-        answer.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
+        // Every answer of ours has a policy, and one that says to come again says when; the balancer's have neither.
+        let ours = answer.contains("content-security-policy: ");
+        answer.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok().filter(|_| ours)
     }
 
     /// People sign up, each again and again until it is taken, while something happens.
@@ -84,14 +87,14 @@ impl Crowd {
     fn come(&self, endpoint: &str) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         for _ in 0..40 {
+            let began = Instant::now();
             match Self::send(endpoint, number) {
                 Some(202) => {
                     self.taken.fetch_add(1, Ordering::Relaxed);
                     return;
                 }
-                Some(503) => self.later.fetch_add(1, Ordering::Relaxed),
-                // By the balancer, for a server that has gone.
-                Some(502 | 504) | None => self.broken.fetch_add(1, Ordering::Relaxed),
+                Some(503) => drop(self.later.fetch_add(1, Ordering::Relaxed)),
+                None => self.broken.lock().expect("no panic while held").push(began),
                 Some(other) => {
                     self.failed.store(true, Ordering::Relaxed);
                     panic!("an answer that nobody expects: {other}")
@@ -102,8 +105,8 @@ impl Crowd {
         panic!("person {number} was never taken");
     }
 
-    fn broken(&self) -> u32 {
-        self.broken.load(Ordering::Relaxed)
+    fn broken(&self) -> Vec<Instant> {
+        self.broken.lock().expect("no panic while held").clone()
     }
 
     fn taken(&self) -> u32 {
@@ -145,38 +148,37 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
     let cable = Cable::to(&service.account.endpoint);
     let port = free_port();
     let public = format!("http://127.0.0.1:{port}");
-    let told = Settings { public: Some(&public), trusted: "127.0.0.1", aws: None };
-    let mut servers = [
-        Server::start(&service, &told),
-        Server::start(&service, &told),
-        Server::start(&service, &Settings { aws: Some(&cable.endpoint), ..told }),
-    ];
+    let told = Settings { public: Some(&public), trusted: "127.0.0.1", ..Settings::default() };
+    let on_cable = Settings { aws: Some(&cable.endpoint), ..told };
+    let mut servers =
+        [Server::start(&service, &told), Server::start(&service, &told), Server::start(&service, &on_cable)];
     let balancer = Balancer::start(haproxy, &service.sandbox, port, &servers.each_ref().map(|server| server.port));
     let front = balancer.endpoint.as_str();
     wait_for(20, "the balancer", || (http::get(&format!("{front}/healthz")).status == 200).then_some(()));
     let crowd = Crowd::default();
 
     // A server is killed: what was in its hands is lost, and nothing else.
-    crowd.during(front, || {
+    let gone = crowd.during(front, || {
         until_taken(&crowd, 30);
         servers[0].signal("KILL");
+        servers[0].wait();
+        let gone = Instant::now();
         until_taken(&crowd, 30);
+        gone
     });
     let killed = crowd.broken();
-    assert!(killed <= CALLERS, "{crowd:?}");
-    let again = servers[0].port;
-    servers[0].wait();
-    servers[0] = Server::start_at(&service, &told, again);
+    assert!(killed.len() <= CALLERS as usize && killed.iter().all(|began| *began < gone), "{crowd:?} after {gone:?}");
+    servers[0] = Server::start_at(&service, &told, servers[0].port);
     ready_again(&servers[0]);
 
     // Each is told to stop, and another takes its place: nothing is lost.
     crowd.during(front, || {
-        for server in &mut servers[..2] {
+        for (server, told) in servers.iter_mut().zip([&told, &told, &on_cable]) {
             until_taken(&crowd, 10);
             server.signal("TERM");
             assert!(server.wait().success());
             assert!(server.log().contains("everything was answered"), "{}", server.log());
-            *server = Server::start_at(&service, &told, server.port);
+            *server = Server::start_at(&service, told, server.port);
             ready_again(server);
         }
     });
@@ -206,6 +208,7 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
 
     let people = crowd.next.load(Ordering::Relaxed);
     assert_eq!(crowd.taken(), people);
+    let killed = killed.len();
     eprintln!(
         "{people} people, {killed} requests lost to the one that was killed, {:?} told to come later",
         crowd.later

@@ -119,7 +119,7 @@ fn so_does_one_at_three_servers_behind_a_load_balancer() {
     let service = Deployed::of(sandbox());
     let port = free_port();
     let public = format!("http://127.0.0.1:{port}");
-    let told = Settings { public: Some(&public), trusted: "127.0.0.1", aws: None };
+    let told = Settings { public: Some(&public), trusted: "127.0.0.1", ..Settings::default() };
     let servers = [(); 3].map(|()| Server::start(&service, &told));
     let balancer = Balancer::start(haproxy, &service.sandbox, port, &servers.each_ref().map(|server| server.port));
     tools.walk(&service.sandbox, &balancer.endpoint, &invited(&service, Some(&public)), None, false);

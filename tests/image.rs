@@ -104,7 +104,10 @@ fn the_image_is_a_service_that_runs_as_nobody_and_writes_nothing() {
     let config = podman.inspect("image", ".Config");
     assert_eq!(config["User"], "65532:65532");
     assert_eq!((&config["Entrypoint"], &config["Cmd"]), (&json!(["/server"]), &json!(["try"])));
-    assert_eq!(config["Labels"]["org.cyclonedx.bom"], "/sbom.cdx.json");
+    let label = |name: &str| config["Labels"][name].clone();
+    assert_eq!(label("org.cyclonedx.bom"), "/sbom.cdx.json");
+    assert_eq!(label("org.opencontainers.image.version"), env!("CARGO_PKG_VERSION"), "the Dockerfile names another");
+    assert_eq!(label("org.opencontainers.image.licenses"), env!("CARGO_PKG_LICENSE"));
     let health = podman.inspect("image", ".HealthCheck");
     assert_eq!(health["Test"], json!(["CMD", "/server", "health"]), "{health}");
 

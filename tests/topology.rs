@@ -2,7 +2,7 @@
 //! old one goes; wherever that is broken off, the next run goes on.
 
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -114,15 +114,18 @@ fn a_change_of_topology_goes_on_wherever_it_was_killed() {
     // The changing call before which signupctl ends, or behind which; 0 for none.
     let (fatal, seen, pid) =
         (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU32::new(0)));
-    let (its_fatal, its_seen, its_pid) = (Arc::clone(&fatal), Arc::clone(&seen), Arc::clone(&pid));
+    let lost = Arc::new(AtomicBool::new(false));
+    let (its_fatal, its_seen, its_pid, its_lost) =
+        (Arc::clone(&fatal), Arc::clone(&seen), Arc::clone(&pid), Arc::clone(&lost));
     proxy::before(&deployed.sandbox, move |request| {
         if !is_change(request) || its_seen.fetch_add(1, SeqCst) + 1 != its_fatal.load(SeqCst) {
             return Fate::Pass;
         }
         let pid = its_pid.load(SeqCst).to_string();
         Command::new("kill").args(["-9", &pid]).status().expect("it starts");
-        // Every other one is lost with it; the others are carried out, and nobody hears of it.
-        if its_seen.load(SeqCst).is_multiple_of(2) { Fate::Lose } else { Fate::Forget }
+        // Every other one is lost with it; the others are carried out, and nobody hears of it. What is lost on the way there
+        // is not on the way back.
+        if its_lost.load(SeqCst) { Fate::Lose } else { Fate::Forget }
     });
     let whole = || {
         [1, 0].map(|at| {
@@ -132,37 +135,42 @@ fn a_change_of_topology_goes_on_wherever_it_was_killed() {
         })
     };
     let [servers, web] = whole();
-    let mut at = 1;
-    loop {
-        let (new, _) = ask_for(&deployed.sandbox, &spec, at);
+    // There and back, killed at the first change, then at the second, until both ways have fewer.
+    let mut survived = [false; 2];
+    for step in 1_usize.. {
+        let (towards, at) = (step % 2, step.div_ceil(2));
+        let (new, _) = ask_for(&deployed.sandbox, &spec, towards);
         seen.store(0, SeqCst);
-        fatal.store(at, SeqCst);
+        lost.store((at + towards).is_multiple_of(2), SeqCst);
+        fatal.store(if survived[towards] { 0 } else { at }, SeqCst);
         let mut child = deployed.sandbox.command(&DEPLOY);
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         pid.store(child.id(), SeqCst);
         let was_killed = !child.wait().expect("it ends").success();
         fatal.store(0, SeqCst);
-        let what = format!("killed at change {at}");
+        let what = format!("killed at change {at} on the way to {new}");
         let census = |at: usize| [&web, &servers][at % 2].clone();
         if was_killed && at.is_multiple_of(3) {
             // Whoever has thought better of it gets back, and nothing of the other front stays.
-            let (back, _) = ask_for(&deployed.sandbox, &spec, at + 1);
+            let (back, _) = ask_for(&deployed.sandbox, &spec, towards + 1);
             let report = deployed.sandbox.json(&DEPLOY);
             assert_eq!(stacks(&report), ["waitlist-data", "waitlist-workers", back], "{what}, and back");
-            assert_eq!(account.census(), census(at + 1), "{what}, and back");
-            ask_for(&deployed.sandbox, &spec, at);
+            assert_eq!(account.census(), census(towards + 1), "{what}, and back");
+            ask_for(&deployed.sandbox, &spec, towards);
         }
         let report = deployed.sandbox.json(&DEPLOY);
         assert_eq!(stacks(&report), ["waitlist-data", "waitlist-workers", new], "{what}");
         let endpoint = report["endpoint"].as_str().expect("an address");
         assert_eq!(http::get(&format!("{endpoint}/healthz")).json()["version"], report["version"], "{what}");
         assert_eq!(people(&deployed), before, "{what}");
-        assert_eq!(account.census(), census(at), "{what}");
+        assert_eq!(account.census(), census(towards), "{what}");
         if !was_killed {
             assert!(at > 6, "a change of topology takes more than {at} changes");
+            survived[towards] = true;
+        }
+        if survived == [true; 2] {
             return;
         }
-        at += 1;
     }
 }
 

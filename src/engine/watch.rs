@@ -54,6 +54,7 @@ pub async fn queues(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<Queue>> {
         ("stream records given up", "DeadLetterQueueUrl"),
         ("sweeps not started", "MissedSweepQueueUrl"),
         ("bounces and complaints not acted upon", "LostFeedbackQueueUrl"),
+        ("events that a subscriber did not take", "UndeliveredEventsQueueUrl"),
     ];
     let mut queues = Vec::new();
     for (of, output) in known {

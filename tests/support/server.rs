@@ -19,7 +19,7 @@ pub struct Server {
 }
 
 /// What a server is told.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Settings<'a> {
     /// Where the service is said to be, as behind a load balancer; where the server is, when `None`.
     pub public: Option<&'a str>,
@@ -27,6 +27,8 @@ pub struct Settings<'a> {
     pub trusted: &'a str,
     /// Where its calls of AWS go; the emulator's own address, when `None`.
     pub aws: Option<&'a str>,
+    /// With the word that an image has, which means nothing to one that is told of a table.
+    pub as_image: bool,
 }
 
 /// The folder of a sandbox in which its service is declared.
@@ -71,7 +73,7 @@ impl Server {
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
         ];
-        Self::run(sandbox, &[], &told, port)
+        Self::run(sandbox, if settings.as_image { &["try"] } else { &[] }, &told, port)
     }
 
     /// Starts one over memory, to be tried.

@@ -3,7 +3,7 @@
 //! They come from SSM at init (`crate::aws`), live in memory only, and never show in a log: `Debug` is blank.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -63,12 +63,12 @@ impl AddressKey {
 
     /// The same for a client: IPv4 whole, IPv6 by its /64, which is what one household or host is given.
     pub fn client(&self, client: IpAddr) -> String {
-        self.name("client", &network(client))
+        self.name("client", &network_bytes(client))
     }
 
     /// A client as the log names it on one day, and by another name on the next: 16 hex digits.
     pub fn client_on(&self, client: IpAddr, day: &str) -> String {
-        let mut name = self.name("client on a day", &[day.as_bytes(), b"\0", &network(client)].concat());
+        let mut name = self.name("client on a day", &[day.as_bytes(), b"\0", &network_bytes(client)].concat());
         name.truncate(16);
         name
     }
@@ -99,7 +99,7 @@ impl AdminKey {
 
     /// A name for the network of a client, so that it need not be kept: 64 hex digits.
     pub fn network(&self, client: IpAddr) -> String {
-        hex(self.mac("network", &[&network(client)]))
+        hex(self.mac("network", &[&network_bytes(client)]))
     }
 
     /// What goes into every password's hash and is not in the table.
@@ -182,8 +182,17 @@ fn first<const N: usize>(bytes: &[u8; 32]) -> [u8; N] {
     std::array::from_fn(|at| bytes[at])
 }
 
-fn network(client: IpAddr) -> Vec<u8> {
+/// What one household or host is given: an IPv4 address, or the beginning of IPv6's, with nothing behind it.
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+    }
+}
+
+/// The same in bytes: four, or eight.
+fn network_bytes(client: IpAddr) -> Vec<u8> {
+    match network(client) {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets()[..8].to_vec(),
     }

@@ -191,7 +191,17 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_
     assert!(seconds.is_some_and(|seconds: u64| (3_000..=3_601).contains(&seconds)), "{refused}");
     assert!(refused.contains("content-security-policy: default-src 'none'"), "{refused}");
     assert_eq!(status(&asks("192.0.2.8").await), "200");
-    assert_eq!(status(&server.get("/readyz").await), "200", "the load balancer asks as often as it likes");
+    for path in ["/readyz", "/healthz"] {
+        for _ in 0..3 {
+            assert_eq!(status(&server.get(path).await), "200", "whoever watches it asks as often as it likes: {path}");
+        }
+    }
+    let passed_on = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: 192.0.2.9\r\n\r\n";
+    assert_eq!(status(&server.send(passed_on.as_bytes()).await), "404", "and nobody else does");
+    // What comes with a request that is refused is not read, so nothing may follow it.
+    let head = "POST /sign-up HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.7\r\ncontent-length: 100000\r\n\r\n";
+    let refused = server.send(head.as_bytes()).await;
+    assert!(status(&refused) == "429" && refused.contains("connection: close"), "{refused}");
 }
 
 #[tokio::test]

@@ -91,13 +91,8 @@ fn nothing_is_served_without_tls_or_under_another_name() {
     assert_eq!(https["DefaultActions"][0]["FixedResponseConfig"]["StatusCode"], "421");
     let rules = template.of_type("AWS::ElasticLoadBalancingV2::ListenerRule");
     let behind_tls = rules.filter(|(_, rule)| rule["Properties"]["ListenerArn"] == json!({ "Ref": "HttpsListener" }));
-    let (forwards, keeps): (Vec<_>, Vec<_>) =
-        behind_tls.map(|(_, rule)| &rule["Properties"]).partition(|rule| rule["Actions"][0]["Type"] == "forward");
-    let ([rule], [ready]) = (&forwards[..], &keeps[..]) else { panic!("two rules") };
-    // Whether the table answers is nobody else's business.
-    assert_eq!(ready["Conditions"][0]["PathPatternConfig"]["Values"], json!(["/readyz"]));
-    assert!(ready["Priority"].as_u64() < rule["Priority"].as_u64(), "{ready}");
-    assert_eq!(rule["Conditions"][0]["HostHeaderConfig"]["Values"], json!([{ "Ref": "DomainName" }]));
+    let [(_, rule)] = behind_tls.collect::<Vec<_>>()[..] else { panic!("one rule") };
+    assert_eq!(rule["Properties"]["Conditions"][0]["HostHeaderConfig"]["Values"], json!([{ "Ref": "DomainName" }]));
     assert_eq!(attribute(&template, "routing.http.drop_invalid_header_fields.enabled"), "true");
     assert_eq!(attribute(&template, "routing.http.xff_header_processing.mode"), "append");
 }

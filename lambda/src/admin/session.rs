@@ -78,9 +78,9 @@ impl Session {
             && now < self.ends_at()
     }
 
-    /// Seconds until it has ended, if it is not used any more.
+    /// Seconds after which it has ended if it is not used any more: one more than it lasts.
     pub fn left(&self, now: Timestamp) -> u32 {
-        let end = after(now, IDLE).min(self.ends_at());
+        let end = after(self.seen_at, IDLE).min(self.ends_at());
         u32::try_from(end.as_second() - now.as_second()).unwrap_or(0) + 1
     }
 

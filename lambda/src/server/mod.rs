@@ -15,7 +15,7 @@ mod refusals;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
@@ -39,6 +39,7 @@ use tower::{Service, ServiceExt};
 
 pub use forwarded::{NoNetwork, Trusted};
 pub use rates::Rates;
+use rates::Turn;
 pub use readiness::{Readiness, Ready};
 use refusals::Refusals;
 
@@ -115,6 +116,13 @@ impl<A> Front<A> {
     pub fn rated(self, rates: Rates) -> Self {
         Self { rates: Some(rates), ..self }
     }
+}
+
+/// What a request at work has for as long as it is.
+#[derive(Debug)]
+struct Place {
+    _room: OwnedSemaphorePermit,
+    _turn: Option<Turn>,
 }
 
 /// How the server ended.
@@ -211,12 +219,17 @@ impl<A: Answers> Front<A> {
 
     async fn answer(&self, request: Request, peer: SocketAddr, work: Arc<Semaphore>) -> Response {
         let is_old = request.version() < Version::HTTP_11;
+        let client = self.trusted.client(peer.ip(), request.headers());
+        let is_passed_on = client != peer.ip().to_canonical();
         let said = match request.uri().path() {
-            "/readyz" => Ok(guarded(self.ready(request.method()).await)),
+            // For whoever stands before it; whether the table answers is nobody else's business.
+            "/readyz" if !is_passed_on => Ok(guarded(self.ready(request.method()).await)),
             // A server that has its hands full lives.
-            "/healthz" if request.body().is_end_stream() => self.work(request, peer, None).await,
-            _ => match self.admit(&request, peer, work) {
-                Ok(place) => self.work(request, peer, Some(place)).await,
+            "/healthz" if request.body().is_end_stream() => self.work(request, client, is_passed_on, None).await,
+            _ => match self.admit(client, work) {
+                Ok(place) => self.work(request, client, is_passed_on, Some(place)).await,
+                // What comes behind it is not read.
+                Err(refusal) if !request.body().is_end_stream() => Err(closing(refusal)),
                 Err(refusal) => Err(refusal),
             },
         };
@@ -240,20 +253,12 @@ impl<A: Answers> Front<A> {
 
     /// A place for a request, or the answer to one that comes too often or to a server that has its hands full.
     #[expect(clippy::result_large_err, reason = "an answer that is sent at once")]
-    fn admit(
-        &self,
-        request: &Request,
-        peer: SocketAddr,
-        work: Arc<Semaphore>,
-    ) -> Result<OwnedSemaphorePermit, Response> {
-        let client = self.trusted.client(peer.ip(), request.headers());
-        if let Some(rates) = &self.rates {
-            rates.take(client, Instant::now()).map_err(too_often)?;
-        }
-        work.try_acquire_owned().map_err(|_| {
-            let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
-            busy.into_response()
-        })
+    fn admit(&self, client: IpAddr, work: Arc<Semaphore>) -> Result<Place, Response> {
+        let turn =
+            self.rates.as_ref().map(|rates| rates.take(client, Instant::now())).transpose().map_err(too_often)?;
+        let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
+        let room = work.try_acquire_owned().map_err(|_| busy.into_response())?;
+        Ok(Place { _room: room, _turn: turn })
     }
 
     /// Has a request answered by the Router; an error is what the server says in its place. What the Router began goes on
@@ -262,13 +267,13 @@ impl<A: Answers> Front<A> {
     async fn work(
         &self,
         request: Request,
-        peer: SocketAddr,
-        place: Option<OwnedSemaphorePermit>,
+        client: IpAddr,
+        is_passed_on: bool,
+        place: Option<Place>,
     ) -> Result<Response, Response> {
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, self.body(body).await?);
-        let client = self.trusted.client(peer.ip(), request.headers());
-        let trace = request.headers().get(TRACE_ID).filter(|_| client != peer.ip().to_canonical());
+        let trace = request.headers().get(TRACE_ID).filter(|_| is_passed_on);
         let id = trace.and_then(|id| id.to_str().ok()).and_then(request_id).map(str::to_owned);
         if let Some(id) = id {
             request.extensions_mut().insert(RequestId(id));
@@ -314,7 +319,7 @@ fn request_id(trace: &str) -> Option<&str> {
 
 /// What the Router says, unless a handler panics. Much is answered at once; what has to wait for something gets a task of
 /// its own, which nobody ends by hanging up.
-async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: Option<OwnedSemaphorePermit>) -> Option<Response> {
+async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: Option<Place>) -> Option<Response> {
     let mut answer = Box::pin(AssertUnwindSafe(answer).catch_unwind());
     let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
     let answer = match first {
@@ -347,6 +352,12 @@ async fn beginning(body: Body) -> Option<Body> {
 /// With what every answer of the Router's carries.
 fn guarded(mut own: Response) -> Response {
     secure(own.headers_mut());
+    own
+}
+
+/// The same answer, and the end of its connection.
+fn closing(mut own: Response) -> Response {
+    own.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     own
 }
 

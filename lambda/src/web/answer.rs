@@ -34,10 +34,11 @@ impl Failure {
     pub(super) fn page(self, site: &Site<'_>) -> Response {
         match self {
             Self::Body(BodyError::Type) => {
-                html(StatusCode::UNSUPPORTED_MEDIA_TYPE, page::refused(site, Refusal::Unreadable))
+                let page = page::refused(site, Refusal::Unreadable);
+                refused("unreadable", html(StatusCode::UNSUPPORTED_MEDIA_TYPE, page))
             }
             Self::Body(BodyError::TooLarge) => {
-                html(StatusCode::PAYLOAD_TOO_LARGE, page::refused(site, Refusal::TooLarge))
+                refused("unreadable", html(StatusCode::PAYLOAD_TOO_LARGE, page::refused(site, Refusal::TooLarge)))
             }
             Self::Store(error) => {
                 error.log();

@@ -103,7 +103,7 @@ pub(super) async fn confirm(State(app): State<AppState>, request: Request) -> Re
         ConfirmOutcome::Confirmed => Ok(measured("Confirmations", if by_code { "code" } else { "link" }, confirmed())),
         ConfirmOutcome::AlreadyConfirmed => Ok(confirmed()),
         ConfirmOutcome::Expired => Err(problem::expired()),
-        ConfirmOutcome::Unknown => Err(problem::unknown_token()),
+        ConfirmOutcome::Unknown => Err(problem::unknown_token(if by_code { "code" } else { "token" })),
     }
 }
 

@@ -63,8 +63,8 @@ pub(super) struct Edge {
     origins: Vec<String>,
     clock: Arc<dyn Clock>,
     journal: Arc<dyn Journal>,
-    /// By which the log tells those who are refused from one another, where it does.
-    clients: Option<AddressKey>,
+    /// Names refused clients in the log; the admins' side has none.
+    client_key: Option<AddressKey>,
 }
 
 impl Edge {
@@ -72,10 +72,10 @@ impl Edge {
         origins: &[String],
         clock: Arc<dyn Clock>,
         journal: Arc<dyn Journal>,
-        clients: Option<AddressKey>,
+        client_key: Option<AddressKey>,
     ) -> Arc<Self> {
         let (policy, embed_policy) = (policy(&[]), policy(origins));
-        Arc::new(Self { policy, embed_policy, origins: origins.to_vec(), clock, journal, clients })
+        Arc::new(Self { policy, embed_policy, origins: origins.to_vec(), clock, journal, client_key })
     }
 }
 
@@ -215,7 +215,7 @@ impl Edge {
             Some(measured) => line.with("reason", measured.reason).metric(measured.metric, Unit::Count, 1),
             None => line,
         };
-        let line = match (asked.client.filter(|_| refused), &self.clients) {
+        let line = match (asked.client.filter(|_| refused), &self.client_key) {
             (Some(client), Some(key)) => line.with("client", key.client_on(client, &day(now))),
             _ => line,
         };

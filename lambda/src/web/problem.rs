@@ -23,7 +23,7 @@ pub(super) struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     retry_after: Option<u32>,
-    /// As what it is counted among the refusals, where it is.
+    /// The reason that the log gives, if it counts as a refusal.
     #[serde(skip)]
     reason: Option<&'static str>,
     /// The methods that would have been right.
@@ -40,6 +40,9 @@ impl Problem {
         let reason = match status {
             StatusCode::TOO_MANY_REQUESTS => Some("rate_limited"),
             StatusCode::UNPROCESSABLE_ENTITY => Some("invalid"),
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                Some("unreadable")
+            }
             _ => None,
         };
         Self { r#type: "about:blank", title, status, detail, errors: Vec::new(), retry_after: None, reason, allow: "" }
@@ -111,10 +114,10 @@ pub(super) fn expired() -> Problem {
     Problem::new(StatusCode::GONE, "This token has expired", Some("Sign up again to be sent a new one"))
 }
 
-pub(super) fn unknown_token() -> Problem {
+pub(super) fn unknown_token(reason: &'static str) -> Problem {
     let detail = "The token or the code is not, or no longer, one that this service sent";
     let problem = Problem::new(StatusCode::NOT_FOUND, "There is no such token or code", Some(detail));
-    Problem { reason: Some("token"), ..problem }
+    Problem { reason: Some(reason), ..problem }
 }
 
 pub(super) fn key_taken() -> Problem {

@@ -129,9 +129,7 @@ impl Run<'_> {
         if let Some(stack) = stacks.get(&Role::Data) {
             data::protect(self.aws, stack, self.spec.data.deletion_protection).await?;
         }
-        if let Some(front) = stacks.get(&self.front()) {
-            deploy::stand_in(self.aws, front).await?;
-        }
+        self.stand_in(stacks).await?;
         let proof = match no_proof {
             true => None,
             false => {
@@ -148,6 +146,14 @@ impl Run<'_> {
             }
         };
         self.finish(stacks, None, proof, None)
+    }
+
+    /// Has something answer for instances, where they are records only.
+    async fn stand_in(&self, stacks: &DeployedStacks) -> Outcome<()> {
+        match stacks.get(&self.front()) {
+            Some(front) => deploy::stand_in(self.aws, front).await,
+            None => Ok(()),
+        }
     }
 
     /// Shows the plan and asks, unless it is not what was asked for.
@@ -188,6 +194,8 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
+        // An earlier run may have made the front and gone no further.
+        self.stand_in(&stacks).await?;
         let proof = match self.prove(&stacks, arguments.no_proof, before.is_none()).await {
             Ok(proof) => proof,
             Err(failure) if failure.code == proof::FAILED => {

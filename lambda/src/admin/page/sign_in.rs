@@ -20,6 +20,8 @@ pub enum SignInNotice {
     SignedOut,
     /// The session ended by itself, or was ended elsewhere.
     Ended,
+    /// A page was open for as long as a session lasts unused.
+    Left,
     /// The password was set anew, and the sign-in needs it.
     PasswordSet,
 }
@@ -38,6 +40,11 @@ impl SignInNotice {
             }
             Self::SignedOut => "You have signed out.".into(),
             Self::Ended => "Your session has ended. Sign in to go on.".into(),
+            Self::Left => {
+                "The page was left open for half an hour, and has been closed. Where you are still signed in, go \
+                           on in your other window; otherwise sign in."
+                    .into()
+            }
             Self::PasswordSet => "Your new password is set. Sign in with it.".into(),
         }
     }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::door::account;
 use super::refused::Refused;
 use super::{Desk, page};
-use crate::admin::{AdminError, COOKIE as SESSION, Cause, DEVICE_COOKIE, Denied, SignedIn, Visit};
+use crate::admin::{AdminError, COOKIE as SESSION, Cause, DEVICE_COOKIE, Denied, Session, SignedIn, Visit};
 use crate::page::Site;
 use crate::store::StoreError;
 use crate::web::BUSY;
@@ -188,15 +188,23 @@ impl<'a> Call<'a> {
         with_cookie(self.show(status, page), DOOR, door, "")
     }
 
-    /// A page. Left open, it goes when the session does, also where no script runs: the browser asks for it to come in.
+    /// A page, which leaves with the session of whoever sees it.
     pub(super) fn show(&self, status: StatusCode, page: String) -> Response {
-        let mut response = html(status, page);
-        if let Some(me) = self.me.get() {
-            let left = me.session.left(self.desk.clock().now());
-            let refresh = format!("{left}; url={}admin/{}", self.site().root, self.with_next("sign-in", true));
-            response.headers_mut().extend(HeaderValue::try_from(refresh).map(|refresh| (REFRESH, refresh)));
+        match self.me.get() {
+            Some(me) => self.leaving(html(status, page), &me.session),
+            None => html(status, page),
         }
-        response
+    }
+
+    /// The same page, which the browser gives up when this session would have ended unused, also where no script runs.
+    pub(super) fn leaving(&self, mut page: Response, session: &Session) -> Response {
+        let left = session.left(self.desk.clock().now());
+        let refresh = format!("{left}; url={}admin/{}", self.site().root, self.with_next("sign-in", Some("left")));
+        // A number and an address that is encoded: nothing that a header cannot hold.
+        if let Ok(refresh) = HeaderValue::try_from(refresh) {
+            page.headers_mut().insert(REFRESH, refresh);
+        }
+        page
     }
 
     /// To a place below `admin/`.
@@ -224,8 +232,8 @@ impl<'a> Call<'a> {
         let me = self.me.get().map(|me| account(me, &csrf));
         let me = me.as_ref();
         match refusal {
-            Refusal::SignIn => self.see_other(&self.with_next("sign-in", self.session.is_some())),
-            Refusal::Denied(Denied::ProveAgain) => self.see_other(&self.with_next("prove", false)),
+            Refusal::SignIn => self.see_other(&self.with_next("sign-in", self.session.as_ref().map(|_| "ended"))),
+            Refusal::Denied(Denied::ProveAgain) => self.see_other(&self.with_next("prove", None)),
             Refusal::Denied(Denied::Role) => self.forbid(Cause::Role, page::not_allowed(&site, me)),
             Refusal::NotFound => self.show(StatusCode::NOT_FOUND, page::not_found(&site, me)),
             Refusal::TooOld => self.forbid(Cause::Form, page::too_old(&site, me)),
@@ -261,11 +269,9 @@ impl<'a> Call<'a> {
     }
 
     /// A place, and that it leads back to the page asked for: to that of the form, where a form was sent.
-    fn with_next(&self, place: &str, ended: bool) -> String {
+    fn with_next(&self, place: &str, why: Option<&str>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        if ended {
-            query.append_pair("ended", "1");
-        }
+        query.extend_pairs(why.map(|why| (why, "1")));
         let mut next = self.path.trim_start_matches("/admin/").to_owned();
         if let Some((of_form, _)) = ["/resend", "/unsubscribe"].iter().find_map(|end| next.split_once(end)) {
             next = of_form.to_owned();

@@ -30,11 +30,8 @@ pub(super) async fn to_dashboard(State(desk): State<DeskState>, request: Request
 /// `GET /admin/sign-in`
 pub(super) async fn sign_in_page(State(desk): State<DeskState>, request: Request) -> Response {
     let call = Call::of(&desk, &request);
-    let notice = match (call.asked("ended"), call.asked("out")) {
-        ("1", _) => Some(SignInNotice::Ended),
-        (_, "1") => Some(SignInNotice::SignedOut),
-        _ => None,
-    };
+    let notices = [("ended", SignInNotice::Ended), ("left", SignInNotice::Left), ("out", SignInNotice::SignedOut)];
+    let notice = notices.into_iter().find(|(why, _)| call.asked(why) == "1").map(|(_, notice)| notice);
     show_sign_in(&call, StatusCode::OK, "", notice, call.asked("next"))
 }
 
@@ -178,7 +175,8 @@ async fn finish_set_up(call: &Call<'_>, form: &Form) -> Result<Response, Refusal
             let csrf = call.desk.admins.csrf(&welcome.signed_in);
             let page =
                 page::recovery_codes(&call.site(), Some(&account(&welcome.signed_in, &csrf)), &recovery_codes, true);
-            welcomed(call.show(StatusCode::OK, page), &welcome)
+            let page = call.leaving(call.show(StatusCode::OK, page), &welcome.signed_in.session);
+            welcomed(page, &welcome)
         }
         SetUpCode::WrongCode(set_up) => show_app(call, &set_up, token, &[Mistake::CodeWrong]),
         SetUpCode::Invalid => expired(call),

@@ -45,7 +45,7 @@ async fn try_change(call: &Call<'_>, request: Request) -> Result<Response, Refus
     match call.desk.admins.change_password(&signed_in, current, new, &call.visit).await? {
         PasswordChanged::Done(welcome) => {
             let page = show_notice(call, &welcome.signed_in, SecurityNotice::PasswordChanged).await?;
-            Ok(welcomed(page, &welcome))
+            Ok(welcomed(call.leaving(page, &welcome.signed_in.session), &welcome))
         }
         PasswordChanged::Mistaken { is_wrong, weak } => {
             let wrong = is_wrong.then_some(Mistake::PasswordWrong);

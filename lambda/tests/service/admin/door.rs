@@ -167,7 +167,7 @@ async fn a_page_left_open_goes_when_its_session_does() {
     let page = owner.browser.get("/admin/users?by=country&value=FR").await;
     let (seconds, url) =
         leaves(&page).split_once("; url=").map(|(at, url)| (at.to_owned(), url.to_owned())).expect("both");
-    assert_eq!(url, "../admin/sign-in?ended=1&next=users%3Fby%3Dcountry%26value%3DFR");
+    assert_eq!(url, "../admin/sign-in?left=1&next=users%3Fby%3Dcountry%26value%3DFR");
     assert_eq!(seconds, "1801", "right after what may be unused");
     // Near its end a session has less than that left, however much it is used.
     for _ in 0..24 {
@@ -179,9 +179,18 @@ async fn a_page_left_open_goes_when_its_session_does() {
         "12 hours less 24 times 29 minutes"
     );
     house.clock().forward(1_441);
-    let answer = owner.browser.get("/admin/sign-in?ended=1").await;
-    assert!(answer.body.contains("Sign in") && leaves(&answer).is_empty());
+    let answer = owner.browser.get("/admin/sign-in?left=1").await;
+    assert!(answer.body.contains("has been closed") && leaves(&answer).is_empty());
     assert_eq!(owner.browser.get("/admin/dashboard").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn what_is_shown_once_leaves_as_well_and_a_new_session_has_its_own_time() {
+    let house = House::new();
+    let link = house.invite(OWNER, Role::Owner).await;
+    let person = house.set_up(OWNER, &link, house.browser(HOME)).await;
+    let seconds = |answer: &Answer| answer.header("refresh").split(';').next().map(str::to_owned);
+    assert_eq!(seconds(&person.shown), Some("1801".to_owned()), "the recovery codes");
 }
 
 /// What somebody sees who tries a name, with the name and what is drawn taken out.

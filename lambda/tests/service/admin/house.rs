@@ -23,7 +23,7 @@ use signup_service::web::admin::{Desk, DeskState, admin_router};
 pub use super::app::{code, secret};
 use super::browser::Browser;
 pub use super::person::user;
-use crate::support::service::Service;
+use crate::support::service::{Answer, Service};
 use crate::support::{BASE_URL, SetClock, config};
 
 pub const OWNER: &str = "grace@example.com";
@@ -46,6 +46,8 @@ pub struct Person {
     pub email: String,
     pub secret: Vec<u8>,
     pub codes: Vec<String>,
+    /// The answer that showed them.
+    pub shown: Answer,
     pub browser: Browser,
 }
 
@@ -174,7 +176,7 @@ impl House {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         let list = answer.body.split("<li><code>").skip(1).filter_map(|rest| rest.split_once('<'));
         let codes: Vec<String> = list.map(|(code, _)| code.to_owned()).collect();
-        Person { email: email.into(), secret, codes, browser }
+        Person { email: email.into(), secret, codes, shown: answer, browser }
     }
 
     /// What the person's app shows, which was not shown before.

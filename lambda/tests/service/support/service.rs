@@ -40,6 +40,7 @@ pub struct Service {
     pub worker: Worker,
 }
 
+#[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,

@@ -68,6 +68,60 @@ fn every_alarm_reaches_the_topic_and_says_what_silence_means() {
 }
 
 #[test]
+fn the_alarms_of_servers_look_at_what_their_words_say() {
+    let template = servers();
+    for (id, metric, statistic, than, threshold, minutes) in [
+        ("ServerErrorsAlarm", "HTTPCode_Target_5XX_Count", "Sum", "GreaterThanThreshold", json!(0), 5),
+        ("UnansweredAlarm", "HTTPCode_ELB_5XX_Count", "Sum", "GreaterThanThreshold", json!(0), 5),
+        ("LatencyAlarm", "TargetResponseTime", "p99", "GreaterThanThreshold", json!(3), 15),
+        ("UnhealthyAlarm", "UnHealthyHostCount", "Maximum", "GreaterThanThreshold", json!(0), 5),
+        (
+            "TooFewAlarm",
+            "GroupInServiceInstances",
+            "Minimum",
+            "LessThanThreshold",
+            json!({ "Ref": "MinInstances" }),
+            15,
+        ),
+        (
+            "AtLimitAlarm",
+            "GroupInServiceInstances",
+            "Minimum",
+            "GreaterThanOrEqualToThreshold",
+            json!({ "Ref": "MaxInstances" }),
+            15,
+        ),
+        ("UnloggedAlarm", "ServersWithoutLog", "Sum", "GreaterThanThreshold", json!(0), 1),
+    ] {
+        let alarm = template.properties(id);
+        let of = [&alarm["Statistic"], &alarm["ExtendedStatistic"]].into_iter().find(|it| !it.is_null());
+        assert_eq!((&alarm["MetricName"], of), (&json!(metric), Some(&json!(statistic))), "{id}");
+        assert_eq!((&alarm["ComparisonOperator"], &alarm["Threshold"]), (&json!(than), &threshold), "{id}");
+        let periods = alarm["EvaluationPeriods"].as_u64().zip(alarm["Period"].as_u64());
+        assert_eq!(periods.map(|(count, seconds)| count * seconds), Some(minutes * 60), "{id}");
+        let looked_at = references(&alarm["Dimensions"]);
+        let expected: &[&str] = match metric {
+            "ServersWithoutLog" => &[],
+            "GroupInServiceInstances" => &["Servers"],
+            "UnHealthyHostCount" => &["TargetGroup", "LoadBalancer"],
+            _ => &["LoadBalancer"],
+        };
+        assert_eq!(looked_at.len(), expected.len(), "{id}: {looked_at:?}");
+        assert!(expected.iter().all(|name| looked_at.contains(*name)), "{id}: {looked_at:?}");
+    }
+    // More servers come for requests and for work, whichever asks for more.
+    let tracked = template.of_type("AWS::AutoScaling::ScalingPolicy");
+    let tracked = tracked.map(|(_, policy)| {
+        let target = &policy["Properties"]["TargetTrackingConfiguration"];
+        let metric = text(&target["PredefinedMetricSpecification"]["PredefinedMetricType"]).to_owned();
+        (metric, target["TargetValue"].to_string())
+    });
+    let requests = json!({ "Ref": "RequestsPerTarget" }).to_string();
+    let expected = [("ALBRequestCountPerTarget", requests), ("ASGAverageCPUUtilization", "50".to_owned())];
+    assert_eq!(tracked.collect::<BTreeSet<_>>(), expected.map(|(metric, value)| (metric.to_owned(), value)).into());
+}
+
+#[test]
 fn what_the_workers_logs_tell_of_losses_raises_an_alarm() {
     let template = workers();
     assert!(

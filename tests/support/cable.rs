@@ -1,8 +1,10 @@
-//! A line to the emulator that can be cut and mended.
+//! A line to the emulator that can be cut, silenced and mended.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What passes everything on, both ways, while it is whole.
 #[derive(Clone, Debug)]
@@ -10,6 +12,7 @@ pub struct Cable {
     pub endpoint: String,
     /// What is connected; `None` while it is cut.
     ends: Arc<Mutex<Option<Vec<TcpStream>>>>,
+    silent: Arc<AtomicBool>,
 }
 
 impl Cable {
@@ -18,8 +21,9 @@ impl Cable {
         let target = endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let cable = Self { endpoint: format!("http://127.0.0.1:{port}"), ends: Arc::new(Mutex::new(Some(Vec::new()))) };
-        let ends = Arc::clone(&cable.ends);
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let cable = Self { endpoint, ends: Arc::new(Mutex::new(Some(Vec::new()))), silent: Arc::default() };
+        let (ends, silent) = (Arc::clone(&cable.ends), Arc::clone(&cable.silent));
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let mut ends = ends.lock().expect("no panic while held");
@@ -31,7 +35,8 @@ impl Cable {
                 }
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (from, to) = (from.try_clone().expect("a handle"), to.try_clone().expect("a handle"));
-                    std::thread::spawn(move || pass(from, to));
+                    let silent = Arc::clone(&silent);
+                    std::thread::spawn(move || pass(from, to, &silent));
                 }
             }
         });
@@ -45,15 +50,24 @@ impl Cable {
         }
     }
 
-    /// Makes it whole again.
+    /// Takes what comes and keeps it back, both ways.
+    pub fn silence(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes it whole again. What was kept back arrives now, whether or not anybody waits for it still.
     pub fn mend(&self) {
-        *self.ends.lock().expect("no panic while held") = Some(Vec::new());
+        self.silent.store(false, Ordering::Relaxed);
+        self.ends.lock().expect("no panic while held").get_or_insert_default();
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn pass(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
     let mut bytes = [0; 16 * 1024];
     while let Ok(count) = from.read(&mut bytes) {
+        while silent.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         if count == 0 || to.write_all(&bytes[..count]).is_err() {
             break;
         }

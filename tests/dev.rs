@@ -73,7 +73,15 @@ fn a_server_is_tried_where_it_is_told_to_and_never_for_want_of_a_table() {
     assert!(log.contains("over memory") && log.contains("/admin/set-up#"), "{log}");
     let refused = Command::new(program()).env_clear().env("LISTEN", "127.0.0.1:0").output().expect("it starts");
     let said = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(!refused.status.success() && said.contains("is not set; `server try`"), "{said}");
+    assert!(!refused.status.success() && said.contains("not set: `TABLE_NAME`, `KEY_PREFIX`, "), "{said}");
+    // Whoever forgot the table alone, or has an empty name for it, does not mean a trial.
+    for told in [("KEY_PREFIX", "/signupctl/demo"), ("TABLE_NAME", "")] {
+        let mut command = Command::new(program());
+        let refused =
+            command.arg("try").env_clear().envs([told, ("LISTEN", "127.0.0.1:0")]).output().expect("it starts");
+        let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+        assert!(!refused.status.success() && said.contains("not set: `TABLE_NAME`"), "{told:?}: {said}");
+    }
     assert_eq!(Command::new(program()).arg("tyr").output().expect("it starts").status.code(), Some(2));
 }
 

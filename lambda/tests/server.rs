@@ -202,6 +202,8 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_
     let head = "POST /sign-up HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.7\r\ncontent-length: 100000\r\n\r\n";
     let refused = server.send(head.as_bytes()).await;
     assert!(status(&refused) == "429" && refused.contains("connection: close"), "{refused}");
+    let of_the_api = server.send(head.replace("/sign-up", "/api/v1/sign-ups").as_bytes()).await;
+    assert!(of_the_api.contains("application/problem+json") && of_the_api.contains(r#""status":429"#), "{of_the_api}");
 }
 
 #[tokio::test]
@@ -318,7 +320,7 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     assert_eq!(log.matches(r#""message":"panicked","at":"lambda/tests/server.rs:"#).count(), 2, "{log}");
     assert!(!log.contains("ada@example.com"), "{log}");
     // It holds what the server refused by itself as well.
-    let refused = r#""message":"the server refused requests","status":500,"requests":"#;
+    let refused = r#""message":"the server refused requests","status":500,"requests":1,"cause":"a handler panicked"#;
     assert!(log.contains(refused), "{log}");
     // Nor does it hold what the SDK tells of credentials.
     assert!(!log.contains("AKIA"), "{log}");

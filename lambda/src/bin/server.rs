@@ -23,6 +23,12 @@ use signup_service::web::Both;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// What a server on a table is told and one over memory is not.
+const OF_THE_REAL: [&str; 4] = ["TABLE_NAME", "KEY_PREFIX", "RELEASE", "OBJECT_STORE"];
+
+/// What it takes besides.
+const OF_BOTH: [&str; 2] = ["PUBLIC_URL", "AWS_REGION"];
+
 /// Descriptors that are not for callers: connections to AWS, files, the listener.
 const RESERVED: usize = 128;
 
@@ -35,10 +41,10 @@ const LOOK: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // Memory is never what a server falls back to: people would be lost, and their mails be open to everybody. Whoever
-    // names a table means it, also in an image, which says `try` unless told otherwise.
+    // names anything that only the real one takes means that, also in an image, which says `try` unless told otherwise.
     let tries = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => false,
-        ["try"] => std::env::var_os("TABLE_NAME").is_none_or(|table| table.is_empty()),
+        ["try"] => OF_THE_REAL.iter().all(|name| std::env::var_os(name).is_none()),
         ["health"] => return health(),
         _ => {
             _ = writeln!(std::io::stderr(), "usage: server [try | health]");
@@ -74,8 +80,15 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     if tries {
         return try_out(root, listener, trusted, limits, stop).await;
     }
-    let environment = Environment::of_server(root)
-        .map_err(|error| format!("{error}; `server try` runs over memory, without a table"))?;
+    let is_missing = |name: &&&str| std::env::var_os(name).is_none_or(|value| value.is_empty());
+    let missing: Vec<String> =
+        OF_THE_REAL.iter().chain(&OF_BOTH).filter(is_missing).map(|name| format!("`{name}`")).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        let without = OF_THE_REAL.join(", ");
+        return Err(format!("not set: {missing}. With none of {without} `server try` runs over memory").into());
+    }
+    let environment = Environment::of_server(root)?;
     let config = environment.config()?;
     let sdk = aws::sdk_config(&environment, aws::credentials_of_machine(&environment).await?)?;
     let name_field = config.form.name_field().map(str::to_owned);

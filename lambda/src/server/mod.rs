@@ -43,7 +43,7 @@ use rates::Turn;
 pub use readiness::{Readiness, Ready};
 use refusals::Refusals;
 
-use crate::web::{BODY, ClientAddress, RequestId, secure};
+use crate::web::{BODY, ClientAddress, RequestId, secure, too_often};
 
 /// What an Application Load Balancer calls a request.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -226,7 +226,7 @@ impl<A: Answers> Front<A> {
             "/readyz" if !is_passed_on => Ok(guarded(self.ready(request.method()).await)),
             // A server that has its hands full lives.
             "/healthz" if request.body().is_end_stream() => self.work(request, client, is_passed_on, None).await,
-            _ => match self.admit(client, work) {
+            path => match self.admit(client, path, work) {
                 Ok(place) => self.work(request, client, is_passed_on, Some(place)).await,
                 // What comes behind it is not read.
                 Err(refusal) if !request.body().is_end_stream() => Err(closing(refusal)),
@@ -253,9 +253,9 @@ impl<A: Answers> Front<A> {
 
     /// A place for a request, or the answer to one that comes too often or to a server that has its hands full.
     #[expect(clippy::result_large_err, reason = "an answer that is sent at once")]
-    fn admit(&self, client: IpAddr, work: Arc<Semaphore>) -> Result<Place, Response> {
-        let turn =
-            self.rates.as_ref().map(|rates| rates.take(client, Instant::now())).transpose().map_err(too_often)?;
+    fn admit(&self, client: IpAddr, path: &str, work: Arc<Semaphore>) -> Result<Place, Response> {
+        let turn = self.rates.as_ref().map(|rates| rates.take(client, Instant::now())).transpose();
+        let turn = turn.map_err(|seconds| too_often(path, seconds))?;
         let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
         let room = work.try_acquire_owned().map_err(|_| busy.into_response())?;
         Ok(Place { _room: room, _turn: turn })
@@ -359,11 +359,6 @@ fn guarded(mut own: Response) -> Response {
 fn closing(mut own: Response) -> Response {
     own.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     own
-}
-
-/// The answer to a client that may ask again after so many seconds.
-fn too_often(seconds: u64) -> Response {
-    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, HeaderValue::from(seconds))], "You ask too often.\n").into_response()
 }
 
 /// The answer to a request that took too long; what may still come of it is not waited for.

@@ -28,7 +28,19 @@ impl Refusals {
         }
         unsaid.said = Some(now);
         for (status, requests) in std::mem::take(&mut unsaid.counts) {
-            tracing::warn!(status, requests, "the server refused requests");
+            tracing::warn!(status, requests, cause = cause(status), "the server refused requests");
         }
+    }
+}
+
+fn cause(status: u16) -> &'static str {
+    match status {
+        400 => "what came was no HTTP, or broke off",
+        408 => "a body came too slowly",
+        426 => "HTTP/1.0 cannot tell where this answer ends",
+        429 => "a client asked more often than `requests_per_second` and `burst` of `security.budgets`",
+        500 => "a handler panicked, which has a line of its own",
+        503 => "all places were taken, or an answer took too long",
+        _ => "see the status",
     }
 }

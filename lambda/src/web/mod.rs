@@ -34,6 +34,7 @@ use blank::Blanks;
 pub use body::LIMIT as BODY;
 use edge::Edge;
 pub use edge::{ClientAddress, RequestId, secure};
+pub use problem::too_often;
 
 use crate::clock::{Clock, Entropy};
 use crate::config::{ConfirmationMode, ServiceConfig};
@@ -195,7 +196,11 @@ async fn wrong_method(state: axum::extract::State<AppState>, request: Request) -
 }
 
 fn is_api(request: &Request) -> bool {
-    request.uri().path().starts_with("/api/")
+    is_api_path(request.uri().path())
+}
+
+fn is_api_path(path: &str) -> bool {
+    path.starts_with("/api/")
 }
 
 /// As long as an action may take when a person waits: well less than the ten seconds after which Lambda ends the

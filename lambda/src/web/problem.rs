@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::answer::refused;
 use super::body::BodyError;
+use super::is_api_path;
 use crate::form::FieldError;
 use crate::store::StoreError;
 
@@ -108,6 +109,16 @@ pub(super) fn too_many(retry_after: u32) -> Problem {
         Some("Try again later; a sign-up with a proof of work has a higher limit"),
     );
     Problem { retry_after: Some(retry_after), ..problem }
+}
+
+/// The answer to a client that asks too often, in front of the Router, and may ask again after so many seconds.
+pub fn too_often(path: &str, seconds: u64) -> Response {
+    let detail = "You ask too often; try again later";
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests", Some(detail));
+    if is_api_path(path) {
+        return Problem { retry_after: u32::try_from(seconds).ok(), ..problem }.into_response();
+    }
+    (problem.status, [(RETRY_AFTER, HeaderValue::from(seconds))], format!("{detail}.\n")).into_response()
 }
 
 pub(super) fn expired() -> Problem {

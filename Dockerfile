@@ -38,4 +38,4 @@ USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=2s CMD ["/server", "health"]
 ENTRYPOINT ["/server"]
-CMD ["try"]
+CMD ["auto"]

@@ -78,10 +78,12 @@ fn a_server_is_tried_where_it_is_told_to_and_never_for_want_of_a_table() {
     for told in [("KEY_PREFIX", "/signupctl/demo"), ("TABLE_NAME", "")] {
         let mut command = Command::new(program());
         let refused =
-            command.arg("try").env_clear().envs([told, ("LISTEN", "127.0.0.1:0")]).output().expect("it starts");
+            command.arg("auto").env_clear().envs([told, ("LISTEN", "127.0.0.1:0")]).output().expect("it starts");
         let said = String::from_utf8_lossy(&refused.stdout).into_owned();
         assert!(!refused.status.success() && said.contains("not set: `TABLE_NAME`"), "{told:?}: {said}");
     }
+    let contradicts = Command::new(program()).arg("try").env("TABLE_NAME", "people").output().expect("it starts");
+    assert_eq!(contradicts.status.code(), Some(2), "a trial is not what takes people on a table");
     assert_eq!(Command::new(program()).arg("tyr").output().expect("it starts").status.code(), Some(2));
 }
 
@@ -149,6 +151,9 @@ fn all_that_is_held_for_slow_callers_fits_into_the_memory_of_a_container() {
     let mut slow: Vec<TcpStream> = (0..heads).map(|_| begin(&head)).collect();
     let body = format!("POST /sign-up HTTP/1.1\r\nhost: x\r\ncontent-length: 262144\r\n\r\n{}", "x".repeat(250_000));
     slow.extend((0..bodies).map(|_| begin(&body)));
+    // It holds them, and answers.
+    let sent = heads * 31_000 + bodies * 250_000;
+    wait_for(15, "all that was sent", || (server.memory() > sent / 5 * 4).then_some(()));
     assert_eq!(http::get(&format!("{}/", server.endpoint)).status, 200);
     let full = server.memory();
     eprintln!("{} MB with {heads} heads and {bodies} bodies half sent", full / 1_000_000);

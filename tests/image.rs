@@ -103,7 +103,7 @@ fn the_image_is_a_service_that_runs_as_nobody_and_writes_nothing() {
 
     let config = podman.inspect("image", ".Config");
     assert_eq!(config["User"], "65532:65532");
-    assert_eq!((&config["Entrypoint"], &config["Cmd"]), (&json!(["/server"]), &json!(["try"])));
+    assert_eq!((&config["Entrypoint"], &config["Cmd"]), (&json!(["/server"]), &json!(["auto"])));
     let label = |name: &str| config["Labels"][name].clone();
     assert_eq!(label("org.cyclonedx.bom"), "/sbom.cdx.json");
     assert_eq!(label("org.opencontainers.image.version"), env!("CARGO_PKG_VERSION"), "the Dockerfile names another");

@@ -198,7 +198,12 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_
     }
     let passed_on = "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: 192.0.2.9\r\n\r\n";
     assert_eq!(status(&server.send(passed_on.as_bytes()).await), "404", "and nobody else does");
-    // What comes with a request that is refused is not read, so nothing may follow it.
+    let passed_on = passed_on.replace("readyz", "healthz").replace("192.0.2.9", "192.0.2.7");
+    assert_eq!(status(&server.send(passed_on.as_bytes()).await), "429", "a visitor's is as any other");
+    // What comes with a request that is refused is read, and it goes on; what does not come ends the connection.
+    let post = "POST /sign-up HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.7\r\n";
+    let two = format!("{post}content-length: 5\r\n\r\nhello{post}connection: close\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(server.send(two.as_bytes()).await.matches("HTTP/1.1 429").count(), 2);
     let head = "POST /sign-up HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.7\r\ncontent-length: 100000\r\n\r\n";
     let refused = server.send(head.as_bytes()).await;
     assert!(status(&refused) == "429" && refused.contains("connection: close"), "{refused}");
@@ -315,12 +320,14 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
         // The one place is free again.
         assert_eq!(status(&server.get("/fine").await), "200", "{path}");
     }
+    // What was refused is told within a second.
+    tokio::time::sleep(5 * SHORT).await;
     // The log tells where, and nothing of a message that could quote somebody.
     let log = String::from_utf8_lossy(&LOG.lock().expect("no panic while held")).into_owned();
     assert_eq!(log.matches(r#""message":"panicked","at":"lambda/tests/server.rs:"#).count(), 2, "{log}");
     assert!(!log.contains("ada@example.com"), "{log}");
     // It holds what the server refused by itself as well.
-    let refused = r#""message":"the server refused requests","status":500,"requests":1,"cause":"a handler panicked"#;
+    let refused = r#""message":"the server refused requests","status":500,"requests":2,"cause":"a handler panicked"#;
     assert!(log.contains(refused), "{log}");
     // Nor does it hold what the SDK tells of credentials.
     assert!(!log.contains("AKIA"), "{log}");

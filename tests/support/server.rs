@@ -27,7 +27,7 @@ pub struct Settings<'a> {
     pub trusted: &'a str,
     /// Where its calls of AWS go; the emulator's own address, when `None`.
     pub aws: Option<&'a str>,
-    /// With the word that an image has, which means nothing to one that is told of a table.
+    /// With the word that an image has.
     pub as_image: bool,
 }
 
@@ -73,7 +73,7 @@ impl Server {
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
         ];
-        Self::run(sandbox, if settings.as_image { &["try"] } else { &[] }, &told, port)
+        Self::run(sandbox, if settings.as_image { &["auto"] } else { &[] }, &told, port)
     }
 
     /// Starts one over memory, to be tried.

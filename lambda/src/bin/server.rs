@@ -40,14 +40,21 @@ const LOOK: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // Memory is never what a server falls back to: people would be lost, and their mails be open to everybody. Whoever
-    // names anything that only the real one takes means that, also in an image, which says `try` unless told otherwise.
+    // Memory is never what a server falls back to: people would be lost, and their mails be open to everybody. An image
+    // says `auto`: it is for trying as long as nothing names what only the real one takes.
+    let names_the_real = OF_THE_REAL.iter().any(|name| std::env::var_os(name).is_some());
     let tries = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => false,
-        ["try"] => OF_THE_REAL.iter().all(|name| std::env::var_os(name).is_none()),
+        ["auto"] => !names_the_real,
+        ["try"] if names_the_real => {
+            let names = OF_THE_REAL.join(", ");
+            _ = writeln!(std::io::stderr(), "`server try` keeps nothing; unset {names}, or run `server`");
+            return ExitCode::from(2);
+        }
+        ["try"] => true,
         ["health"] => return health(),
         _ => {
-            _ = writeln!(std::io::stderr(), "usage: server [try | health]");
+            _ = writeln!(std::io::stderr(), "usage: server [try | auto | health]");
             return ExitCode::from(2);
         }
     };
@@ -86,7 +93,7 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     if !missing.is_empty() {
         let missing = missing.join(", ");
         let without = OF_THE_REAL.join(", ");
-        return Err(format!("not set: {missing}. With none of {without} `server try` runs over memory").into());
+        return Err(format!("not set: {missing}. Without any of {without} `server try` runs over memory").into());
     }
     let environment = Environment::of_server(root)?;
     let config = environment.config()?;

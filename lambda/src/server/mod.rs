@@ -54,6 +54,12 @@ const HEAD: usize = 32 * 1024;
 /// Connections that wait to be taken; one more would be asked to come again, a second later. The system may allow fewer.
 const BACKLOG: u32 = 4_096;
 
+/// How long the body of a request that is refused is read.
+const UNREAD: Duration = Duration::from_secs(1);
+
+/// How often the log tells what was refused.
+const TELL: Duration = Duration::from_secs(1);
+
 /// Listens at an address.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -161,6 +167,7 @@ impl<A: Answers> Front<A> {
         tokio::select! {
             () = notice => {}
             () = front.accept(&listener, &room, &work, &open) => {}
+            () = front.tell() => {}
         }
         drop(listener);
         let drained = async {
@@ -168,9 +175,19 @@ impl<A: Answers> Front<A> {
             // Whoever hung up left work behind, which ends as well.
             work.acquire_many(requests).await.ok();
         };
-        match tokio::time::timeout(front.limits.drain, drained).await {
+        let ended = tokio::time::timeout(front.limits.drain, drained).await;
+        front.refusals.tell();
+        match ended {
             Ok(()) => Ended::Drained,
             Err(_) => Ended::Cut(connections - room.available_permits()),
+        }
+    }
+
+    /// Tells for ever what is refused.
+    async fn tell(&self) {
+        loop {
+            tokio::time::sleep(TELL).await;
+            self.refusals.tell();
         }
     }
 
@@ -210,7 +227,7 @@ impl<A: Answers> Front<A> {
             tokio::spawn(async move {
                 // A caller who breaks off, is too slow or sends what is no HTTP ends a connection, and nothing else.
                 if connection.await.is_err_and(|error| error.is_parse()) {
-                    front.refusals.note(StatusCode::BAD_REQUEST, Instant::now());
+                    front.refusals.note(StatusCode::BAD_REQUEST);
                 }
                 drop(place);
             });
@@ -224,13 +241,17 @@ impl<A: Answers> Front<A> {
         let said = match request.uri().path() {
             // For whoever stands before it; whether the table answers is nobody else's business.
             "/readyz" if !is_passed_on => Ok(guarded(self.ready(request.method()).await)),
-            // A server that has its hands full lives.
-            "/healthz" if request.body().is_end_stream() => self.work(request, client, is_passed_on, None).await,
+            // Here too: a server that has its hands full lives.
+            "/healthz" if !is_passed_on && request.body().is_end_stream() => {
+                self.work(request, client, is_passed_on, None).await
+            }
             path => match self.admit(client, path, work) {
                 Ok(place) => self.work(request, client, is_passed_on, Some(place)).await,
-                // What comes behind it is not read.
-                Err(refusal) if !request.body().is_end_stream() => Err(closing(refusal)),
-                Err(refusal) => Err(refusal),
+                // Whoever still sends would not hear of it.
+                Err(refusal) => match tokio::time::timeout(UNREAD, is_read(request.into_body())).await {
+                    Ok(true) => Err(refusal),
+                    _ => Err(closing(refusal)),
+                },
             },
         };
         let said = match said {
@@ -242,7 +263,7 @@ impl<A: Answers> Front<A> {
             said => said,
         };
         let mut response = said.unwrap_or_else(|own| {
-            self.refusals.note(own.status(), Instant::now());
+            self.refusals.note(own.status());
             guarded(own)
         });
         if self.readiness.is_stopping() {
@@ -347,6 +368,18 @@ async fn beginning(body: Body) -> Option<Body> {
         }
     }
     Some(Body::from(bytes))
+}
+
+/// Reads a body that nobody wants, as far as it may be long; whether it was read to its end.
+async fn is_read(body: Body) -> bool {
+    let (mut stream, mut left) = (body.into_data_stream(), BODY);
+    while let Some(part) = stream.next().await {
+        match part.ok().and_then(|part| left.checked_sub(part.len())) {
+            Some(rest) => left = rest,
+            None => return false,
+        }
+    }
+    true
 }
 
 /// With what every answer of the Router's carries.

@@ -40,11 +40,9 @@ impl SignInNotice {
             }
             Self::SignedOut => "You have signed out.".into(),
             Self::Ended => "Your session has ended. Sign in to go on.".into(),
-            Self::Left => {
-                "The page was left open for half an hour, and has been closed. Where you are still signed in, go \
-                           on in your other window; otherwise sign in."
-                    .into()
-            }
+            Self::Left => "The page was left open, and has been closed. Where you are still signed in, go on in your \
+                           other window; otherwise sign in."
+                .into(),
             Self::PasswordSet => "Your new password is set. Sign in with it.".into(),
         }
     }

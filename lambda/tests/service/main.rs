@@ -6,6 +6,7 @@ mod alike;
 mod bots;
 mod capacity;
 mod conformance;
+mod edge;
 mod feedback;
 mod folded;
 mod known;

@@ -194,6 +194,18 @@ fn a_front_that_does_not_answer_leaves_the_old_one_in_place() {
     assert_eq!(names, ["waitlist-data", "waitlist-workers", "waitlist-web"]);
 }
 
+/// Tells CloudWatch what an Auto Scaling group would: how many servers there should be, and how many have entered.
+fn told_of_servers(account: &Account, [desired, in_service]: [u32; 2]) {
+    for (metric, servers) in [("GroupDesiredCapacity", desired), ("GroupInServiceInstances", in_service)] {
+        let datum = format!(
+            "MetricData.member.1.MetricName={metric}&MetricData.member.1.Value={servers}\
+             &MetricData.member.1.Dimensions.member.1.Name=AutoScalingGroupName\
+             &MetricData.member.1.Dimensions.member.1.Value=launch-servers"
+        );
+        account.query("monitoring", &format!("Action=PutMetricData&Namespace=AWS/AutoScaling&{datum}"));
+    }
+}
+
 #[test]
 fn every_command_knows_a_service_of_instances() {
     let sandbox = Sandbox::new().with_example("high-performance.yaml");
@@ -209,12 +221,22 @@ fn every_command_knows_a_service_of_instances() {
     assert!(lines.lines().any(|line| line.contains(" server ") && line.contains("route=/sign-up")), "{lines}");
     assert!(!lines.contains("ada@example.com"), "{lines}");
 
+    // As many as run by now stay while they are replaced, and `status` tells of them.
+    assert_eq!(sandbox.json(&["status", "--local"])["servers"], Value::Null, "a group that nothing is known of yet");
+    told_of_servers(&deployed.account, [4, 3]);
+    assert_eq!(sandbox.json(&["status", "--local"])["servers"], json!({ "desired": 4, "in_service": 3 }));
+    assert!(sandbox.ok(&["status", "--local"]).contains("3 of 4 servers in service (2 to 6 by load)"));
+    assert_eq!(sandbox.json(&DEPLOY)["changed"], false, "how many run is no reason to deploy");
+
     let page = || http::get(&format!("{endpoint}/")).body;
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
     sandbox.write("signup.yaml", spec.replace("Create your account", "Make your account"));
     let second = sandbox.json(&["deploy", "--code-only", "--local", "--yes"]);
     assert_ne!(second["version"], first["version"]);
     assert!(page().contains("Make your account"));
+    let stack = deployed.account.query("cloudformation", "Action=DescribeStacks&StackName=launch-servers");
+    let (_, kept) = stack.split_once("<ParameterKey>ServersInService</ParameterKey>").expect("a parameter");
+    assert!(kept.trim_start().starts_with("<ParameterValue>4</ParameterValue>"), "{kept}");
     let back = sandbox.json(&["rollback", "--local", "--yes"]);
     assert_eq!(back["to"]["release"], first["version"]);
     assert!(page().contains("Create your account"));
@@ -240,6 +262,7 @@ fn every_command_knows_a_service_of_instances() {
     sandbox.ok(&["deploy", "--local", "--yes", "--no-proof"]);
     let asked: Vec<u16> = (0..6).map(|_| http::get(&format!("{endpoint}/")).status).collect();
     assert!(asked.contains(&200) && asked.contains(&429), "{asked:?}");
+    assert_ne!(deployed.account.resources(), Vec::<String>::new());
     sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
     assert_eq!(deployed.account.resources(), Vec::<String>::new());
     wait_for(5, "an end", || {

@@ -11,6 +11,7 @@ use crate::aws::Fetcher;
 use crate::engine::account::{self, Quota};
 use crate::engine::listeners;
 use crate::engine::mail::{self, Waiting};
+use crate::engine::servers::{self, Running};
 use crate::engine::stack;
 use crate::engine::status::{State, meaning};
 use crate::engine::template::Role;
@@ -18,6 +19,7 @@ use crate::engine::versions;
 use crate::engine::watch::{self, Alarms};
 use crate::error::{Exit, Outcome};
 use crate::output::Output;
+use crate::spec::Instances;
 
 pub async fn run(context: &Context) -> Outcome<Exit> {
     let output = &context.output;
@@ -42,7 +44,13 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         let function = versions::functions(&stacks).into_iter().next()?;
         versions::live(&aws, &function).await.ok()
     };
-    let (version, live, census, waiting, account, alarms, queues, unreached) = tokio::join!(
+    let servers = async {
+        if !stacks.contains_key(&Role::Servers) {
+            return Ok(None);
+        }
+        servers::running(&aws, &spec.service).await
+    };
+    let (version, live, census, waiting, account, alarms, queues, unreached, servers) = tokio::join!(
         health,
         live,
         census,
@@ -50,7 +58,8 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         account::read(&aws),
         watch::alarms(&aws, &spec.service, &stacks),
         watch::queues(&aws, &stacks),
-        listeners::unreached(&aws, &spec, &stacks)
+        listeners::unreached(&aws, &spec, &stacks),
+        servers
     );
 
     let mut lines = vec![format!(
@@ -76,6 +85,10 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         (Some(endpoint), None) => output.red(&format!("  {endpoint}/ does not answer")),
         (None, _) => "  no endpoint: nothing that answers is deployed".to_owned(),
     });
+    match &servers {
+        Ok(servers) => lines.extend(servers.map(|it| servers_line(it, &spec.capacity.instances, output))),
+        Err(failure) => output.note(format!("note: {}", failure.message)),
+    }
     let dashboard = endpoint.as_ref().map(|endpoint| format!("{endpoint}/admin"));
     lines.extend(dashboard.iter().map(|dashboard| format!("  dashboard at {dashboard}")));
     let deployed = stacks.values().filter_map(|stack| stack.changed).max();
@@ -118,7 +131,7 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         "service": spec.service, "region": aws.region, "topology": spec.topology.name(),
         "stacks": stacks.values().map(|stack| json!({"name": stack.name, "status": stack.status.as_str()})).collect::<Vec<_>>(),
         "endpoint": endpoint, "dashboard": dashboard, "version": version, "function_version": live, "last_deployed": deployed.map(rfc3339),
-        "alarms": alarms.ok(), "queues": queues.ok(), "unreached": unreached.ok(),
+        "servers": servers.ok().flatten(), "alarms": alarms.ok(), "queues": queues.ok(), "unreached": unreached.ok(),
         "sign_ups": census.map(|census| {
             json!({"received": census.received(), "confirmed": census.confirmed(), "states": census.states})
         }),
@@ -128,6 +141,12 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
         },
     }));
     Ok(Exit::Done)
+}
+
+/// How many servers answer, in red where some are missing.
+fn servers_line(running: Running, bounds: &Instances, output: &Output) -> String {
+    let line = format!("  {}", running.text([bounds.min, bounds.max]));
+    if running.in_service < running.desired { output.red(&line) } else { line }
 }
 
 /// That all is quiet, or each alarm that is raised, and what it means.

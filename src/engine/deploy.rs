@@ -13,7 +13,7 @@ use super::stack::{self, Deployed, DeployedStacks};
 use super::stage::{self, Staged};
 use super::status::State;
 use super::template::Role;
-use super::{adopt, artifacts, data, erasure, keys};
+use super::{adopt, artifacts, data, erasure, keys, servers};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
 use crate::error::{Failure, Outcome};
@@ -157,7 +157,14 @@ pub async fn apply(
     };
     let set = match set {
         Some(set) => Some(set),
-        None => change_set::create(&client, desired, kind, pace).await?,
+        None => {
+            // Also what is put back must not wait for a figure.
+            let kept = servers::kept(aws, desired).await.unwrap_or_else(|failure| {
+                progress.line(format!("note: {}; one may be missing while they are replaced", failure.message));
+                desired.clone()
+            });
+            change_set::create(&client, &kept, kind, pace).await?
+        }
     };
     match set {
         Some(set) => execute_set(aws, desired, &set, what, progress).await,

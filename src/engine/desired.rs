@@ -18,6 +18,9 @@ pub const SERVICE_TAG: &str = "signupctl:service";
 /// Where bundles lie in the artifact bucket.
 pub const ARTIFACTS: &str = "artifacts/";
 
+/// How many servers stay while others are replaced. It says how an update is gone about, and not what is there.
+const KEPT: &str = "ServersInService";
+
 /// Outputs of a stack by their keys.
 pub type Outputs = BTreeMap<String, String>;
 
@@ -84,6 +87,16 @@ impl Desired {
         self
     }
 
+    /// The same to be updated while so many servers run: all of them stay in service, and there is room for one more.
+    pub fn keeping(mut self, running: u32) -> Self {
+        let bound = |key: &str| self.parameters.get(key).and_then(|count| count.parse::<u32>().ok());
+        if let Some((least, most)) = bound("MinInstances").zip(bound("MaxInstances")) {
+            let kept = running.min(most.saturating_sub(1)).max(least);
+            self.parameters.insert(KEPT.into(), kept.to_string());
+        }
+        self
+    }
+
     /// What the template makes with these parameters.
     pub fn evaluated(&self) -> Evaluated {
         let parameters = self.parameters.iter().map(|(key, value)| (key.as_ref(), value.as_str()));
@@ -104,8 +117,8 @@ impl Desired {
             differences.push("tags".to_owned());
         }
         // A parameter that is not given keeps its default, so only given ones can differ.
-        let changed =
-            self.parameters.iter().filter(|(key, value)| deployed.parameters.get(key.as_ref()) != Some(value));
+        let given = self.parameters.iter().filter(|(key, _)| *key != KEPT);
+        let changed = given.filter(|(key, value)| deployed.parameters.get(key.as_ref()) != Some(value));
         differences.extend(changed.map(|(key, _)| key.to_string()));
         differences
     }
@@ -175,6 +188,7 @@ fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desire
         ("InstanceType", spec.capacity.instance_type().to_owned()),
         ("MinInstances", instances.min.to_string()),
         ("MaxInstances", instances.max.to_string()),
+        (KEPT, instances.min.to_string()),
         ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
         ("KeyPrefix", spec.key_prefix()),
         ("DomainName", domain.name.clone()),
@@ -365,6 +379,16 @@ mod tests {
         deployed.tags.insert("more".into(), "tags".into());
         deployed.template = None;
         assert_eq!(desired.differences(&deployed), ["template", "tags", "PointInTimeRecoveryDays"]);
+    }
+
+    #[test]
+    fn an_update_keeps_as_many_servers_as_run_and_leaves_room_for_one_more() {
+        let desired = front(&spec("high-performance.yaml"), &outputs(), &artifact()).expect("all outputs");
+        let kept = |running| desired.clone().keeping(running).parameters[KEPT].clone();
+        assert_eq!([0, 2, 4, 5, 6, 90].map(kept), ["2", "2", "4", "5", "5", "5"]);
+        let deployed = Deployed::of(&desired.clone().keeping(4));
+        assert_eq!(desired.differences(&deployed), Vec::<String>::new(), "how many run is no reason to deploy");
+        assert_eq!(data(&spec("high-performance.yaml")).keeping(4).parameters.get(KEPT), None);
     }
 
     #[test]

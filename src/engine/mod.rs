@@ -41,6 +41,7 @@ pub mod release;
 pub mod rollback;
 #[cfg(test)]
 pub mod sample;
+pub mod servers;
 pub mod settle;
 pub mod stack;
 pub mod stage;

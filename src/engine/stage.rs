@@ -13,6 +13,7 @@ use super::existing::{self, Existing, Way};
 use super::notes::Note;
 use super::plan::{self, Action, Change, Plan, StackPlan, Verb};
 use super::release;
+use super::servers;
 use super::stack::{self, Deployed, DeployedStacks};
 use super::status::State;
 use super::template::{self, Role};
@@ -152,7 +153,8 @@ async fn stage_one(
         (Action::Keep, _) => {}
         (Action::Update, Some(wanted)) => {
             let client = aws.cloudformation();
-            let set = change_set::create(&client, wanted, ChangeSetType::Update, Pace::of(aws.is_local())).await?;
+            let kept = servers::kept(aws, wanted).await?;
+            let set = change_set::create(&client, &kept, ChangeSetType::Update, Pace::of(aws.is_local())).await?;
             if let Some(mut set) = set {
                 let after = wanted.evaluated();
                 // The emulator lists resources too whose condition does not hold.

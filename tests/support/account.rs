@@ -10,12 +10,12 @@ use super::http::{self, Answer};
 #[derive(Debug)]
 pub struct Account {
     pub endpoint: String,
-    pub region: &'static str,
+    pub region: String,
 }
 
 impl Account {
     pub fn new(endpoint: impl Into<String>) -> Self {
-        Self { endpoint: endpoint.into(), region: "us-east-1" }
+        Self { endpoint: endpoint.into(), region: "us-east-1".to_owned() }
     }
 
     /// The emulator finds the service by the signature's scope, and does not check the signature.

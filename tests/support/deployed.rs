@@ -58,7 +58,8 @@ impl Deployed {
     pub fn of(sandbox: Sandbox) -> Self {
         let report = sandbox.json(&["deploy", "--local", "--yes"]);
         let endpoint = report["endpoint"].as_str().expect("an address").to_owned();
-        let account = Account::new(sandbox.emulator());
+        let region = report["region"].as_str().expect("a Region").to_owned();
+        let account = Account { endpoint: sandbox.emulator(), region };
         Self { sandbox, account, endpoint }
     }
 

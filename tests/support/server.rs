@@ -69,7 +69,7 @@ impl Server {
             ("RELEASE", "0123456789ab"),
             ("OBJECT_STORE", aws),
             ("AWS_ENDPOINT_URL", aws),
-            ("AWS_REGION", account.region),
+            ("AWS_REGION", &account.region),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
         ];

@@ -204,6 +204,13 @@ pub const ALL: &[Call] = &[
         On::Anything,
         &[Plan, Deploy, Status, Doctor],
     ),
+    call(
+        "cloudwatch",
+        "get_metric_statistics",
+        &["cloudwatch:GetMetricStatistics"],
+        On::Anything,
+        &[Plan, Deploy, Status, Rollback],
+    ),
     call("cloudwatch", "get_dashboard", &["cloudwatch:GetDashboard"], On::Dashboards, &[Plan, Deploy, Doctor]),
     call("logs", "describe_log_groups", &["logs:DescribeLogGroups"], On::Anything, &[Plan, Deploy, Doctor]),
     call("logs", "list_tags_for_resource", &["logs:ListTagsForResource"], On::LogGroups, &[Plan, Deploy, Doctor]),

@@ -304,6 +304,24 @@ async fn when_too_many_requests_are_at_work_others_are_told_to_come_again() {
 }
 
 #[tokio::test]
+async fn the_api_is_refused_in_its_own_form() {
+    let dev = dev();
+    let never = post(async || pending::<&str>().await);
+    let app = Router::new().route("/api/never", never).route("/api/panic", get(panic));
+    let server = Running::of(app, &dev, "", Limits { requests: 1, ..limits() }).await;
+    let ask = |length: u8| format!("POST /api/never HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+    let panicked = server.get("/api/panic").await;
+    let halting = server.send(ask(9).as_bytes()).await;
+    let slow = server.send(ask(0).as_bytes()).await;
+    let busy = server.send(ask(0).as_bytes()).await;
+    for (expected, answer) in [("500", panicked), ("408", halting), ("503", slow), ("503", busy)] {
+        assert_eq!(status(&answer), expected, "{answer}");
+        assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
+        assert!(answer.contains(&format!(r#""status":{expected},"detail":"#)), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     let dev = dev();
     let late = async || {

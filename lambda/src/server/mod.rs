@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, HeaderName, RETRY_AFTER, UPGRADE};
+use axum::http::header::{CONNECTION, HeaderName};
 use axum::http::{HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use futures_util::{FutureExt, StreamExt};
@@ -41,9 +41,9 @@ pub use forwarded::{NoNetwork, Trusted};
 pub use rates::Rates;
 use rates::Turn;
 pub use readiness::{Readiness, Ready};
-use refusals::Refusals;
+use refusals::{Refusal, Refusals};
 
-use crate::web::{BODY, ClientAddress, RequestId, secure, too_often};
+use crate::web::{BODY, ClientAddress, RequestId, is_api_path, secure};
 
 /// What an Application Load Balancer calls a request.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -227,7 +227,7 @@ impl<A: Answers> Front<A> {
             tokio::spawn(async move {
                 // A caller who breaks off, is too slow or sends what is no HTTP ends a connection, and nothing else.
                 if connection.await.is_err_and(|error| error.is_parse()) {
-                    front.refusals.note(StatusCode::BAD_REQUEST);
+                    front.refusals.note(Refusal::Broken);
                 }
                 drop(place);
             });
@@ -235,9 +235,10 @@ impl<A: Answers> Front<A> {
     }
 
     async fn answer(&self, request: Request, peer: SocketAddr, work: Arc<Semaphore>) -> Response {
-        let is_old = request.version() < Version::HTTP_11;
+        let (is_old, is_api) = (request.version() < Version::HTTP_11, is_api_path(request.uri().path()));
         let client = self.trusted.client(peer.ip(), request.headers());
         let is_passed_on = client != peer.ip().to_canonical();
+        let mut is_unread = false;
         let said = match request.uri().path() {
             // For whoever stands before it; whether the table answers is nobody else's business.
             "/readyz" if !is_passed_on => Ok(guarded(self.ready(request.method()).await)),
@@ -245,53 +246,48 @@ impl<A: Answers> Front<A> {
             "/healthz" if !is_passed_on && request.body().is_end_stream() => {
                 self.work(request, client, is_passed_on, None).await
             }
-            path => match self.admit(client, path, work) {
+            _ => match self.admit(client, work) {
                 Ok(place) => self.work(request, client, is_passed_on, Some(place)).await,
-                // Whoever still sends would not hear of it.
-                Err(refusal) => match tokio::time::timeout(UNREAD, is_read(request.into_body())).await {
-                    Ok(true) => Err(refusal),
-                    _ => Err(closing(refusal)),
-                },
+                Err(refusal) => {
+                    let read = tokio::time::timeout(UNREAD, is_read(request.into_body())).await;
+                    is_unread = !read.unwrap_or(false);
+                    Err(refusal)
+                }
             },
         };
         let said = match said {
             // Its end would be that of the connection, and one that breaks off could not be told from a whole one.
-            Ok(response) if is_old && response.body().size_hint().exact().is_none() => {
-                let upgrade = (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "HTTP/1.1")], "This takes HTTP/1.1.\n");
-                Err(upgrade.into_response())
-            }
+            Ok(response) if is_old && response.body().size_hint().exact().is_none() => Err(Refusal::OldHttp),
             said => said,
         };
-        let mut response = said.unwrap_or_else(|own| {
-            self.refusals.note(own.status());
-            guarded(own)
+        let mut response = said.unwrap_or_else(|refusal| {
+            self.refusals.note(refusal);
+            guarded(refusal.answer(is_api))
         });
-        if self.readiness.is_stopping() {
+        // Whoever still sends would not hear of a refusal otherwise.
+        if is_unread || self.readiness.is_stopping() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    /// A place for a request, or the answer to one that comes too often or to a server that has its hands full.
-    #[expect(clippy::result_large_err, reason = "an answer that is sent at once")]
-    fn admit(&self, client: IpAddr, path: &str, work: Arc<Semaphore>) -> Result<Place, Response> {
+    /// A place for a request, unless it comes too often or to a server that has its hands full.
+    fn admit(&self, client: IpAddr, work: Arc<Semaphore>) -> Result<Place, Refusal> {
         let turn = self.rates.as_ref().map(|rates| rates.take(client, Instant::now())).transpose();
-        let turn = turn.map_err(|seconds| too_often(path, seconds))?;
-        let busy = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], "Too many requests are at work.\n");
-        let room = work.try_acquire_owned().map_err(|_| busy.into_response())?;
+        let turn = turn.map_err(Refusal::TooOften)?;
+        let room = work.try_acquire_owned().map_err(|_| Refusal::Busy)?;
         Ok(Place { _room: room, _turn: turn })
     }
 
-    /// Has a request answered by the Router; an error is what the server says in its place. What the Router began goes on
-    /// to its end also when nobody waits for it any more: whoever hangs up in the middle must not keep a change from being
-    /// logged.
+    /// Has a request answered by the Router. What the Router began goes on to its end also when nobody waits for it any
+    /// more: whoever hangs up in the middle must not keep a change from being logged.
     async fn work(
         &self,
         request: Request,
         client: IpAddr,
         is_passed_on: bool,
         place: Option<Place>,
-    ) -> Result<Response, Response> {
+    ) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, self.body(body).await?);
         let trace = request.headers().get(TRACE_ID).filter(|_| is_passed_on);
@@ -304,21 +300,21 @@ impl<A: Answers> Front<A> {
         match tokio::time::timeout(self.limits.request, answer).await {
             Ok(Some(response)) => Ok(response),
             // A handler panicked, which the log tells already.
-            Ok(None) => Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
-            Err(_) => Err(too_slow(StatusCode::SERVICE_UNAVAILABLE)),
+            Ok(None) => Err(Refusal::Panicked),
+            Err(_) => Err(Refusal::SlowAnswer),
         }
     }
 
-    /// A request's body, or the answer to one that breaks off or is too slow.
-    async fn body(&self, body: Body) -> Result<Body, Response> {
+    /// A request's body, unless it breaks off or is too slow.
+    async fn body(&self, body: Body) -> Result<Body, Refusal> {
         if body.is_end_stream() {
             return Ok(body);
         }
         match tokio::time::timeout(self.limits.request, beginning(body)).await {
             Ok(Some(body)) => Ok(body),
             // Whoever broke off gets no answer, and has begun nothing.
-            Ok(None) => Err(StatusCode::BAD_REQUEST.into_response()),
-            Err(_) => Err(too_slow(StatusCode::REQUEST_TIMEOUT)),
+            Ok(None) => Err(Refusal::Broken),
+            Err(_) => Err(Refusal::SlowBody),
         }
     }
 
@@ -386,17 +382,6 @@ async fn is_read(body: Body) -> bool {
 fn guarded(mut own: Response) -> Response {
     secure(own.headers_mut());
     own
-}
-
-/// The same answer, and the end of its connection.
-fn closing(mut own: Response) -> Response {
-    own.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    own
-}
-
-/// The answer to a request that took too long; what may still come of it is not waited for.
-fn too_slow(status: StatusCode) -> Response {
-    (status, [(CONNECTION, "close")], "The request took too long.\n").into_response()
 }
 
 #[cfg(target_os = "linux")]

@@ -1,39 +1,107 @@
-//! What the server refuses before the service sees it, in its log: counted, since it may be a flood.
+//! What the server refuses before the service sees it: what it answers, and its log, in which it is counted, since it may
+//! be a flood.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::StatusCode;
+use axum::http::header::{CONNECTION, UPGRADE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
 
-/// What was refused and not told yet, by status.
+use crate::web::in_front;
+
+/// Why the server answers in the place of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// What came is no HTTP, or broke off.
+    Broken,
+    SlowBody,
+    /// HTTP/1.0, which could not tell where the answer ends.
+    OldHttp,
+    /// The client may ask again after so many seconds.
+    TooOften(u64),
+    Panicked,
+    /// All places are taken.
+    Busy,
+    /// What may still come of the request is not waited for.
+    SlowAnswer,
+}
+
+impl Refusal {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Broken => StatusCode::BAD_REQUEST,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::OldHttp => StatusCode::UPGRADE_REQUIRED,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Busy | Self::SlowAnswer => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// For the log.
+    fn cause(self) -> &'static str {
+        match self {
+            Self::Broken => "what came was no HTTP, or broke off",
+            Self::SlowBody => "a body came too slowly",
+            Self::OldHttp => "HTTP/1.0 cannot tell where this answer ends",
+            Self::TooOften(_) => {
+                "a client asked more often than `requests_per_second` and `burst` of `security.budgets`, or had a hundred \
+                 requests at work"
+            }
+            Self::Panicked => "a handler panicked, which has a line of its own",
+            Self::Busy => "all places were taken",
+            Self::SlowAnswer => "an answer took too long",
+        }
+    }
+
+    /// For whoever asked.
+    fn detail(self) -> &'static str {
+        match self {
+            Self::Broken => "The request broke off",
+            Self::SlowBody | Self::SlowAnswer => "The request took too long",
+            Self::OldHttp => "This takes HTTP/1.1",
+            Self::TooOften(_) => "You ask too often; try again later",
+            Self::Panicked => "Something went wrong here",
+            Self::Busy => "Too many requests are at work; try again in a moment",
+        }
+    }
+
+    fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::TooOften(seconds) => Some(seconds),
+            Self::Busy => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The answer, as the API gives its own where it was asked.
+    pub(super) fn answer(self, is_api: bool) -> Response {
+        let mut answer = in_front(is_api, self.status(), self.detail(), self.retry_after());
+        let headers = answer.headers_mut();
+        match self {
+            Self::SlowBody | Self::SlowAnswer => drop(headers.insert(CONNECTION, HeaderValue::from_static("close"))),
+            Self::OldHttp => drop(headers.insert(UPGRADE, HeaderValue::from_static("HTTP/1.1"))),
+            _ => {}
+        }
+        answer
+    }
+}
+
+/// What was refused and not told yet, by status and cause.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<BTreeMap<u16, u64>>);
+pub(super) struct Refusals(Mutex<BTreeMap<(u16, &'static str), u64>>);
 
 impl Refusals {
-    pub(super) fn note(&self, status: StatusCode) {
+    pub(super) fn note(&self, refusal: Refusal) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(status.as_u16()).or_default() += 1;
+        *counts.entry((refusal.status().as_u16(), refusal.cause())).or_default() += 1;
     }
 
     pub(super) fn tell(&self) {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (status, requests) in counts {
-            tracing::warn!(status, requests, cause = cause(status), "the server refused requests");
+        for ((status, cause), requests) in counts {
+            tracing::warn!(status, requests, cause, "the server refused requests");
         }
-    }
-}
-
-fn cause(status: u16) -> &'static str {
-    match status {
-        400 => "what came was no HTTP, or broke off",
-        408 => "a body came too slowly",
-        426 => "HTTP/1.0 cannot tell where this answer ends",
-        429 => {
-            "a client asked more often than `requests_per_second` and `burst` of `security.budgets`, or had a hundred \
-             requests at work"
-        }
-        500 => "a handler panicked, which has a line of its own",
-        503 => "all places were taken, or an answer took too long",
-        _ => "see the status",
     }
 }

@@ -34,7 +34,7 @@ use blank::Blanks;
 pub use body::LIMIT as BODY;
 use edge::Edge;
 pub use edge::{ClientAddress, RequestId, secure};
-pub use problem::too_often;
+pub use problem::in_front;
 
 use crate::clock::{Clock, Entropy};
 use crate::config::{ConfirmationMode, ServiceConfig};
@@ -199,7 +199,7 @@ fn is_api(request: &Request) -> bool {
     is_api_path(request.uri().path())
 }
 
-fn is_api_path(path: &str) -> bool {
+pub(crate) fn is_api_path(path: &str) -> bool {
     path.starts_with("/api/")
 }
 

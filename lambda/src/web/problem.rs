@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::answer::refused;
 use super::body::BodyError;
-use super::is_api_path;
 use crate::form::FieldError;
 use crate::store::StoreError;
 
@@ -111,14 +110,18 @@ pub(super) fn too_many(retry_after: u32) -> Problem {
     Problem { retry_after: Some(retry_after), ..problem }
 }
 
-/// The answer to a client that asks too often, in front of the Router, and may ask again after so many seconds.
-pub fn too_often(path: &str, seconds: u64) -> Response {
-    let detail = "You ask too often; try again later";
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests", Some(detail));
-    if is_api_path(path) {
-        return Problem { retry_after: u32::try_from(seconds).ok(), ..problem }.into_response();
-    }
-    (problem.status, [(RETRY_AFTER, HeaderValue::from(seconds))], format!("{detail}.\n")).into_response()
+/// What a server answers in front of the Router: to a call of the API as a problem, in plain words otherwise. It may be
+/// asked again after so many seconds.
+pub fn in_front(is_api: bool, status: StatusCode, detail: &'static str, retry_after: Option<u64>) -> Response {
+    let mut response = if is_api {
+        let title = status.canonical_reason().unwrap_or_default();
+        Problem::new(status, title, Some(detail)).into_response()
+    } else {
+        (status, format!("{detail}.\n")).into_response()
+    };
+    let retry_after = retry_after.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds)));
+    response.headers_mut().extend(retry_after);
+    response
 }
 
 pub(super) fn expired() -> Problem {

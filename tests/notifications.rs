@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region};
 use serde_json::{Value, json};
+use signup_service::census::Census;
+use signup_service::digest::digest;
+use signup_service::publisher::{PublishError, Publisher, SnsPublisher, Topics};
 use support::account::Account;
 use support::deployed::{Deployed, wait_for};
 use support::queue::Queue;
@@ -101,4 +105,37 @@ fn a_queue_hears_of_a_whole_life_and_of_nothing_personal() {
         deployed.mails().into_iter().find(|mail| mail["to"].to_string().contains("bob@example.org"))
     });
     assert_eq!(all.take(&account), Vec::<String>::new());
+}
+
+#[test]
+fn a_digest_is_one_message_to_whoever_subscribed() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["local", "up"]);
+    let account = Account::new(sandbox.emulator());
+    let made = account.query("sns", "Action=CreateTopic&Version=2010-03-31&Name=digests");
+    let (_, arn) = made.split_once("<TopicArn>").unwrap_or_else(|| panic!("no topic: {made}"));
+    let arn = arn.split('<').next().expect("an ARN").to_owned();
+    let readers = Queue::on(&account, "readers", &arn);
+    let config = aws_sdk_sns::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(&account.endpoint)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let client = aws_sdk_sns::Client::from_conf(config);
+    let publisher = |digest: &str| {
+        let topics = Topics { digest: Some(digest.to_owned()), ..Topics::default() };
+        SnsPublisher { client: client.clone(), topics }
+    };
+    let notice = digest("waitlist", "2026-11-22", &Census::default(), None);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(publisher(&arn).digest(&notice)).expect("it is published");
+    let told = wait_for(10, "the digest", || readers.take(&account).pop());
+    let told: Value = serde_json::from_str(&told).expect("as SNS wraps it");
+    assert_eq!((&told["Subject"], &told["Message"]), (&json!(notice.subject), &json!(notice.text)));
+    // One that SNS surely did not take is tried again by the next sweep.
+    let refused = runtime.block_on(publisher(&format!("{arn}-gone")).digest(&notice));
+    assert!(matches!(refused, Err(PublishError::Later(_))), "{refused:?}");
+    assert_eq!(readers.take(&account), Vec::<String>::new());
 }

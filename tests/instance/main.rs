@@ -48,6 +48,20 @@ fn a_new_server_serves_and_a_wrong_bundle_installs_nothing() {
     assert!(service.logs().contains("a server has no log agent"), "{}", machine.output());
     drop(machine);
 
+    // A server that never becomes ready, since there is no such table: it is given up, and takes nobody's place.
+    let table = service.sandbox.json(&["outputs", "--local"])["TableName"].as_str().expect("an output").to_owned();
+    let lost = script.replace(&format!("TABLE_NAME={table}\n"), "TABLE_NAME=no-such-table\n");
+    let impatient = lost.replace("--retry 60 ", "--retry 5 ");
+    assert!(lost != script && impatient != lost, "{script}");
+    let machine = Machine::boot(&root, &service, &impatient);
+    let calls = machine.calls_until("cfn-signal");
+    let given_up = "cfn-signal --success false --reason i-0123456789abcdef0: waits for the server to be ready";
+    assert!(calls.contains(given_up), "{calls}{}", machine.output());
+    assert!(machine.output().contains("The requested URL returned error: 503"), "it had answered: {}", machine.output());
+    let address = machine.endpoint.trim_start_matches("http://");
+    assert!(std::net::TcpStream::connect(address).is_err(), "it is stopped");
+    drop(machine);
+
     // As it should be.
     let machine = Machine::boot(&root, &service, &script);
     let calls = machine.calls_until("cfn-signal");

@@ -71,6 +71,20 @@ fn a_server_is_tried_where_it_is_told_to_and_never_for_want_of_a_table() {
     assert!(http::get(&format!("{}/", server.endpoint)).body.contains("A trial: kept"));
     let log = server.log();
     assert!(log.contains("over memory") && log.contains("/admin/set-up#"), "{log}");
+    // As `dev` does, it shows what changes, and what cannot be shown changes nothing.
+    let declared = std::fs::read_to_string(sandbox.path().join("declaration/service.json")).expect("a declaration");
+    let shows = |text: &str| http::get(&format!("{}/", server.endpoint)).body.contains(text);
+    sandbox.write("declaration/service.json", declared.replace("Create your account", "Come in"));
+    wait_for(10, "the new title", || shows("Come in").then_some(()));
+    sandbox.write("declaration/service.json", "{");
+    wait_for(10, "a line in the log", || server.log().contains("what was shown before stays").then_some(()));
+    assert!(shows("Come in"));
+    // Where another one answers it says so, and where.
+    let place = server.endpoint.trim_start_matches("http://");
+    let mut second = Command::new(program());
+    let second = second.arg("try").env_clear().env("LISTEN", place).output().expect("it starts");
+    let said = String::from_utf8_lossy(&second.stdout).into_owned();
+    assert!(!second.status.success() && said.contains(&format!("it cannot listen at {place}: ")), "{said}");
     let refused = Command::new(program()).env_clear().env("LISTEN", "127.0.0.1:0").output().expect("it starts");
     let said = String::from_utf8_lossy(&refused.stdout).into_owned();
     assert!(!refused.status.success() && said.contains("not set: `TABLE_NAME`, `KEY_PREFIX`, "), "{said}");

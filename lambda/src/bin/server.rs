@@ -82,7 +82,7 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let trusted: Trusted = std::env::var("TRUSTED_PROXIES").unwrap_or_default().parse()?;
     let limits = limits();
     let root = root()?;
-    let listener = server::listen(address)?;
+    let listener = server::listen(address).map_err(|error| format!("it cannot listen at {address}: {error}"))?;
     let address = listener.local_addr()?;
     if tries {
         return try_out(root, listener, trusted, limits, stop).await;

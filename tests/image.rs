@@ -148,3 +148,26 @@ fn the_image_is_a_service_that_runs_as_nobody_and_writes_nothing() {
     let log = String::from_utf8_lossy(&log);
     assert!(log.contains("/admin/set-up#") && log.contains("stopped, and everything was answered"), "{log}");
 }
+
+#[test]
+fn the_compose_example_asks_for_what_the_image_stands() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect("a file");
+    let compose: Value = serde_saphyr::from_str(&read("examples/compose.yaml")).expect("YAML");
+    let services = compose["services"].as_object().expect("services");
+    let [service] = services.values().collect::<Vec<_>>()[..] else { panic!("one service") };
+    let (dockerfile, build) = (read("Dockerfile"), &service["build"]);
+    // Its paths are from the folder of the file.
+    assert_eq!(build["context"], "..", "where `Dockerfile` is");
+    let arguments = build["args"].as_object().expect("arguments");
+    for (name, value) in arguments {
+        assert!(dockerfile.lines().any(|line| line.starts_with(&format!("ARG {name}"))), "nobody takes {name}");
+        assert!(root().join(value.as_str().expect("a path")).is_file(), "{value}");
+    }
+    let exposed = dockerfile.lines().find_map(|line| line.strip_prefix("EXPOSE ")).expect("a port");
+    assert_eq!(service["ports"], json!([format!("127.0.0.1:8080:{exposed}")]), "this machine alone reads the mails");
+    assert_eq!(service["read_only"], true);
+    assert_eq!(service["cap_drop"], json!(["ALL"]));
+    assert_eq!(service["security_opt"], json!(["no-new-privileges:true"]));
+    // Longer than the server takes to stop: its notice, which a trial has none of, and what is under way.
+    assert_eq!(service["stop_grace_period"], "30s");
+}

@@ -206,6 +206,18 @@ fn told_of_servers(account: &Account, [desired, in_service]: [u32; 2]) {
     }
 }
 
+/// An attribute of the account's one load balancer.
+fn attribute(account: &Account, key: &str) -> String {
+    let ask = |action: &str| account.query("elasticloadbalancing", &format!("Action={action}&Version=2015-12-01"));
+    let balancers = ask("DescribeLoadBalancers");
+    let (_, arn) = balancers.split_once("<LoadBalancerArn>").unwrap_or_else(|| panic!("none: {balancers}"));
+    let arn = http::encode(arn.split('<').next().expect("an ARN"));
+    let attributes = ask(&format!("DescribeLoadBalancerAttributes&LoadBalancerArn={arn}"));
+    let (_, rest) = attributes.split_once(&format!("<Key>{key}</Key>")).unwrap_or_else(|| panic!("none: {attributes}"));
+    let (_, value) = rest.split_once("<Value>").expect("a value");
+    value.split('<').next().expect("its end").to_owned()
+}
+
 #[test]
 fn every_command_knows_a_service_of_instances() {
     let sandbox = Sandbox::new().with_example("high-performance.yaml");
@@ -258,10 +270,13 @@ fn every_command_knows_a_service_of_instances() {
     assert_ne!(pid(), killed);
     // A server takes from a client what the spec lets it ask.
     let narrow = spec.replace("    ip_per_hour: 200\n", "    requests_per_second: 1\n    burst: 2\n");
-    sandbox.write("signup.yaml", narrow);
+    sandbox.write("signup.yaml", format!("{narrow}\nmonitoring: {{ access_logs: true }}\n"));
     sandbox.ok(&["deploy", "--local", "--yes", "--no-proof"]);
     let asked: Vec<u16> = (0..6).map(|_| http::get(&format!("{endpoint}/")).status).collect();
     assert!(asked.contains(&200) && asked.contains(&429), "{asked:?}");
+    let bucket = sandbox.json(&["outputs", "--local"])["ArtifactBucket"].as_str().expect("an output").to_owned();
+    let logs = |name: &str| attribute(&deployed.account, &format!("access_logs.s3.{name}"));
+    assert_eq!([logs("enabled"), logs("bucket"), logs("prefix")], ["true", &bucket, "access-logs"]);
     assert_ne!(deployed.account.resources(), Vec::<String>::new());
     sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
     assert_eq!(deployed.account.resources(), Vec::<String>::new());

@@ -182,6 +182,7 @@ fn a_mistake_is_shown_with_its_line_and_the_fix() {
             format!("service: demo\nsecurity: {{allowed_origins: ['{origin}', 'https://a.example.com:8443']}}");
         assert_snapshot!(name, with("service: demo", &security));
     }
+    assert_snapshot!("nameless_subdomains", with("service: demo", "service: demo\nsecurity: {hsts_subdomains: true}"));
     assert_snapshot!("reserved_tag", with("service: demo", "service: demo\ntags: {aws:x: y}"));
     assert_snapshot!(
         "certificate_elsewhere",

@@ -11,10 +11,11 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::{get, post};
 use futures_util::stream;
+use signup_service::config::ServiceConfig;
 use signup_service::dev::{Design, Dev};
 use signup_service::journal::{self, Kept};
 use signup_service::server::{Ended, Front, Limits, Rates, Readiness, Trusted};
-use signup_service::web::{ClientAddress, RequestId};
+use signup_service::web::{ClientAddress, RequestId, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -38,18 +39,20 @@ struct Running {
 
 impl Running {
     async fn of(app: Router, dev: &Arc<Dev>, trusted: &str, limits: Limits) -> Self {
-        Self::rated(app, dev, trusted, limits, None).await
+        Self::with(app, dev, trusted, limits, |front| front).await
     }
 
-    async fn rated(app: Router, dev: &Arc<Dev>, trusted: &str, limits: Limits, rates: Option<Rates>) -> Self {
+    async fn with(
+        app: Router,
+        dev: &Arc<Dev>,
+        trusted: &str,
+        limits: Limits,
+        and: impl FnOnce(Front<Router>) -> Front<Router>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let trusted: Trusted = trusted.parse().expect("networks");
-        let front = Front::new(app, Readiness::of(dev.store()), trusted, limits);
-        let front = match rates {
-            Some(rates) => front.rated(rates),
-            None => front,
-        };
+        let front = and(Front::new(app, Readiness::of(dev.store()), trusted, limits));
         let (stop, stopped) = oneshot::channel();
         let ended = tokio::spawn(front.serve(listener, async { _ = stopped.await }));
         Self { address, stop: Some(stop), ended }
@@ -177,7 +180,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_
     let dev = dev();
     // Both are tokens of an hour.
     let rates = Rates::every(Duration::from_secs(3_600), 2);
-    let server = Running::rated(dev.router(), &dev, "127.0.0.0/8", limits(), Some(rates)).await;
+    let server = Running::with(dev.router(), &dev, "127.0.0.0/8", limits(), |front| front.rated(rates)).await;
     let asks = async |client: &str| {
         let head = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for:";
         server.send(format!("{head} {client}\r\n\r\n").as_bytes()).await
@@ -397,6 +400,22 @@ async fn what_the_server_says_itself_is_as_guarded_as_a_page() {
         ] {
             assert!(answer.contains(header), "{header} in {answer}");
         }
+    }
+}
+
+#[tokio::test]
+async fn it_speaks_for_the_names_below_its_own_where_it_is_told_to() {
+    let mut config: ServiceConfig = serde_json::from_str(include_str!("every_field.json")).expect("a declaration");
+    config.security.hsts_subdomains = true;
+    let transport = Transport::of(&config.security);
+    let dev = Dev::new(Design { config, logo: None }, "http://localhost", Arc::new(Kept::default())).expect("a form");
+    let server = Running::with(dev.router(), &dev, "", limits(), |front| front.over(transport)).await;
+    let halting = "POST /sign-up HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n";
+    let pages = [server.get("/").await, server.get("/admin/sign-in").await];
+    // A browser believes whatever it heard last.
+    let own = [server.get("/readyz").await, server.send(halting.as_bytes()).await];
+    for answer in pages.into_iter().chain(own) {
+        assert!(answer.contains("strict-transport-security: max-age=63072000; includeSubDomains\r\n"), "{answer}");
     }
 }
 

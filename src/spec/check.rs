@@ -230,7 +230,12 @@ fn processor(instance_type: &str) -> Option<Architecture> {
 }
 
 fn check_origins(spec: &Spec, problems: &mut Problems) {
-    let path = Path::default().key("security").key("allowed_origins");
+    let security = Path::default().key("security");
+    if spec.security.hsts_subdomains && spec.domain.is_none() {
+        let hint = "leave it out, or give the service a name of yours: `domain: { name: …, certificate_arn: … }`";
+        problems.add(&security.key("hsts_subdomains"), "`hsts_subdomains` without a `domain`", hint);
+    }
+    let path = security.key("allowed_origins");
     for (index, origin) in spec.security.allowed_origins.iter().enumerate() {
         let host = origin.strip_prefix("https://").or_else(|| {
             let host = origin.strip_prefix("http://")?;

@@ -19,7 +19,7 @@ use signup_service::env::{self, EnvError, Environment};
 use signup_service::journal::{self, Stdout};
 use signup_service::server::{self, Ended, Front, Limits, Rates, Readiness, Trusted};
 use signup_service::store::DynamoStore;
-use signup_service::web::Both;
+use signup_service::web::{Both, Transport};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -99,15 +99,15 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let config = environment.config()?;
     let sdk = aws::sdk_config(&environment, aws::credentials_of_machine(&environment).await?)?;
     let name_field = config.form.name_field().map(str::to_owned);
-    let rates = Rates::of(&config.security.budgets);
+    let (rates, transport) = (Rates::of(&config.security.budgets), Transport::of(&config.security));
     let store = || DynamoStore::new(aws::web_table_client(&sdk), &environment.table, name_field.as_deref());
     let (web, admin) = tokio::try_join!(
         assemble::web(&environment, config.clone(), &sdk, store()),
         assemble::admin(&environment, config.clone(), &sdk, store(), None)
     )?;
     tracing::info!(%address, release = environment.release, "answers");
-    let front = Front::new(Both { web, admin }, Readiness::of(Arc::new(store())), trusted, limits).rated(rates);
-    Ok(front.serve(listener, stop).await)
+    let front = Front::new(Both { web, admin }, Readiness::of(Arc::new(store())), trusted, limits);
+    Ok(front.rated(rates).over(transport).serve(listener, stop).await)
 }
 
 /// The service over memory.

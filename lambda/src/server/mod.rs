@@ -43,7 +43,7 @@ use rates::Turn;
 pub use readiness::{Readiness, Ready};
 use refusals::{Refusal, Refusals};
 
-use crate::web::{BODY, ClientAddress, RequestId, is_api_path, secure};
+use crate::web::{BODY, ClientAddress, RequestId, Transport, is_api_path, secure};
 
 /// What an Application Load Balancer calls a request.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -109,18 +109,24 @@ pub struct Front<A> {
     trusted: Trusted,
     limits: Limits,
     rates: Option<Rates>,
+    transport: Transport,
     refusals: Refusals,
 }
 
 impl<A> Front<A> {
     /// `app` has the form and the admins' pages.
     pub fn new(app: A, readiness: Readiness, trusted: Trusted, limits: Limits) -> Self {
-        Self { app, readiness, trusted, limits, rates: None, refusals: Refusals::default() }
+        Self { app, readiness, trusted, limits, rates: None, transport: Transport::default(), refusals: Refusals::default() }
     }
 
     /// With a bound to how often one client may ask.
     pub fn rated(self, rates: Rates) -> Self {
         Self { rates: Some(rates), ..self }
+    }
+
+    /// With what the app says to browsers of HTTPS.
+    pub fn over(self, transport: Transport) -> Self {
+        Self { transport, ..self }
     }
 }
 
@@ -241,7 +247,7 @@ impl<A: Answers> Front<A> {
         let mut is_unread = false;
         let said = match request.uri().path() {
             // For whoever stands before it; whether the table answers is nobody else's business.
-            "/readyz" if !is_passed_on => Ok(guarded(self.ready(request.method()).await)),
+            "/readyz" if !is_passed_on => Ok(self.guarded(self.ready(request.method()).await)),
             // Here too: a server that has its hands full lives.
             "/healthz" if !is_passed_on && request.body().is_end_stream() => {
                 self.work(request, client, is_passed_on, None).await
@@ -262,7 +268,7 @@ impl<A: Answers> Front<A> {
         };
         let mut response = said.unwrap_or_else(|refusal| {
             self.refusals.note(refusal);
-            guarded(refusal.answer(is_api))
+            self.guarded(refusal.answer(is_api))
         });
         // Whoever still sends would not hear of a refusal otherwise.
         if is_unread || self.readiness.is_stopping() {
@@ -316,6 +322,12 @@ impl<A: Answers> Front<A> {
             Ok(None) => Err(Refusal::Broken),
             Err(_) => Err(Refusal::SlowBody),
         }
+    }
+
+    /// With what every answer of the Router's carries.
+    fn guarded(&self, mut own: Response) -> Response {
+        secure(own.headers_mut(), self.transport);
+        own
     }
 
     async fn ready(&self, method: &Method) -> Response {
@@ -376,12 +388,6 @@ async fn is_read(body: Body) -> bool {
         }
     }
     true
-}
-
-/// With what every answer of the Router's carries.
-fn guarded(mut own: Response) -> Response {
-    secure(own.headers_mut());
-    own
 }
 
 #[cfg(target_os = "linux")]

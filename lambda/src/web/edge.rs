@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::{Measured, REFUSALS};
 use super::is_api;
 use crate::clock::{Clock, day};
+use crate::config::Security;
 use crate::journal::{Journal, Line, Unit};
 use crate::keys::AddressKey;
 
@@ -34,9 +35,7 @@ pub struct RequestId(pub String);
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors";
 
-const HEADERS: [(HeaderName, &str); 6] = [
-    // Two years. What is below the service's own name is the operator's to decide: it may be the apex of a domain.
-    (STRICT_TRANSPORT_SECURITY, "max-age=63072000"),
+const HEADERS: [(HeaderName, &str); 5] = [
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (
@@ -59,6 +58,7 @@ pub(super) struct Edge {
     /// Of pages, and of those that may be shown in a frame.
     policy: HeaderValue,
     embed_policy: HeaderValue,
+    transport: Transport,
     /// Whose pages may call the API, and show the form in a frame.
     origins: Vec<String>,
     clock: Arc<dyn Clock>,
@@ -70,12 +70,34 @@ pub(super) struct Edge {
 impl Edge {
     pub(super) fn new(
         origins: &[String],
+        transport: Transport,
         clock: Arc<dyn Clock>,
         journal: Arc<dyn Journal>,
         client_key: Option<AddressKey>,
     ) -> Arc<Self> {
         let (policy, embed_policy) = (policy(&[]), policy(origins));
-        Arc::new(Self { policy, embed_policy, origins: origins.to_vec(), clock, journal, client_key })
+        Arc::new(Self { policy, embed_policy, transport, origins: origins.to_vec(), clock, journal, client_key })
+    }
+}
+
+/// For which names browsers are to ask by HTTPS alone, for two years. What is below the service's own name is the
+/// operator's to decide: it may be the apex of a domain.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Transport {
+    subdomains: bool,
+}
+
+impl Transport {
+    pub fn of(security: &Security) -> Self {
+        Self { subdomains: security.hsts_subdomains }
+    }
+
+    fn header(self) -> HeaderValue {
+        HeaderValue::from_static(if self.subdomains {
+            "max-age=63072000; includeSubDomains"
+        } else {
+            "max-age=63072000"
+        })
     }
 }
 
@@ -115,14 +137,15 @@ fn is_at(url: &str, origin: &str) -> bool {
 }
 
 /// Adds what every answer carries to one that comes from in front of the Router.
-pub fn secure(headers: &mut HeaderMap) {
-    constant(headers);
+pub fn secure(headers: &mut HeaderMap, transport: Transport) {
+    constant(headers, transport);
     headers.insert(CONTENT_SECURITY_POLICY, policy(&[]));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
 }
 
-fn constant(headers: &mut HeaderMap) {
-    headers.reserve(HEADERS.len() + 3);
+fn constant(headers: &mut HeaderMap, transport: Transport) {
+    headers.reserve(HEADERS.len() + 4);
+    headers.insert(STRICT_TRANSPORT_SECURITY, transport.header());
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -191,7 +214,7 @@ impl Edge {
 
     /// Adds the headers that every answer carries; a handler's own `Cache-Control` stays.
     fn add_headers(&self, embedded: bool, headers: &mut HeaderMap) {
-        constant(headers);
+        constant(headers, self.transport);
         headers.insert(CONTENT_SECURITY_POLICY, if embedded { &self.embed_policy } else { &self.policy }.clone());
         if !embedded {
             // Of the two that say so, the one that old browsers know.

@@ -33,7 +33,7 @@ use tower::Service;
 use blank::Blanks;
 pub use body::LIMIT as BODY;
 use edge::Edge;
-pub use edge::{ClientAddress, RequestId, secure};
+pub use edge::{ClientAddress, RequestId, Transport, secure};
 pub use problem::in_front;
 
 use crate::clock::{Clock, Entropy};
@@ -128,8 +128,9 @@ impl App {
 /// The Router, with every answer's headers and one log line for each request.
 pub fn router(app: AppState) -> Router {
     let Parts { clock, journal, address_key, .. } = &app.parts;
-    let origins = &app.config.security.allowed_origins;
-    let edge = Edge::new(origins, clock.clone(), journal.clone(), Some(address_key.clone()));
+    let security = &app.config.security;
+    let transport = Transport::of(security);
+    let edge = Edge::new(&security.allowed_origins, transport, clock.clone(), journal.clone(), Some(address_key.clone()));
     Router::new()
         .route("/", get(pages::form))
         .route("/embed", get(pages::form))

@@ -22,7 +22,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use super::edge::{self, Edge};
+use super::edge::{self, Edge, Transport};
 use crate::admin::Admins;
 use crate::admin::page;
 use crate::clock::Clock;
@@ -66,7 +66,8 @@ impl Desk {
 
 /// The Router, with every answer's headers and one log line for each request.
 pub fn admin_router(desk: DeskState) -> Router {
-    let edge = Edge::new(&[], desk.ledger.clock.clone(), desk.journal.clone(), None);
+    let transport = Transport::of(&desk.config.security);
+    let edge = Edge::new(&[], transport, desk.ledger.clock.clone(), desk.journal.clone(), None);
     Router::new()
         .route("/admin", get(door::to_dashboard))
         .route("/admin/", get(door::to_dashboard))

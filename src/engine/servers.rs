@@ -87,9 +87,7 @@ mod tests {
 
     #[test]
     fn the_newest_minute_counts() {
-        let minute = |at, servers| {
-            Datapoint::builder().timestamp(DateTime::from_secs(at)).maximum(servers).build()
-        };
+        let minute = |at, servers| Datapoint::builder().timestamp(DateTime::from_secs(at)).maximum(servers).build();
         assert_eq!(last(&[minute(120, 3.0), minute(180, 5.0), minute(60, 7.0)]), Some(5));
         assert_eq!(last(&[]), None);
     }

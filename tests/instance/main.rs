@@ -57,7 +57,11 @@ fn a_new_server_serves_and_a_wrong_bundle_installs_nothing() {
     let calls = machine.calls_until("cfn-signal");
     let given_up = "cfn-signal --success false --reason i-0123456789abcdef0: waits for the server to be ready";
     assert!(calls.contains(given_up), "{calls}{}", machine.output());
-    assert!(machine.output().contains("The requested URL returned error: 503"), "it had answered: {}", machine.output());
+    assert!(
+        machine.output().contains("The requested URL returned error: 503"),
+        "it had answered: {}",
+        machine.output()
+    );
     let address = machine.endpoint.trim_start_matches("http://");
     assert!(std::net::TcpStream::connect(address).is_err(), "it is stopped");
     drop(machine);

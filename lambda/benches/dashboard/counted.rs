@@ -95,6 +95,10 @@ impl Store for Counted {
         self.asked().spent(key, hour).await
     }
 
+    async fn claimed(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.asked().claimed(key, request, now).await
+    }
+
     async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
         self.asked().claim(key, request, now).await
     }

@@ -116,7 +116,15 @@ pub struct Front<A> {
 impl<A> Front<A> {
     /// `app` has the form and the admins' pages.
     pub fn new(app: A, readiness: Readiness, trusted: Trusted, limits: Limits) -> Self {
-        Self { app, readiness, trusted, limits, rates: None, transport: Transport::default(), refusals: Refusals::default() }
+        Self {
+            app,
+            readiness,
+            trusted,
+            limits,
+            rates: None,
+            transport: Transport::default(),
+            refusals: Refusals::default(),
+        }
     }
 
     /// With a bound to how often one client may ask.

@@ -49,6 +49,16 @@ struct ClaimHeld {
     until: Timestamp,
 }
 
+impl ClaimHeld {
+    fn judge(&self, request: &str) -> Claimed {
+        match (self.request == request, self.answered) {
+            (false, _) => Claimed::Taken,
+            (true, true) => Claimed::Answered,
+            (true, false) => Claimed::Open,
+        }
+    }
+}
+
 impl MemoryStore {
     /// A store whose users can be looked for by a field of the form.
     pub fn naming(name_field: Option<&str>) -> Self {
@@ -224,18 +234,19 @@ impl Store for MemoryStore {
         Ok(self.held().budgets.get(&(key.to_owned(), hour)).copied().unwrap_or_default())
     }
 
+    async fn claimed(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        let held = self.held();
+        let found = held.claims.get(key).filter(|claim| claim.until > now);
+        Ok(found.map_or(Claimed::Open, |claim| claim.judge(request)))
+    }
+
     async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
         let mut held = self.held();
-        match held.claims.get(key).filter(|claim| claim.until > now) {
-            Some(claim) if claim.request != request => Ok(Claimed::Taken),
-            Some(claim) if claim.answered => Ok(Claimed::Answered),
-            Some(_) => Ok(Claimed::Open),
-            None => {
-                let claim = ClaimHeld { request: request.to_owned(), answered: false, until: after(now, CLAIM) };
-                held.claims.insert(key.to_owned(), claim);
-                Ok(Claimed::Open)
-            }
+        if held.claims.get(key).is_none_or(|claim| claim.until <= now) {
+            let claim = ClaimHeld { request: request.to_owned(), answered: false, until: after(now, CLAIM) };
+            held.claims.insert(key.to_owned(), claim);
         }
+        Ok(held.claims[key].judge(request))
     }
 
     async fn fulfil(&self, key: &str) -> Result<(), StoreError> {

@@ -83,6 +83,9 @@ pub trait Store: Debug + Send + Sync {
     /// What was spent of a budget, perhaps a moment ago.
     async fn spent(&self, key: &str, hour: i64) -> Result<u32, StoreError>;
 
+    /// What is known of a key, perhaps as of a moment ago; nothing is kept.
+    async fn claimed(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError>;
+
     /// Reserves a key for one request for [`CLAIM`] seconds.
     async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError>;
 

@@ -11,7 +11,7 @@ use super::App;
 use crate::address::Address;
 use crate::clock::{after, day};
 use crate::form::Submission;
-use crate::store::{Spending, Spent, StoreError};
+use crate::store::{Claimed, Spending, Spent, StoreError};
 use crate::user::{
     Answers, ConfirmOutcome, Draws, MailId, Nonce, Proof, Receipt, Request, User, UserId, hour, until_next_day,
     until_next_hour,
@@ -52,6 +52,21 @@ pub(super) enum Granted<T> {
     },
 }
 
+/// What names a request, so that repeating it counts once. It tells nothing of either.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    pub(super) key: String,
+    pub(super) request: String,
+}
+
+/// A sign-up that a budget was spent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Received {
+    pub(super) id: UserId,
+    /// Unless its name was open, nothing was changed.
+    pub(super) name: Claimed,
+}
+
 /// How many signed up on a day, when it was last looked at.
 #[derive(Clone, Debug)]
 pub(super) struct DayCount {
@@ -65,11 +80,17 @@ impl App {
         &self,
         submission: Submission,
         visitor: Visitor,
-    ) -> Result<Granted<UserId>, StoreError> {
-        self.in_time("sign up", self.receive(submission, visitor)).await
+        claim: Option<&Claim>,
+    ) -> Result<Granted<Received>, StoreError> {
+        self.in_time("sign up", self.receive(submission, visitor, claim)).await
     }
 
-    async fn receive(&self, submission: Submission, visitor: Visitor) -> Result<Granted<UserId>, StoreError> {
+    async fn receive(
+        &self,
+        submission: Submission,
+        visitor: Visitor,
+        claim: Option<&Claim>,
+    ) -> Result<Granted<Received>, StoreError> {
         let now = self.ledger.clock.now();
         if self.received_today(now).await? >= u64::from(self.config.security.budgets.service_per_day) {
             return Ok(Granted::Full { retry_after: until_next_day(now) });
@@ -78,6 +99,13 @@ impl App {
             return Ok(refusal);
         }
         let id = self.parts.address_key.user(&submission.email);
+        // Not before: whoever has no budget left leaves nothing in the table.
+        if let Some(Claim { key, request }) = claim {
+            let name = self.ledger.store.claim(key, request, now).await?;
+            if name != Claimed::Open {
+                return Ok(Granted::Yes(Received { id, name }));
+            }
+        }
         let entropy = &self.ledger.entropy;
         let request = Request {
             id,
@@ -91,10 +119,13 @@ impl App {
             draws: Draws { nonce: Nonce(entropy.bytes()), mail: MailId(entropy.bytes()) },
         };
         let receive = |found, now| User::receive(found, request.clone(), &self.rules, now);
-        Ok(match self.ledger.change("sign up", id, receive).await? {
-            Receipt::New | Receipt::Known => Granted::Yes(id),
-            Receipt::TooMany { retry_after } => Granted::TooMany { retry_after },
-        })
+        if let Receipt::TooMany { retry_after } = self.ledger.change("sign up", id, receive).await? {
+            return Ok(Granted::TooMany { retry_after });
+        }
+        if let Some(claim) = claim {
+            self.ledger.store.fulfil(&claim.key).await?;
+        }
+        Ok(Granted::Yes(Received { id, name: Claimed::Open }))
     }
 
     /// The user and the submission a token was made for, if this service made it.

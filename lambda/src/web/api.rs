@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::actions::{Granted, proven_key};
+use super::actions::{Claim, Granted, Received, proven_key};
 use super::answer::measured;
 use super::body::{self, JSON};
 use super::problem::{self, Problem};
@@ -39,20 +39,20 @@ pub(super) async fn sign_up(State(app): State<AppState>, request: Request) -> Re
     };
     let submission = app.checker.check_json(&object, visit.language).map_err(problem::invalid)?;
     let claim = key.map(|key| claim_of(&app, &visit, &key, &body));
-    if let Some((name, request)) = &claim {
-        match app.ledger.store.claim(name, request, app.ledger.clock.now()).await? {
+    // Repeating a request costs nothing of a budget.
+    if let Some(Claim { key, request }) = &claim {
+        match app.ledger.store.claimed(key, request, app.ledger.clock.now()).await? {
             Claimed::Taken => return Err(problem::key_taken()),
             Claimed::Answered => return Ok(signed_up(&app)),
             Claimed::Open => {}
         }
     }
-    match app.sign_up(submission, visit.visitor(&payload)).await? {
-        Granted::Yes(_) => {
-            if let Some((name, _)) = &claim {
-                app.ledger.store.fulfil(name).await?;
-            }
-            Ok(measured("SignUps", "accepted", signed_up(&app)))
-        }
+    match app.sign_up(submission, visit.visitor(&payload), claim.as_ref()).await? {
+        Granted::Yes(Received { name, .. }) => match name {
+            Claimed::Open => Ok(measured("SignUps", "accepted", signed_up(&app))),
+            Claimed::Answered => Ok(signed_up(&app)),
+            Claimed::Taken => Err(problem::key_taken()),
+        },
         Granted::TooMany { retry_after } | Granted::Full { retry_after } => Err(problem::too_many(retry_after)),
     }
 }
@@ -73,9 +73,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 /// The names of a key and of its request, which tell nothing of either. Two clients may choose the same key.
-fn claim_of(app: &App, visit: &Visit<'_>, key: &str, body: &Bytes) -> (String, String) {
+fn claim_of(app: &App, visit: &Visit<'_>, key: &str, body: &Bytes) -> Claim {
     let hide = |purpose, text: &[u8]| app.parts.address_key.name(purpose, text);
-    (hide("idempotency", format!("{}\0{key}", visit.client()).as_bytes()), hide("request", body))
+    let key = hide("idempotency", format!("{}\0{key}", visit.client()).as_bytes());
+    Claim { key, request: hide("request", body) }
 }
 
 /// `POST /api/v1/confirmations`: the token from the mail's link, or address and code.

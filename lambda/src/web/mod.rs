@@ -130,7 +130,8 @@ pub fn router(app: AppState) -> Router {
     let Parts { clock, journal, address_key, .. } = &app.parts;
     let security = &app.config.security;
     let transport = Transport::of(security);
-    let edge = Edge::new(&security.allowed_origins, transport, clock.clone(), journal.clone(), Some(address_key.clone()));
+    let edge =
+        Edge::new(&security.allowed_origins, transport, clock.clone(), journal.clone(), Some(address_key.clone()));
     Router::new()
         .route("/", get(pages::form))
         .route("/embed", get(pages::form))

@@ -5,7 +5,7 @@ use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
-use super::actions::Granted;
+use super::actions::{Granted, Received};
 use super::answer::{Failure, html, later, measured, refused, see_other};
 use super::body::{self, FORM};
 use super::visit::{Visit, value};
@@ -59,7 +59,7 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
         let reason = if visit.is_foreign { "foreign" } else { "suspect" };
         return Ok(refused(reason, html(StatusCode::UNPROCESSABLE_ENTITY, page)));
     }
-    let outcome = match app.sign_up(submission, visit.visitor(value(&typed, proof::FIELD))).await {
+    let outcome = match app.sign_up(submission, visit.visitor(value(&typed, proof::FIELD)), None).await {
         // What was typed is kept: sending it again is all there is to do.
         Err(error) if error.is_passing() => {
             error.log();
@@ -69,7 +69,7 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
         outcome => outcome?,
     };
     Ok(match outcome {
-        Granted::Yes(id) => {
+        Granted::Yes(Received { id, .. }) => {
             let next = if app.confirms() {
                 // Whoever it is: nobody has to type the address again.
                 visit.site().link_with("sent", &[(USER, &app.parts.token_key.reference(id))])

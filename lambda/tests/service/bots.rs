@@ -1,6 +1,6 @@
 //! What keeps programs out, in memory: age, trap, proof of work and budgets, and that none of it costs a person anything.
 
-use crate::support::service::Service;
+use crate::support::service::{Failing, Service};
 use crate::support::small_config;
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use axum::body::Body;
@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use signup_service::config::ServiceConfig;
+use signup_service::store::StoreError;
 use signup_service::web::ClientAddress;
 
 fn config() -> ServiceConfig {
@@ -137,6 +138,26 @@ async fn a_day_has_a_ceiling() {
     assert!(page.body.contains("tomorrow") && page.body.contains("value=\"c@example.com\""), "{}", page.body);
     service.clock.forward(86_400);
     assert_eq!(sign_up(&service, "c", "").await, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn whoever_has_no_budget_left_leaves_nothing_in_the_table() {
+    let service = Service::new(config());
+    let store = Failing::of(&service, StoreError::new("x", "y"), []);
+    let calls = store.calls.clone();
+    let service = Service { router: service.router_over(store), ..service };
+    let send = async |key: &str| {
+        let body = Body::from(json!({ "email": format!("{key}@example.com") }).to_string());
+        let request = Request::post("/api/v1/sign-ups").header("content-type", "application/json");
+        let answer = service.send(request.header("idempotency-key", key).body(body).expect("a request")).await;
+        (answer.status.as_u16(), std::mem::take(&mut *calls.lock().expect("no panic while held")))
+    };
+    let all = vec!["claimed", "counters", "spend", "claim", "load", "save", "fulfil"];
+    assert_eq!(send("one").await, (202, all));
+    for _ in 0..3 {
+        assert_eq!(send("two").await, (429, vec!["claimed", "spend"]), "the name of the request is kept for nobody");
+    }
+    assert_eq!(send("one").await, (202, vec!["claimed"]), "what was taken needs no budget");
 }
 
 #[tokio::test]

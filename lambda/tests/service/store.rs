@@ -219,7 +219,12 @@ async fn a_key_answers_one_request(store: &dyn Store) {
     let claim = async |key: &str, request: &str, seconds| {
         store.claim(key, request, after(start(), seconds)).await.expect("the store works")
     };
+    let look = async |request: &str, seconds| {
+        store.claimed("k", request, after(start(), seconds)).await.expect("the store works")
+    };
+    assert_eq!(look("two", 0).await, Claimed::Open, "a look keeps nothing");
     assert_eq!(claim("k", "one", 0).await, Claimed::Open);
+    assert_eq!((look("one", 1).await, look("two", 1).await), (Claimed::Open, Claimed::Taken));
     // It was never answered, so it may be tried again.
     assert_eq!(claim("k", "one", 1).await, Claimed::Open);
     assert_eq!(claim("k", "two", 1).await, Claimed::Taken);
@@ -228,6 +233,8 @@ async fn a_key_answers_one_request(store: &dyn Store) {
     assert_eq!(claim("unknown", "one", 2).await, Claimed::Open);
     assert_eq!(claim("k", "one", 2).await, Claimed::Answered);
     assert_eq!(claim("k", "two", 2).await, Claimed::Taken);
+    assert_eq!((look("one", 2).await, look("two", 2).await), (Claimed::Answered, Claimed::Taken));
+    assert_eq!(look("two", CLAIM + 1).await, Claimed::Open);
     assert_eq!(claim("k", "two", CLAIM + 1).await, Claimed::Open);
     assert_eq!(claim("k", "two", CLAIM + 2).await, Claimed::Open);
 }

@@ -181,6 +181,10 @@ impl Store for Faulty {
         self.store.spent(key, hour).await
     }
 
+    async fn claimed(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.store.claimed(key, request, now).await
+    }
+
     async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
         self.store.claim(key, request, now).await
     }

@@ -13,6 +13,7 @@ use crate::store::{CLAIM, Claimed, Spending, Spent, StoreError};
 
 const SPEND: &str = "spend a budget";
 const READ: &str = "read a budget";
+const READ_CLAIM: &str = "read a claim";
 const CLAIM_KEY: &str = "claim a key";
 const FULFIL: &str = "fulfil a claim";
 
@@ -73,6 +74,19 @@ pub(super) async fn spent(store: &DynamoStore, key: &str, hour: i64) -> Result<u
     Ok(item::number(&found, "n").ok().and_then(|count| u32::try_from(count).ok()).unwrap_or(0))
 }
 
+pub(super) async fn claimed(
+    store: &DynamoStore,
+    key: &str,
+    request: &str,
+    now: Timestamp,
+) -> Result<Claimed, StoreError> {
+    let get = store.client.get_item().table_name(store.table()).set_key(Some(item::claim_key(key)));
+    let found = get.send().await.map_err(|error| failed(READ_CLAIM, error))?.item;
+    // TTL deletes late: a claim that is past its time counts as absent.
+    let found = found.filter(|found| item::number(found, "ttl").is_ok_and(|ttl| ttl > now.as_second()));
+    Ok(found.map_or(Claimed::Open, |found| judge(&found, request)))
+}
+
 pub(super) async fn claim(
     store: &DynamoStore,
     key: &str,
@@ -85,7 +99,6 @@ pub(super) async fn claim(
         .table_name(store.table())
         .set_key(Some(item::claim_key(key)))
         .update_expression("SET #request = :request, #ttl = :ttl REMOVE #answered")
-        // TTL deletes late: a claim that is past its time counts as absent.
         .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
         .expression_attribute_names("#request", "request")
         .expression_attribute_names("#ttl", "ttl")
@@ -99,11 +112,16 @@ pub(super) async fn claim(
         Err(error) => error,
     };
     let Some(found) = refused(&error) else { return Err(failed(CLAIM_KEY, error)) };
-    Ok(match item::text(&found, "request") {
+    Ok(judge(&found, request))
+}
+
+/// What a claim that is there means for a request.
+fn judge(found: &Item, request: &str) -> Claimed {
+    match item::text(found, "request") {
         Ok(known) if known != request => Claimed::Taken,
         _ if found.contains_key("answered") => Claimed::Answered,
         _ => Claimed::Open,
-    })
+    }
 }
 
 pub(super) async fn fulfil(store: &DynamoStore, key: &str) -> Result<(), StoreError> {

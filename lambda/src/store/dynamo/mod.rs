@@ -171,6 +171,10 @@ impl Store for DynamoStore {
         budget::spent(self, key, hour).await
     }
 
+    async fn claimed(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        budget::claimed(self, key, request, now).await
+    }
+
     async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
         budget::claim(self, key, request, now).await
     }

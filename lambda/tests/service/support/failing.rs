@@ -124,6 +124,11 @@ impl Store for Failing {
         self.inner.spent(key, hour).await
     }
 
+    async fn claimed(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.call("claimed").await?;
+        self.inner.claimed(key, request, now).await
+    }
+
     async fn claim(&self, key: &str, request: &str, now: Timestamp) -> Result<Claimed, StoreError> {
         self.call("claim").await?;
         self.inner.claim(key, request, now).await

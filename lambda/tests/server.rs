@@ -27,7 +27,15 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
 fn limits() -> Limits {
-    Limits { head: SHORT, request: SHORT, connections: 64, requests: 16, notice: Duration::ZERO, drain: LONG }
+    Limits {
+        head: SHORT,
+        request: SHORT,
+        connections: 64,
+        of_one: 64,
+        requests: 16,
+        notice: Duration::ZERO,
+        drain: LONG,
+    }
 }
 
 /// A running server and what stops it.
@@ -149,6 +157,34 @@ async fn what_is_too_large_or_no_http_is_refused_and_others_are_answered() {
     let endless = format!("{head}transfer-encoding: chunked\r\n\r\n{chunk}0\r\n\r\n");
     assert_eq!(status(&server.send(endless.as_bytes()).await), "413");
     assert_eq!(status(&server.get("/").await), "200");
+}
+
+#[tokio::test]
+async fn no_address_holds_all_connections_unless_it_is_a_proxy() {
+    let dev = dev();
+    let limits = Limits { of_one: 2, head: LONG, ..limits() };
+    let server = Running::of(dev.router(), &dev, "", limits).await;
+    let idle = [server.connect().await, server.connect().await];
+    assert_eq!(rest(server.connect().await).await, "", "the third is hung up on");
+    drop(idle);
+    tokio::time::sleep(SHORT).await;
+    assert_eq!(status(&server.get("/healthz").await), "200");
+    let server = Running::of(dev.router(), &dev, "127.0.0.1", limits).await;
+    let _idle = [server.connect().await, server.connect().await, server.connect().await];
+    assert_eq!(status(&server.get("/healthz").await), "200");
+}
+
+#[tokio::test]
+async fn a_body_that_is_far_too_long_is_read_so_that_its_sender_hears_the_answer() {
+    let server = Running::service(Limits { request: LONG, ..limits() }).await;
+    let mut stream = server.connect().await;
+    let head = "POST /api/v1/sign-ups HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n";
+    stream.write_all(format!("{head}content-length: 8000000\r\n\r\n").as_bytes()).await.expect("it listens");
+    for _ in 0..8 {
+        stream.write_all(&vec![b' '; 1_000_000]).await.expect("it goes on reading");
+    }
+    let answer = rest(stream).await;
+    assert!(status(&answer) == "413" && answer.contains("application/problem+json"), "{answer}");
 }
 
 #[tokio::test]

@@ -199,6 +199,11 @@ fn check_instances(spec: &Spec, problems: &mut Problems) {
         problems.add(&path.key("max"), format!("`max` is {max}, and `min` is {min}"), hint);
     }
     let Some(instance_type) = instance_type else { return };
+    // 758 MB were seen of a server whose limits were all used up, beside the system and the log agent.
+    if let Some((_, size @ ("nano" | "micro"))) = instance_type.split_once('.') {
+        let hint = "choose `small` or more: a server with all its places taken needs most of a gigabyte for itself";
+        problems.add(&path.key("type"), format!("`{size}` has less than 2 GB of memory"), hint);
+    }
     let architecture = spec.capacity.architecture;
     match processor(instance_type) {
         None => problems.add(

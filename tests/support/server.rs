@@ -79,7 +79,8 @@ impl Server {
     /// Starts one over memory, to be tried.
     pub fn alone(sandbox: &Sandbox) -> Self {
         declare(sandbox);
-        Self::run(sandbox, &["try"], &[], free_port())
+        // As from a proxy, of which there may be many connections.
+        Self::run(sandbox, &["try"], &[("TRUSTED_PROXIES", "127.0.0.1")], free_port())
     }
 
     /// Starts one with this environment, and waits until it answers.

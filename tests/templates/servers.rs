@@ -210,9 +210,18 @@ fn whoever_waits_for_a_server_waits_longer_than_it_takes() {
     // A body may take as long as an answer.
     assert!(seconds(&attribute(&template, "deregistration_delay.timeout_seconds")) >= 2 * limit("request"));
     assert!(seconds(&attribute(&template, "idle_timeout.timeout_seconds")) < limit("head"));
-    let unit = boot::unit(&template);
-    let (_, stop) = unit.split_once("\nTimeoutStopSec=").expect("a time to stop in");
-    assert!(seconds(stop.lines().next().expect("a line")) > limit("notice") + limit("drain"));
+    let told = |text: &str, name: &str| {
+        let (_, value) = text.split_once(&format!("\n{name}=")).unwrap_or_else(|| panic!("no {name}"));
+        seconds(value.lines().next().expect("a line"))
+    };
+    let notice = told(&boot::script(&template), "NOTICE_SECONDS");
+    assert!(told(&boot::unit(&template), "TimeoutStopSec") > notice + limit("drain"));
+    // One that is stopped on its machine is still sent visitors until the load balancer has seen that it stops.
+    let target = template.properties("TargetGroup");
+    let [every, within, times] = ["HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "UnhealthyThresholdCount"]
+        .map(|name| target[name].as_u64().expect("a number"));
+    assert!(within < every, "a check ends before the next");
+    assert!(notice > Duration::from_secs(every * times), "{notice:?}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The web app as a server over the service's table; `server try` runs it over memory instead, to be tried.
 //!
 //! Its environment is that of the functions (`TABLE_NAME`, `KEY_PREFIX`, `PUBLIC_URL`, `RELEASE`, `OBJECT_STORE`,
-//! `AWS_REGION`), and besides `LISTEN` (`[::]:8080`), and `TRUSTED_PROXIES`, the networks of whatever passes requests on.
+//! `AWS_REGION`), and besides `LISTEN` (`[::]:8080`), `TRUSTED_PROXIES`, the networks of whatever passes requests on, and
+//! `NOTICE_SECONDS` (5), for which it goes on when it is told to stop: as long as a load balancer takes to see that it does.
 //! `server health` asks a server on this machine whether it lives.
 
 use std::io::{Read, Write};
@@ -34,6 +35,9 @@ const RESERVED: usize = 128;
 
 /// How long a healthy server takes to say so.
 const HEALTH: Duration = Duration::from_secs(3);
+
+/// The longest notice that can be asked for, in seconds.
+const LONGEST_NOTICE: u64 = 300;
 
 /// Between two looks at the declaration of what is tried.
 const LOOK: Duration = Duration::from_secs(1);
@@ -80,7 +84,7 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let stop = stop()?;
     let address = listen_at()?;
     let trusted: Trusted = std::env::var("TRUSTED_PROXIES").unwrap_or_default().parse()?;
-    let limits = limits();
+    let limits = limits()?;
     let root = root()?;
     let listener = server::listen(address).map_err(|error| format!("it cannot listen at {address}: {error}"))?;
     let address = listener.local_addr()?;
@@ -172,16 +176,22 @@ fn listen_at() -> Result<SocketAddr, Failure> {
     }
 }
 
-/// As many connections as the system allows, which is asked for all that it gives.
-fn limits() -> Limits {
-    let limits = Limits::default();
+/// As many connections as the system allows, which is asked for all that it gives, and the notice that it is told to give.
+fn limits() -> Result<Limits, Failure> {
+    let mut limits = Limits::default();
+    if let Some(notice) = std::env::var("NOTICE_SECONDS").ok().filter(|text| !text.is_empty()) {
+        let seconds = notice.parse().ok().filter(|seconds| *seconds <= LONGEST_NOTICE);
+        let seconds = seconds.ok_or_else(|| format!("NOTICE_SECONDS is `{notice}`, and not 0 to {LONGEST_NOTICE}"))?;
+        limits.notice = Duration::from_secs(seconds);
+    }
     let allowed = getrlimit(Resource::Nofile);
     if let Rlimit { maximum: Some(most), .. } = allowed {
         setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) }).ok();
     }
     let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
     let room = files.map_or(limits.connections, |files| files.saturating_sub(RESERVED).max(1));
-    Limits { connections: limits.connections.min(room), ..limits }
+    let connections = limits.connections.min(room);
+    Ok(Limits { connections, of_one: limits.of_one.min(connections.div_ceil(4)), ..limits })
 }
 
 /// Comes with the first `SIGTERM` or `SIGINT`.

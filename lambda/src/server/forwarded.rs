@@ -34,7 +34,8 @@ impl FromStr for Trusted {
 }
 
 impl Trusted {
-    fn holds(&self, address: IpAddr) -> bool {
+    /// Whether an address is of one of them.
+    pub(super) fn holds(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 

@@ -8,6 +8,7 @@
 //! HTTP/1.1 without TLS, which the load balancer ends. Nothing of the service is decided here.
 
 mod forwarded;
+mod peers;
 mod rates;
 mod readiness;
 mod refusals;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HeaderName};
 use axum::http::{HeaderValue, Method, StatusCode, Version};
@@ -38,6 +39,7 @@ use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
 
 pub use forwarded::{NoNetwork, Trusted};
+use peers::Peers;
 pub use rates::Rates;
 use rates::Turn;
 pub use readiness::{Readiness, Ready};
@@ -53,6 +55,10 @@ const HEAD: usize = 32 * 1024;
 
 /// Connections that wait to be taken; one more would be asked to come again, a second later. The system may allow fewer.
 const BACKLOG: u32 = 4_096;
+
+/// Bytes that are read of a body that is too long, and forgotten: whoever still sends does not hear of an answer, and a load
+/// balancer tells its caller in its place that this server failed.
+const IGNORED: usize = 16 * 1024 * 1024;
 
 /// How long the body of a request that is refused is read.
 const UNREAD: Duration = Duration::from_secs(1);
@@ -79,6 +85,8 @@ pub struct Limits {
     pub request: Duration,
     /// Open connections, each of which may hold half of a head; who comes then waits.
     pub connections: usize,
+    /// How many of them one address may hold that is no trusted proxy; what is more is hung up on.
+    pub of_one: usize,
     /// Requests at work, each of which may hold a body of 256 KiB; who comes then is told to come again. With all
     /// connections that is less than a gigabyte.
     pub requests: u32,
@@ -94,6 +102,7 @@ impl Default for Limits {
             head: Duration::from_secs(75),
             request: Duration::from_secs(20),
             connections: 12_000,
+            of_one: 3_000,
             requests: 1_000,
             notice: Duration::from_secs(5),
             drain: Duration::from_secs(20),
@@ -214,6 +223,7 @@ impl<A: Answers> Front<A> {
         open: &GracefulShutdown,
     ) {
         let mut http = http1::Builder::new();
+        let peers = Peers::new(self.limits.of_one);
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD).max_header_size(HEAD);
         loop {
             let Ok(place) = Arc::clone(room).acquire_owned().await else { return };
@@ -226,6 +236,12 @@ impl<A: Answers> Front<A> {
                     continue;
                 }
             };
+            let is_proxy = self.trusted.holds(peer.ip().to_canonical());
+            let held = if is_proxy { None } else { peers.take(peer.ip()) };
+            if held.is_none() && !is_proxy {
+                self.refusals.note(Refusal::Crowd);
+                continue;
+            }
             // An answer is one small write: without this the next would wait for it to be acknowledged.
             stream.set_nodelay(true).ok();
             // Whoever asks and never reads the answers keeps no place.
@@ -243,7 +259,7 @@ impl<A: Answers> Front<A> {
                 if connection.await.is_err_and(|error| error.is_parse()) {
                     front.refusals.note(Refusal::Broken);
                 }
-                drop(place);
+                drop((place, held));
             });
         }
     }
@@ -263,7 +279,8 @@ impl<A: Answers> Front<A> {
             _ => match self.admit(client, work) {
                 Ok(place) => self.work(request, client, is_passed_on, Some(place)).await,
                 Err(refusal) => {
-                    let read = tokio::time::timeout(UNREAD, is_read(request.into_body())).await;
+                    let read =
+                        tokio::time::timeout(UNREAD, is_read(request.into_body().into_data_stream(), BODY)).await;
                     is_unread = !read.unwrap_or(false);
                     Err(refusal)
                 }
@@ -374,21 +391,21 @@ async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: Option<Place>)
 }
 
 /// A body as far as it may be long, and a little further, so that the Router sees that it is too long: what is behind
-/// that is not read. `None` when it breaks off.
+/// that is read and forgotten. `None` when it breaks off.
 async fn beginning(body: Body) -> Option<Body> {
     let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
     while let Some(part) = stream.next().await {
         bytes.extend_from_slice(&part.ok()?);
         if bytes.len() > BODY {
+            is_read(stream, IGNORED).await;
             break;
         }
     }
     Some(Body::from(bytes))
 }
 
-/// Reads a body that nobody wants, as far as it may be long; whether it was read to its end.
-async fn is_read(body: Body) -> bool {
-    let (mut stream, mut left) = (body.into_data_stream(), BODY);
+/// Reads what nobody wants, so many bytes at most; whether it was read to its end.
+async fn is_read(mut stream: BodyDataStream, mut left: usize) -> bool {
     while let Some(part) = stream.next().await {
         match part.ok().and_then(|part| left.checked_sub(part.len())) {
             Some(rest) => left = rest,

@@ -20,6 +20,8 @@ pub(super) enum Refusal {
     OldHttp,
     /// The client may ask again after so many seconds.
     TooOften(u64),
+    /// One address holds as many connections as it may. It hears nothing.
+    Crowd,
     Panicked,
     /// All places are taken.
     Busy,
@@ -33,7 +35,7 @@ impl Refusal {
             Self::Broken => StatusCode::BAD_REQUEST,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::OldHttp => StatusCode::UPGRADE_REQUIRED,
-            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooOften(_) | Self::Crowd => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Busy | Self::SlowAnswer => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -49,6 +51,7 @@ impl Refusal {
                 "a client asked more often than `requests_per_second` and `burst` of `security.budgets`, or had a hundred \
                  requests at work"
             }
+            Self::Crowd => "one address held a quarter of all connections, and was hung up on",
             Self::Panicked => "a handler panicked, which has a line of its own",
             Self::Busy => "all places were taken",
             Self::SlowAnswer => "an answer took too long",
@@ -61,7 +64,7 @@ impl Refusal {
             Self::Broken => "The request broke off",
             Self::SlowBody | Self::SlowAnswer => "The request took too long",
             Self::OldHttp => "This takes HTTP/1.1",
-            Self::TooOften(_) => "You ask too often; try again later",
+            Self::TooOften(_) | Self::Crowd => "You ask too often; try again later",
             Self::Panicked => "Something went wrong here",
             Self::Busy => "Too many requests are at work; try again in a moment",
         }

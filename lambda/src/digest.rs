@@ -22,6 +22,14 @@ pub fn told_at(now: Timestamp) -> Option<String> {
     (hour >= HOUR).then(|| day(before(now, 86_400)))
 }
 
+/// Hours of a part of the day, in each of which one attempt may be left without an answer.
+const PART: i64 = 4;
+
+/// The part of the day in UTC, 0 to 5.
+pub fn part(now: Timestamp) -> i64 {
+    now.as_second().rem_euclid(86_400) / 3_600 / PART
+}
+
 /// What happened to a service on a day, and how it stands.
 pub fn digest(service: &str, day: &str, census: &Census, mail: Option<&MailHealth>) -> Notice {
     let pair = census.days.get(day).copied().unwrap_or_default();

@@ -28,7 +28,8 @@ pub trait Publisher: Debug + Send + Sync {
     /// comes again under the same ID.
     async fn publish(&self, events: &[Event]) -> Vec<Result<(), PublishError>>;
 
-    /// Publishes a day's digest. Not safe to repeat: it is a mail.
+    /// Publishes a day's digest. Not safe to repeat at once: it is a mail. Where nobody knows whether it was taken the
+    /// error is [`PublishError::Never`].
     async fn digest(&self, digest: &Notice) -> Result<(), PublishError>;
 
     /// Writes to the alarm address. Safe to repeat: twice is better than never.

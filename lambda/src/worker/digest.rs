@@ -1,11 +1,11 @@
-//! The daily digest, by the first sweep of the morning.
+//! The daily digest, by the first sweep of the morning, as surely as any mail: once, and if whoever sent it was lost in the
+//! middle, once more.
 //!
-//! At most once a day: a sweep claims the day before it publishes, for a day, under a name of its own. So two that run at
-//! once send one, and what SNS refused is tried again by the one that has the claim. If that one is lost in between, the
-//! day has none, which is the better mistake of the two.
+//! A part of the day is claimed by one sweep under a name of its own, so that two that run at once send one. It tries until
+//! SNS takes it, and notes that it did; where nobody did, or nobody knows, the next part of the day has another claim.
 
 use super::Worker;
-use crate::digest::{digest, told_at};
+use crate::digest::{digest, part, told_at};
 use crate::pace::MailHealth;
 use crate::publisher::PublishError;
 use crate::store::{Claimed, StoreError};
@@ -13,44 +13,60 @@ use crate::store::{Claimed, StoreError};
 /// What a worker knows of digests.
 #[derive(Debug, Default)]
 pub(super) struct Digesting {
-    /// By which it claims a day; drawn when it first does.
+    /// By which it claims a part of a day; drawn when it first does.
     name: Option<u32>,
     /// The last day that needs nothing any more.
     done: Option<String>,
+    /// The last claim that is another's, or that nothing more can come of.
+    left: Option<String>,
 }
+
+/// The one request that a whole day answers.
+const SENT: &str = "sent";
 
 impl Worker {
     /// Sends the digest of yesterday, if somebody gets one, the time has come and nobody did.
     pub(super) async fn send_digest(&self, health: &MailHealth) -> Result<(), StoreError> {
-        let now = self.ledger.clock.now();
+        let (now, store) = (self.ledger.clock.now(), &self.ledger.store);
         let Some(day) = told_at(now).filter(|_| self.config.notifications.digest) else { return Ok(()) };
-        if self.sending().digesting.done.as_ref() == Some(&day) {
+        let (whole, attempt) = (format!("digest-{day}"), format!("digest-{day}-{}", part(now)));
+        let drawn = self.ledger.entropy.number();
+        let name = {
+            let digesting = &mut self.sending().digesting;
+            if digesting.done.as_ref() == Some(&day) || digesting.left.as_ref() == Some(&attempt) {
+                return Ok(());
+            }
+            digesting.name.get_or_insert(drawn).to_string()
+        };
+        if store.claimed(&whole, SENT, now).await? == Claimed::Answered {
+            self.sending().digesting.done = Some(day);
             return Ok(());
         }
-        let drawn = self.ledger.entropy.number();
-        let name = self.sending().digesting.name.get_or_insert(drawn).to_string();
-        let key = format!("digest-{day}");
-        if self.ledger.store.claim(&key, &name, now).await? == Claimed::Open {
-            let census = self.ledger.store.counters(None).await?.census();
-            let digest = digest(&self.config.service, &day, &census, Some(health));
-            match self.publisher.digest(&digest).await {
-                Ok(()) => {
-                    // Whatever becomes of the claim's end, this one sends no second.
-                    self.sending().digesting.done = Some(day);
-                    return self.ledger.store.fulfil(&key).await;
-                }
-                Err(error @ PublishError::Later(_)) => {
-                    tracing::warn!(day, outcome = "later", %error, "digest");
-                    self.count_events("EventsOverdue", 1);
-                    return Ok(());
-                }
-                Err(error @ PublishError::Never(_)) => {
-                    tracing::error!(day, outcome = "given up", %error, "digest");
-                    self.count_events("EventsGivenUp", 1);
-                }
+        if store.claim(&attempt, &name, now).await? != Claimed::Open {
+            self.sending().digesting.left = Some(attempt);
+            return Ok(());
+        }
+        let census = store.counters(None).await?.census();
+        let digest = digest(&self.config.service, &day, &census, Some(health));
+        match self.publisher.digest(&digest).await {
+            Ok(()) => {
+                // Whatever becomes of the note, this one sends no second.
+                self.sending().digesting.done = Some(day);
+                store.claim(&whole, SENT, now).await?;
+                store.fulfil(&whole).await?;
+            }
+            Err(error @ PublishError::Later(_)) => {
+                tracing::warn!(day, outcome = "later", %error, "digest");
+                self.count_events("EventsOverdue", 1);
+            }
+            // Perhaps it was sent: so it is not asked again at once.
+            Err(error @ PublishError::Never(_)) => {
+                tracing::error!(day, outcome = "unanswered", %error, "digest");
+                self.count_events("EventsOverdue", 1);
+                self.sending().digesting.left = Some(attempt.clone());
+                store.fulfil(&attempt).await?;
             }
         }
-        self.sending().digesting.done = Some(day);
         Ok(())
     }
 }

@@ -317,7 +317,7 @@ async fn the_digest_is_sent_once_a_day_whoever_asks() {
 }
 
 #[tokio::test]
-async fn a_digest_that_sns_refused_is_tried_again_and_one_without_an_answer_is_not() {
+async fn a_digest_that_sns_refused_is_tried_again_at_once_and_one_without_an_answer_hours_later() {
     let mut config = small_config();
     config.notifications.digest = true;
     let service = Service::new(config);
@@ -333,7 +333,32 @@ async fn a_digest_that_sns_refused_is_tried_again_and_one_without_an_answer_is_n
         service.sweep().await;
         service.clock.forward(60);
     }
-    assert_eq!((service.publisher.digests().len(), measured(&service, "EventsGivenUp")), (1, 1));
+    assert_eq!(service.publisher.digests().len(), 1, "perhaps it was sent");
+    service.clock.forward(4 * 3_600);
+    for _ in 0..3 {
+        service.sweep().await;
+        service.clock.forward(60);
+    }
+    assert_eq!(service.publisher.digests().len(), 2);
+    assert_eq!((measured(&service, "EventsOverdue"), measured(&service, "EventsGivenUp")), (2, 0));
+}
+
+#[tokio::test]
+async fn a_digest_whose_sender_is_lost_is_sent_by_another() {
+    let mut config = small_config();
+    config.notifications.digest = true;
+    let service = Service::new(config);
+    // It has claimed its part of the day, and ends.
+    let failing = Failing::of(&service, StoreError::new("x", "y"), [("counters", 1)]);
+    assert!(service.worker_over(failing).sweep(service.until()).await.is_err());
+    let sending = signup_service::worker::Sending::new(service.clock.now());
+    let sending = Arc::new(std::sync::Mutex::new(sending));
+    let other = signup_service::worker::Worker { sending, ..service.worker.clone() };
+    for sent in [0, 0, 1, 1] {
+        other.sweep(service.until()).await.expect("the store works");
+        assert_eq!(service.publisher.digests().len(), sent);
+        service.clock.forward(if sent == 0 { 3_600 } else { 60 });
+    }
 }
 
 #[tokio::test]

@@ -95,8 +95,9 @@ impl Counting {
 impl Entropy for Counting {
     fn bytes(&self) -> [u8; 16] {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
-        // The shard is taken from the last byte: let it vary.
-        (u128::from(self.1) << 64 | u128::from(number)).to_be_bytes()
+        // The shard is taken from the last byte, and numbers from the first four: let them vary.
+        let first = self.1.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        (u128::from(first) << 64 | u128::from(number)).to_be_bytes()
     }
 }
 

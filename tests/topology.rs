@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use support::account::Account;
 use support::deployed::{Deployed, send_form, wait_for};
 use support::proxy::{self, Fate, Request};
+use support::queue::Queue;
 use support::{Sandbox, http};
 
 const DEPLOY: [&str; 3] = ["deploy", "--local", "--yes"];
@@ -221,6 +222,12 @@ fn attribute(account: &Account, key: &str) -> String {
 #[test]
 fn every_command_knows_a_service_of_instances() {
     let sandbox = Sandbox::new().with_example("high-performance.yaml");
+    sandbox.ok(&["local", "up"]);
+    let account = Account { region: "eu-central-1".into(), ..Account::new(sandbox.emulator()) };
+    let listener = Queue::new(&account, "listener", "arn:aws:sns:*:*:launch-workers-ActivityTopic-*");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    let subscribers = format!("notifications: {{ subscribers: [{{ sqs: {} }}] }}\n", listener.arn);
+    sandbox.write("signup.yaml", format!("{spec}\n{subscribers}"));
     let deployed = Deployed::of(sandbox);
     let (sandbox, endpoint) = (&deployed.sandbox, &deployed.endpoint);
     let first = sandbox.json(&DEPLOY);
@@ -229,6 +236,11 @@ fn every_command_knows_a_service_of_instances() {
     let fields = [("full_name", "Ada"), ("email", "ada@example.com"), ("nationality", "GB")];
     assert_eq!(send_form(endpoint, &fields).status, 303);
     wait_for(60, "counting", || (deployed.counts() == (1, 0)).then_some(()));
+    // Subscribers hear of whoever came by a server as of anybody.
+    let event = wait_for(60, "an event", || {
+        listener.take(&account).into_iter().find(|event| event.contains(r#""type":"sign_up.received""#))
+    });
+    assert!(!event.contains("ada@example.com"), "{event}");
     let lines = sandbox.ok(&["logs", "--local", "--since", "10m"]);
     assert!(lines.lines().any(|line| line.contains(" server ") && line.contains("route=/sign-up")), "{lines}");
     assert!(!lines.contains("ada@example.com"), "{lines}");
@@ -257,6 +269,24 @@ fn every_command_knows_a_service_of_instances() {
     let told = sandbox.ok(&["admin", "add", "grace@example.com", "--local"]);
     assert!(told.contains(&format!("{endpoint}/admin/")), "{told}");
 
+    // What was changed by hand is found.
+    let groups = account.json("logs", "Logs_20140328.DescribeLogGroups", json!({}))["logGroups"].clone();
+    let mut names = groups.as_array().into_iter().flatten().filter_map(|group| group["logGroupName"].as_str());
+    let group = names.find(|name| name.contains("Server") || name.contains("server")).expect("the servers' log");
+    let kept = |days: u16| {
+        account.json(
+            "logs",
+            "Logs_20140328.PutRetentionPolicy",
+            json!({ "logGroupName": group, "retentionInDays": days }),
+        );
+        let found = sandbox.run(&["drift", "--local", "--json"]);
+        (found.status.code(), serde_json::from_slice::<Value>(&found.stdout).expect("JSON")["drifted"].clone())
+    };
+    let (code, drifted) = kept(1);
+    assert_eq!((code, &drifted[0]["logical_id"]), (Some(3), &json!("ServerLogs")), "{drifted}");
+    assert_eq!(drifted[0]["properties"][0]["path"], "RetentionInDays", "{drifted}");
+    assert_eq!(kept(90), (Some(0), json!([])));
+
     // What is broken is mended by the next deploy, also where there is nothing to deploy.
     sandbox.write("signup.yaml", &spec);
     let pid = || {
@@ -277,9 +307,8 @@ fn every_command_knows_a_service_of_instances() {
     let bucket = sandbox.json(&["outputs", "--local"])["ArtifactBucket"].as_str().expect("an output").to_owned();
     let logs = |name: &str| attribute(&deployed.account, &format!("access_logs.s3.{name}"));
     assert_eq!([logs("enabled"), logs("bucket"), logs("prefix")], ["true", &bucket, "access-logs"]);
-    assert_ne!(deployed.account.resources(), Vec::<String>::new());
     sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
-    assert_eq!(deployed.account.resources(), Vec::<String>::new());
+    assert_eq!(account.resources(), [format!("queue {}", listener.url)], "what is not the service's stays");
     wait_for(5, "an end", || {
         std::net::TcpStream::connect(endpoint.trim_start_matches("http://")).is_err().then_some(())
     });

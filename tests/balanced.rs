@@ -30,8 +30,8 @@ struct Crowd {
     next: AtomicU32,
     /// Who was told that the sign-up was taken.
     taken: AtomicU32,
-    /// When those requests began that have no answer, or one that no server of ours gave.
-    broken: Mutex<Vec<Instant>>,
+    /// Whose requests have no answer, or one that no server of ours gave.
+    broken: Mutex<Vec<String>>,
     /// Requests that were told to come again.
     later: AtomicU32,
     enough: AtomicBool,
@@ -41,14 +41,14 @@ struct Crowd {
 
 impl Crowd {
     /// One request as a program sends it, on a connection of its own; the status, if one of our servers answers.
-    fn send(endpoint: &str, number: u32) -> Option<u16> {
-        let body = json!({ "email": format!("person-{number}@example.org") }).to_string();
+    fn send(endpoint: &str, person: &str) -> Option<u16> {
+        let body = json!({ "email": format!("{person}@example.org") }).to_string();
         let host = endpoint.trim_start_matches("http://");
         let mut stream = TcpStream::connect(host).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(40))).ok()?;
         let request = format!(
             "POST /api/v1/sign-ups HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: \
-             application/json\r\nidempotency-key: person-{number}\r\ncontent-length: {}\r\n\r\n{body}",
+             application/json\r\nidempotency-key: {person}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).ok()?;
@@ -86,15 +86,15 @@ impl Crowd {
 
     fn come(&self, endpoint: &str) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let person = format!("person-{number}");
         for _ in 0..40 {
-            let began = Instant::now();
-            match Self::send(endpoint, number) {
+            match Self::send(endpoint, &person) {
                 Some(202) => {
                     self.taken.fetch_add(1, Ordering::Relaxed);
                     return;
                 }
                 Some(503) => drop(self.later.fetch_add(1, Ordering::Relaxed)),
-                None => self.broken.lock().expect("no panic while held").push(began),
+                None => self.broken.lock().expect("no panic while held").push(person.clone()),
                 Some(other) => {
                     self.failed.store(true, Ordering::Relaxed);
                     panic!("an answer that nobody expects: {other}")
@@ -105,8 +105,11 @@ impl Crowd {
         panic!("person {number} was never taken");
     }
 
-    fn broken(&self) -> Vec<Instant> {
-        self.broken.lock().expect("no panic while held").clone()
+    /// In the order of their names.
+    fn broken(&self) -> Vec<String> {
+        let mut broken = self.broken.lock().expect("no panic while held").clone();
+        broken.sort();
+        broken
     }
 
     fn taken(&self) -> u32 {
@@ -157,17 +160,23 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
     wait_for(20, "the balancer", || (http::get(&format!("{front}/healthz")).status == 200).then_some(()));
     let crowd = Crowd::default();
 
-    // A server is killed: what was in its hands is lost, and nothing else.
-    let gone = crowd.during(front, || {
+    // A server is killed with requests in its hands: they are lost, and nothing else.
+    crowd.during(front, || {
         until_taken(&crowd, 30);
+        servers[0].signal("STOP");
+        std::thread::sleep(2 * PAUSE);
         servers[0].signal("KILL");
         servers[0].wait();
-        let gone = Instant::now();
         until_taken(&crowd, 30);
-        gone
     });
     let killed = crowd.broken();
-    assert!(killed.len() <= CALLERS as usize && killed.iter().all(|began| *began < gone), "{crowd:?} after {gone:?}");
+    let mut lost = balancer.passed();
+    lost.retain(|request| request.status != "202");
+    assert!(lost.iter().all(|request| request.port == Some(servers[0].port)), "{lost:?}");
+    let mut lost: Vec<String> = lost.into_iter().map(|request| request.key).collect();
+    lost.sort();
+    assert!(!lost.is_empty() && lost.len() <= CALLERS as usize, "{lost:?}");
+    assert_eq!(killed, lost, "whoever got no answer of ours was in its hands");
     servers[0] = Server::start_at(&service, &told, servers[0].port);
     ready_again(&servers[0]);
 

@@ -1,5 +1,6 @@
 //! A real load balancer before several servers: HAProxy, which asks them for their health and takes out who is not well.
 
+use std::fs::File;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,17 @@ use super::Sandbox;
 pub struct Balancer {
     child: Child,
     pub endpoint: String,
+    log: PathBuf,
+}
+
+/// A request as the balancer's own log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Its `Idempotency-Key`.
+    pub key: String,
+    /// The port of the server that had it last.
+    pub port: Option<u16>,
+    pub status: String,
 }
 
 /// Where HAProxy is, if it is installed. Whoever sets `SIGNUPCTL_BALANCER=required` wants no test left out for want of it.
@@ -32,16 +44,20 @@ impl Balancer {
         let config = sandbox.write(
             "haproxy.cfg",
             format!(
-                "defaults\n  mode http\n  timeout connect 1s\n  timeout client 60s\n  timeout server 30s\n  timeout \
-                 http-request 10s\n  option redispatch\nfrontend all\n  bind 127.0.0.1:{port}\n  option forwardfor\n  \
+                "global\n  log stdout format raw local0\ndefaults\n  mode http\n  log global\n  log-format \"passed %s %ST \
+                 %[capture.req.hdr(0)]\"\n  timeout connect 1s\n  timeout client 60s\n  timeout server 30s\n  timeout \
+                 http-request 10s\n  option redispatch\nfrontend all\n  bind 127.0.0.1:{port}\n  capture request header \
+                 idempotency-key len 64\n  option forwardfor\n  \
                  default_backend servers\nbackend servers\n  balance roundrobin\n  option httpchk GET /readyz\n  \
                  timeout check 3s\n  default-server inter 250ms fall 2 rise 2\n{servers}"
             ),
         );
+        let log = sandbox.path().join("haproxy.log");
+        let output = File::create(&log).expect("a file");
         let child = Command::new(program)
             .args(["-db", "-f", config.to_str().expect("UTF-8")])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
@@ -50,7 +66,19 @@ impl Balancer {
             assert!(began.elapsed() < Duration::from_secs(10), "HAProxy does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { child, endpoint: format!("http://127.0.0.1:{port}") }
+        Self { child, endpoint: format!("http://127.0.0.1:{port}"), log }
+    }
+
+    /// Every request so far that has ended and has a key.
+    pub fn passed(&self) -> Vec<Passed> {
+        let log = std::fs::read_to_string(&self.log).expect("its log");
+        let read = |line: &str| {
+            let mut words = line.strip_prefix("passed ")?.split(' ').map(str::to_owned);
+            let port = words.next()?.strip_prefix("at-").and_then(|port| port.parse().ok());
+            let (status, key) = (words.next()?, words.next()?);
+            (key != "-").then_some(Passed { key, port, status })
+        };
+        log.lines().filter_map(read).collect()
     }
 }
 

@@ -128,8 +128,17 @@ impl Server {
 
     /// Bytes of memory that it holds (Linux alone tells).
     pub fn memory(&self) -> u64 {
+        self.told("VmRSS:")
+    }
+
+    /// The most that it ever held.
+    pub fn peak(&self) -> u64 {
+        self.told("VmHWM:")
+    }
+
+    fn told(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("its memory");
         line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<u64>().ok()).expect("a number") * 1_024
     }
 

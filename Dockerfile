@@ -8,15 +8,17 @@
 # lambda/src/bin/server.rs).
 FROM rust:1.95-bookworm AS build
 ARG SPEC=examples/registration.yaml
+# The tests take a lighter one.
+ARG PROFILE=server
 # Lists what is in the server.
 RUN cargo install cargo-cyclonedx --version 0.5.9 --locked
 WORKDIR /src
 COPY . .
 # Linked against nothing. The target is named, so that what runs while cargo builds is linked as ever.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-  && RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile server --package signup-service \
+  && RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile "$PROFILE" --package signup-service \
     --features server --bin server --target "$target" \
-  && mkdir /out && cp "target/$target/server/server" /out/ \
+  && mkdir /out && cp "${CARGO_TARGET_DIR:-target}/$target/$PROFILE/server" /out/ \
   && cargo run --locked -- declaration --file "$SPEC" /out
 # The crates of the server by name, version, licence and checksum (CycloneDX). Of the programs of this workspace it knows
 # the dependencies together, so that a few are named which only the others link.

@@ -1,8 +1,8 @@
 //! The image, built of `Dockerfile` and run as README says: by nobody, without a right, on a root that nothing can write to.
 //!
-//! Its first stage needs an image with Rust, which comes from a registry. In its place stands the server as `cargo build`
-//! makes it, with the libraries that it is linked against, and without the list of what is in it; all that follows is built
-//! as it stands. Needs podman, runc and root; where a container cannot be run this says so and passes, unless the
+//! Its first stage needs an image with Rust, which comes from a registry: its lines are run here, with a profile that takes a
+//! minute, and without the list of what is in it where `cargo cyclonedx` is not installed. All that follows is built as it
+//! stands. Needs podman, runc and root; where a container cannot be run this says so and passes, unless the
 //! environment has `SIGNUPCTL_IMAGE=required`.
 
 use std::collections::BTreeSet;
@@ -12,9 +12,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use support::deployed::wait_for;
+use support::deployed::{Deployed, wait_for};
 use support::dev::mailed;
-use support::server::{free_port, program};
+use support::server::free_port;
 use support::{Sandbox, http, root};
 
 const NAME: &str = "sign-up";
@@ -33,6 +33,33 @@ impl Podman<'_> {
         let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "podman {words:?}: {told}\n{errors}");
         told.trim().to_owned()
+    }
+
+    /// Runs the image with this environment, and no place to write at all; gives its address once it is ready.
+    fn start(&self, told: &[(&str, &str)]) -> String {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let own = [("LISTEN", listen.as_str())];
+        let told: Vec<String> = told.iter().chain(&own).map(|(name, value)| format!("--env={name}={value}")).collect();
+        let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+        let least =
+            ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+        let ways = ["--detach", "--no-healthcheck", "--network", "host"];
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        self.run(&["rm", "--force", "--time", "0", NAME]);
+        self.ok(&[&["run", "--name", NAME][..], &limits, &least, &ways, &told, &[NAME]].concat());
+        wait_for(20, "its first answer", || {
+            let answers = || http::get(&format!("http://{listen}/readyz")).status == 200;
+            (TcpStream::connect(&listen).is_ok() && answers()).then_some(())
+        });
+        listen
+    }
+
+    /// Stops it, and gives what it said.
+    fn stop(&self) -> String {
+        self.ok(&["stop", "--time", "30", NAME]);
+        assert_eq!(self.inspect("container", ".State.ExitCode"), 0);
+        let log = self.run(&["logs", NAME]);
+        String::from_utf8_lossy(&[log.stdout, log.stderr].concat()).into_owned()
     }
 
     fn inspect(&self, kind: &str, path: &str) -> Value {
@@ -56,22 +83,19 @@ fn can(sandbox: &Sandbox) -> bool {
     can
 }
 
-/// What the first stage would leave, in a folder; the server is linked dynamically, so its libraries come along.
+/// What the first stage leaves, in a folder. The authorities that it takes from its image are none here.
 fn first_stage(sandbox: &Sandbox, folder: &Path) {
-    let out = folder.join("out");
-    sandbox.ok(&["declaration", &out.to_string_lossy()]);
-    let put = |from: &Path, to: &Path| {
-        fs::create_dir_all(to.parent().expect("a folder")).expect("room for a folder");
-        fs::copy(from, to).expect("room for a copy");
-    };
-    put(&program(), &out.join("server"));
-    let linked = Command::new("ldd").arg(program()).output().expect("ldd starts");
-    for word in String::from_utf8_lossy(&linked.stdout).split_whitespace().filter(|word| word.starts_with('/')) {
-        put(Path::new(word), &out.join(word.trim_start_matches('/')));
-    }
     let authorities = folder.join("etc/ssl/certs/ca-certificates.crt");
     fs::create_dir_all(authorities.parent().expect("a folder")).expect("room for a folder");
     fs::write(authorities, "").expect("room for none");
+    let out = folder.join("out");
+    let mut command = Command::new(root().join("tests/image/first-stage"));
+    let made = command.arg(&out).arg(sandbox.path().join("signup.yaml")).output().expect("it starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // Linked against nothing: no other program is asked for to load it.
+    let headers = Command::new("readelf").args(["--program-headers", "--wide"]).arg(out.join("server")).output();
+    let headers = String::from_utf8_lossy(&headers.expect("it starts").stdout).into_owned();
+    assert!(headers.contains("LOAD") && !headers.contains("INTERP"), "{headers}");
 }
 
 #[test]
@@ -112,17 +136,8 @@ fn the_image_is_a_service_that_runs_as_nobody_and_writes_nothing() {
     assert_eq!(health["Test"], json!(["CMD", "/server", "health"]), "{health}");
 
     // As README and the compose file say, and with no place to write at all.
-    let listen = format!("127.0.0.1:{}", free_port());
-    let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
-    let least = ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
-    let told = ["--detach", "--no-healthcheck", "--network", "host", "--env"];
-    let variable = format!("LISTEN={listen}");
-    podman.ok(&[&["run", "--name", NAME][..], &limits, &least, &told, &[&variable, NAME]].concat());
+    let listen = podman.start(&[]);
     let at = |path: &str| format!("http://{listen}{path}");
-    wait_for(20, "its first answer", || {
-        (TcpStream::connect(&listen).is_ok() && http::get(&at("/readyz")).status == 200).then_some(())
-    });
-
     let answer = http::post_json(&at("/api/v1/sign-ups"), &json!({ "email": "ada@example.org" }));
     assert_eq!(answer.status, 202, "{}", answer.body);
     let link = wait_for(10, "the mail", || mailed(&at("/_mail.json"), "ada@example.org"));
@@ -141,12 +156,33 @@ fn the_image_is_a_service_that_runs_as_nobody_and_writes_nothing() {
     assert_eq!(told("CapBnd:"), BTreeSet::from(["0".repeat(16)]));
     assert_eq!(told("NoNewPrivs:"), BTreeSet::from(["1".to_owned()]));
 
-    podman.ok(&["stop", "--time", "30", NAME]);
-    assert_eq!(podman.inspect("container", ".State.ExitCode"), 0);
-    let log = podman.run(&["logs", NAME]);
-    let log = [log.stdout, log.stderr].concat();
-    let log = String::from_utf8_lossy(&log);
+    let log = podman.stop();
     assert!(log.contains("/admin/set-up#") && log.contains("stopped, and everything was answered"), "{log}");
+
+    // Told of a table it is the real one. The local AWS is called by a name here, which a program without libraries has to
+    // find by itself.
+    let service = Deployed::of(Sandbox::new().with_example("waitlist.yaml"));
+    let table = service.sandbox.json(&["outputs", "--local"])["TableName"].as_str().expect("an output").to_owned();
+    let aws = service.account.endpoint.replace("127.0.0.1", "localhost");
+    let listen = podman.start(&[
+        ("TABLE_NAME", &table),
+        ("KEY_PREFIX", "/signupctl/waitlist"),
+        ("PUBLIC_URL", "https://join.example.com"),
+        ("RELEASE", "0123456789ab"),
+        ("OBJECT_STORE", &aws),
+        ("AWS_ENDPOINT_URL", &aws),
+        ("AWS_REGION", &service.account.region),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ]);
+    let sign_ups = format!("http://{listen}/api/v1/sign-ups");
+    let answer = http::post_json(&sign_ups, &json!({ "email": "grace@example.org" }));
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    assert!(service.user("grace@example.org").is_some(), "she is in the table");
+    let mail = wait_for(60, "a mail", || service.mails().pop());
+    assert!(mail.to_string().contains("https://join.example.com/"), "{mail}");
+    let log = podman.stop();
+    assert!(log.contains("\"message\":\"request\"") && !log.contains("grace"), "{log}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn people(deployed: &Deployed) -> Vec<Value> {
 
 fn is_change(request: &Request) -> bool {
     const READ: [&str; 5] = ["Describe", "Get", "List", "Query", "GET "];
-    let mine = ["cloudformation", "/s3/"].iter().any(|service| request.head.contains(service));
+    let mine = ["cloudformation", "/dynamodb/", "/s3/", "/ssm/"].iter().any(|service| request.head.contains(service));
     mine && !READ.iter().any(|word| request.operation.starts_with(word))
 }
 

@@ -9,7 +9,10 @@ use jiff::Timestamp;
 
 use super::actions::{Proven, Visitor};
 use super::{App, edge};
+use crate::clock::day;
+use crate::guard::proof::Unproven;
 use crate::guard::{self, proof, stamp};
+use crate::journal::Line;
 use crate::page::{Hidden, Site};
 use crate::words::{self, Language};
 
@@ -63,7 +66,17 @@ impl<'a> Visit<'a> {
     /// The visitor as the budgets see them, with the proof of work that came, if it holds.
     pub(super) fn visitor(&self, payload: &str) -> Visitor {
         let now = self.app.ledger.clock.now();
-        let proof = proof::verify(&self.app.parts.token_key, &self.scope(), payload, now).ok();
+        let proof = match proof::verify(&self.app.parts.token_key, &self.scope(), payload, now) {
+            Ok(proof) => Some(proof),
+            // Whoever sends none or comes late means nothing by it.
+            Err(Unproven::Missing | Unproven::Expired) => None,
+            Err(why) => {
+                let client = self.address.map(|address| self.app.parts.address_key.client_on(address, &day(now)));
+                let line = Line::new("a proof of work does not hold", now).with("reason", why.code());
+                self.app.parts.journal.write(&line.with("client", client.unwrap_or_default()));
+                None
+            }
+        };
         // Half of the name tells the proofs of one client and one hour apart, and all of them are one item.
         let name = |id: [u8; 16]| id.iter().skip(8).map(|byte| format!("{byte:02x}")).collect();
         Visitor {

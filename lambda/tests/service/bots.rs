@@ -103,6 +103,13 @@ async fn a_proof_of_another_client_or_of_another_time_is_none() {
     assert_eq!(sign_up(&service, "b", &forged).await, StatusCode::TOO_MANY_REQUESTS);
     let wrong = service.api("/api/v1/sign-ups", json!({ "email": "b@example.com", "altcha": 5 })).await;
     assert_eq!(wrong.json()["errors"][0]["field"], "altcha");
+    // The log tells of those that somebody tried to pass off, and by whom within the day; a late one is nobody's attempt.
+    let lines = service.journal.lines();
+    let told = lines.iter().filter(|line| line["message"] == "a proof of work does not hold");
+    let told: Vec<(&str, usize)> = told
+        .map(|line| (line["reason"].as_str().expect("a reason"), line["client"].as_str().expect("a name").len()))
+        .collect();
+    assert_eq!(told, [("proof_other_client", 16), ("proof_other_client", 16), ("proof_malformed", 16)]);
 }
 
 #[tokio::test]

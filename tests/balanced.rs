@@ -171,7 +171,8 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
     });
     let killed = crowd.broken();
     let mut lost = balancer.passed();
-    lost.retain(|request| request.status != "202");
+    // A server of ours says 503 where it is busy; the balancer's own would be an answer of nobody's below.
+    lost.retain(|request| request.status != "202" && request.status != "503");
     assert!(lost.iter().all(|request| request.port == Some(servers[0].port)), "{lost:?}");
     let mut lost: Vec<String> = lost.into_iter().map(|request| request.key).collect();
     lost.sort();

@@ -157,14 +157,7 @@ pub async fn apply(
     };
     let set = match set {
         Some(set) => Some(set),
-        None => {
-            // Also what is put back must not wait for a figure.
-            let kept = servers::kept(aws, desired).await.unwrap_or_else(|failure| {
-                progress.line(format!("note: {}; one may be missing while they are replaced", failure.message));
-                desired.clone()
-            });
-            change_set::create(&client, &kept, kind, pace).await?
-        }
+        None => change_set::create(&client, &servers::kept(aws, desired).await, kind, pace).await?,
     };
     match set {
         Some(set) => execute_set(aws, desired, &set, what, progress).await,

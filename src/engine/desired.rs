@@ -87,10 +87,12 @@ impl Desired {
         self
     }
 
-    /// The same to be updated while so many servers run: all of them stay in service, and there is room for one more.
+    /// The same to be updated while so many servers run: all of them stay in service, and there is room for one more. A
+    /// stack that an earlier version made may know nothing of that.
     pub fn keeping(mut self, running: u32) -> Self {
         let bound = |key: &str| self.parameters.get(key).and_then(|count| count.parse::<u32>().ok());
-        if let Some((least, most)) = bound("MinInstances").zip(bound("MaxInstances")) {
+        let bounds = bound("MinInstances").zip(bound("MaxInstances")).filter(|_| self.parameters.contains_key(KEPT));
+        if let Some((least, most)) = bounds {
             let kept = running.min(most.saturating_sub(1)).max(least);
             self.parameters.insert(KEPT.into(), kept.to_string());
         }
@@ -389,6 +391,9 @@ mod tests {
         let deployed = Deployed::of(&desired.clone().keeping(4));
         assert_eq!(desired.differences(&deployed), Vec::<String>::new(), "how many run is no reason to deploy");
         assert_eq!(data(&spec("high-performance.yaml")).keeping(4).parameters.get(KEPT), None);
+        let mut earlier = desired;
+        earlier.parameters.remove(KEPT);
+        assert_eq!(earlier.clone().keeping(4), earlier, "CloudFormation refuses what a template does not declare");
     }
 
     #[test]

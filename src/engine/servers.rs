@@ -40,12 +40,16 @@ pub async fn running(aws: &Aws, service: &str) -> Outcome<Option<Running>> {
 }
 
 /// The same stack, to be updated so that no server goes before another has come, however many run by now. One request where
-/// the stack is one of servers.
-pub async fn kept(aws: &Aws, desired: &Desired) -> Outcome<Desired> {
+/// the stack is one of servers. Where that cannot be read, more than the least may be one fewer meanwhile: that is no reason
+/// to hold an update up, least of all one that puts something back.
+pub async fn kept(aws: &Aws, desired: &Desired) -> Desired {
     let service = desired.parameters.get("Service").filter(|_| desired.role == Role::Servers);
-    let Some(service) = service else { return Ok(desired.clone()) };
-    let running = newest(aws, &group(service), "GroupDesiredCapacity").await?;
-    Ok(desired.clone().keeping(running.unwrap_or_default()))
+    let Some(service) = service else { return desired.clone() };
+    let running = newest(aws, &group(service), "GroupDesiredCapacity").await.unwrap_or_else(|failure| {
+        tracing::info!(cause = failure.cause, "{}", failure.message);
+        None
+    });
+    desired.clone().keeping(running.unwrap_or_default())
 }
 
 /// The group of a service's servers, by the name that the template gives it.

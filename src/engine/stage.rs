@@ -153,7 +153,7 @@ async fn stage_one(
         (Action::Keep, _) => {}
         (Action::Update, Some(wanted)) => {
             let client = aws.cloudformation();
-            let kept = servers::kept(aws, wanted).await?;
+            let kept = servers::kept(aws, wanted).await;
             let set = change_set::create(&client, &kept, ChangeSetType::Update, Pace::of(aws.is_local())).await?;
             if let Some(mut set) = set {
                 let after = wanted.evaluated();

@@ -200,7 +200,9 @@ fn check_instances(spec: &Spec, problems: &mut Problems) {
     }
     let Some(instance_type) = instance_type else { return };
     // 758 MB were seen of a server whose limits were all used up, beside the system and the log agent.
-    if let Some((_, size @ ("nano" | "micro"))) = instance_type.split_once('.') {
+    if let (Topology::HighPerformance, Some((_, size @ ("nano" | "micro")))) =
+        (spec.topology, instance_type.split_once('.'))
+    {
         let hint = "choose `small` or more: a server with all its places taken needs most of a gigabyte for itself";
         problems.add(&path.key("type"), format!("`{size}` has less than 2 GB of memory"), hint);
     }

@@ -161,7 +161,10 @@ fn a_changed_bundle_replaces_servers_one_by_one_and_a_bad_one_is_taken_back() {
         (&rolling["WaitOnResourceSignals"], &rolling["MinSuccessfulInstancesPercent"]),
         (&json!(true), &json!(100))
     );
-    assert_eq!(rolling["MinInstancesInService"], json!({ "Ref": "ServersInService" }));
+    assert_eq!(
+        rolling["MinInstancesInService"],
+        json!({ "Fn::If": ["KeepsLeast", { "Ref": "MinInstances" }, { "Ref": "ServersInService" }] })
+    );
     let created = template.at("/Resources/Servers/CreationPolicy/ResourceSignal/Count");
     assert_eq!(created, &json!({ "Ref": "MinInstances" }));
     // CloudFormation refuses a rolling update without room for one more.

@@ -60,6 +60,9 @@ const BACKLOG: u32 = 4_096;
 /// balancer tells its caller in its place that this server failed.
 const IGNORED: usize = 16 * 1024 * 1024;
 
+/// How long that is done.
+const IGNORING: Duration = Duration::from_secs(5);
+
 /// How long the body of a request that is refused is read.
 const UNREAD: Duration = Duration::from_secs(1);
 
@@ -393,11 +396,14 @@ async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: Option<Place>)
 /// A body as far as it may be long, and a little further, so that the Router sees that it is too long: what is behind
 /// that is read and forgotten. `None` when it breaks off.
 async fn beginning(body: Body) -> Option<Body> {
+    let is_endless = body.size_hint().lower() > (BODY + IGNORED) as u64;
     let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
     while let Some(part) = stream.next().await {
         bytes.extend_from_slice(&part.ok()?);
         if bytes.len() > BODY {
-            is_read(stream, IGNORED).await;
+            if !is_endless {
+                tokio::time::timeout(IGNORING, is_read(stream, IGNORED)).await.ok();
+            }
             break;
         }
     }

@@ -39,7 +39,7 @@ pub(super) async fn sign_up(State(app): State<AppState>, request: Request) -> Re
     };
     let submission = app.checker.check_json(&object, visit.language).map_err(problem::invalid)?;
     let claim = key.map(|key| claim_of(&app, &visit, &key, &body));
-    // Repeating a request costs nothing of a budget.
+    // Repeating a request that was answered costs nothing of a budget.
     if let Some(Claim { key, request }) = &claim {
         match app.ledger.store.claimed(key, request, app.ledger.clock.now()).await? {
             Claimed::Taken => return Err(problem::key_taken()),

@@ -1,5 +1,4 @@
-//! The daily digest, by the first sweep of the morning, as surely as any mail: once, and if whoever sent it was lost in the
-//! middle, once more.
+//! The daily digest, by the first sweep of the morning: as surely as any mail, and at most one in each part of a day.
 //!
 //! A part of the day is claimed by one sweep under a name of its own, so that two that run at once send one. It tries until
 //! SNS takes it, and notes that it did; where nobody did, or nobody knows, the next part of the day has another claim.
@@ -15,6 +14,8 @@ use crate::store::{Claimed, StoreError};
 pub(super) struct Digesting {
     /// By which it claims a part of a day; drawn when it first does.
     name: Option<u32>,
+    /// The last day that was sent, and perhaps not noted.
+    sent: Option<String>,
     /// The last day that needs nothing any more.
     done: Option<String>,
     /// The last claim that is another's, or that nothing more can come of.
@@ -31,42 +32,44 @@ impl Worker {
         let Some(day) = told_at(now).filter(|_| self.config.notifications.digest) else { return Ok(()) };
         let (whole, attempt) = (format!("digest-{day}"), format!("digest-{day}-{}", part(now)));
         let drawn = self.ledger.entropy.number();
-        let name = {
+        let (name, is_sent) = {
             let digesting = &mut self.sending().digesting;
             if digesting.done.as_ref() == Some(&day) || digesting.left.as_ref() == Some(&attempt) {
                 return Ok(());
             }
-            digesting.name.get_or_insert(drawn).to_string()
+            (digesting.name.get_or_insert(drawn).to_string(), digesting.sent.as_ref() == Some(&day))
         };
-        if store.claimed(&whole, SENT, now).await? == Claimed::Answered {
-            self.sending().digesting.done = Some(day);
-            return Ok(());
-        }
-        if store.claim(&attempt, &name, now).await? != Claimed::Open {
-            self.sending().digesting.left = Some(attempt);
-            return Ok(());
-        }
-        let census = store.counters(None).await?.census();
-        let digest = digest(&self.config.service, &day, &census, Some(health));
-        match self.publisher.digest(&digest).await {
-            Ok(()) => {
-                // Whatever becomes of the note, this one sends no second.
+        if !is_sent {
+            if store.claimed(&whole, SENT, now).await? != Claimed::Open {
                 self.sending().digesting.done = Some(day);
-                store.claim(&whole, SENT, now).await?;
-                store.fulfil(&whole).await?;
+                return Ok(());
             }
-            Err(error @ PublishError::Later(_)) => {
-                tracing::warn!(day, outcome = "later", %error, "digest");
-                self.count_events("EventsOverdue", 1);
+            if store.claim(&attempt, &name, now).await? != Claimed::Open {
+                self.sending().digesting.left = Some(attempt);
+                return Ok(());
             }
-            // Perhaps it was sent: so it is not asked again at once.
-            Err(error @ PublishError::Never(_)) => {
-                tracing::error!(day, outcome = "unanswered", %error, "digest");
-                self.count_events("EventsOverdue", 1);
-                self.sending().digesting.left = Some(attempt.clone());
-                store.fulfil(&attempt).await?;
+            let census = store.counters(None).await?.census();
+            let digest = digest(&self.config.service, &day, &census, Some(health));
+            match self.publisher.digest(&digest).await {
+                Ok(()) => self.sending().digesting.sent = Some(day.clone()),
+                Err(error @ PublishError::Later(_)) => {
+                    tracing::warn!(day, outcome = "later", %error, "digest");
+                    self.count_events("EventsOverdue", 1);
+                    return Ok(());
+                }
+                // Perhaps it was sent: so it is not asked again at once.
+                Err(error @ PublishError::Never(_)) => {
+                    tracing::error!(day, outcome = "unanswered", %error, "digest");
+                    self.count_events("EventsGivenUp", 1);
+                    self.sending().digesting.left = Some(attempt);
+                    return Ok(());
+                }
             }
         }
+        // Until it is noted, the next sweep tries that again, and nothing else.
+        store.claim(&whole, SENT, now).await?;
+        store.fulfil(&whole).await?;
+        self.sending().digesting.done = Some(day);
         Ok(())
     }
 }

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let profile = cli.global.profile.clone();
     // Ctrl-C is how it ends, and nothing goes on.
     let ends_by_itself = matches!(cli.command, Command::Dev(_));
+    let reads = matches!(cli.command, Command::Logs(_));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -39,8 +40,9 @@ fn main() -> ExitCode {
     let exit = runtime.block_on(async {
         tokio::select! {
             outcome = run(cli, output) => outcome,
+            _ = tokio::signal::ctrl_c(), if reads => Ok(Exit::Interrupted),
             // What was started in AWS goes on; dropping `run` only stops watching it.
-            _ = tokio::signal::ctrl_c(), if !ends_by_itself => Err(Failure::new("interrupted", "interrupted")
+            _ = tokio::signal::ctrl_c(), if !ends_by_itself && !reads => Err(Failure::new("interrupted", "interrupted")
                 .cause("whatever was begun in AWS goes on there")
                 .hint("run the same command again: it follows what goes on, and finishes the rest")
                 .exit(Exit::Interrupted)),

@@ -118,6 +118,8 @@ fn a_mistake_is_shown_with_its_line_and_the_fix() {
     assert_snapshot!("instances_without_domain", with("service: demo", "service: demo\ntopology: high-performance"));
     let misfit = "service: demo\ncapacity: {instances: {type: t3.small, min: 3, max: 3}}";
     assert_snapshot!("instances_that_do_not_fit", with("service: demo", misfit));
+    let misspelt = "service: demo\ncapacity: {instances: {type: t4g.smal}}";
+    assert_snapshot!("size_of_instances", with("service: demo", misspelt));
     let domain = "{name: a.example.com, certificate_arn: 'arn:aws:acm:eu-west-1:111122223333:certificate/x'}";
     let little = format!(
         "service: demo\ntopology: high-performance\ndomain: {domain}\ncapacity: {{instances: {{type: t4g.micro}}}}"

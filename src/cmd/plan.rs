@@ -41,6 +41,8 @@ pub async fn prepare(context: &Context, handler: Option<std::path::PathBuf>, pro
     // The account is asked first: a build of minutes must not precede a refusal.
     let stacks = stack::read_all(&aws, &spec).await?;
     if context.global.local {
+        // An instance is a record there, and is what AWS would be asked for, which is what the cost is told of.
+        spec.capacity.instances.instance_type = Some(spec.capacity.instance_type().to_owned());
         spec.capacity.architecture = bundle::host_architecture();
     }
     let bundle = bundle::make(&spec, &source, &context.folders.cache, progress).await?;

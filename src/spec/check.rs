@@ -229,11 +229,21 @@ fn processor(instance_type: &str) -> Option<Architecture> {
     let is_plain =
         |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
     let generation = family.find(|letter: char| letter.is_ascii_digit())?;
-    if !is_plain(family) || generation == 0 || !size.split('-').all(is_plain) {
+    if !is_plain(family) || generation == 0 || !is_size(size) {
         return None;
     }
     let is_arm = family == "a1" || family[generation..].contains('g');
     Some(if is_arm { Architecture::Arm64 } else { Architecture::X86_64 })
+}
+
+/// EC2's sizes: `small`, `large`, `2xlarge`, `metal`, `metal-24xl`.
+fn is_size(size: &str) -> bool {
+    const NAMES: [&str; 7] = ["nano", "micro", "small", "medium", "large", "xlarge", "metal"];
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let by = |ending: &str| size.strip_suffix(ending).is_some_and(is_number);
+    NAMES.contains(&size)
+        || by("xlarge")
+        || size.strip_prefix("metal-").is_some_and(|it| is_number(it.trim_end_matches("xl")))
 }
 
 fn check_origins(spec: &Spec, problems: &mut Problems) {

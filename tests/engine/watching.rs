@@ -79,9 +79,10 @@ fn the_logs_of_all_functions_are_read_in_one() {
     let output = {
         let mut text = String::new();
         std::io::Read::read_to_string(&mut child.stdout.take().expect("it is piped"), &mut text).expect("text");
-        child.wait().expect("it ends");
+        assert_eq!(child.wait().expect("it ends").code(), Some(130));
         text
     };
+    assert!(!output.contains("interrupted"), "nothing that was begun goes on: {output}");
     let sign_ups = output.lines().filter(|line| line.contains("\"/api/v1/sign-ups\"")).count();
     let once = lines.iter().filter(|line| line["message"]["route"] == "/api/v1/sign-ups").count();
     assert_eq!(sign_ups, once, "{output}");

@@ -29,6 +29,11 @@ fn an_account_that_is_ready_has_nothing_to_mend_before_and_after_a_deploy() {
     assert_eq!(account.resources(), before, "looking changes nothing");
     sandbox.ok(&["deploy", "--local", "--yes"]);
     assert_eq!(sandbox.json(&["doctor", "--local"])["level"], "ok");
+    let servers = Sandbox::new().with_example("high-performance.yaml");
+    servers.ok(&["local", "up"]);
+    let report = servers.run(&["doctor", "--local", "--json"]);
+    let report: Value = serde_json::from_str(&text(&report.stdout)).expect("JSON");
+    assert_eq!(level(&report, "certificate"), "ok", "its account has none, and deploys: {report}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub enum AwsError {
     Tls(String),
     #[error("the keys could not be read from SSM: {0}")]
     Ssm(String),
-    #[error("SSM has no parameter `{0}`; `signupctl deploy` makes it")]
+    #[error("SSM has no parameter `{0}` in the Region that is asked; `signupctl deploy` makes it")]
     NoKey(String),
     #[error("the SSM parameter `{0}` is not 32 bytes in base64")]
     BadKey(String),
@@ -284,7 +284,10 @@ mod tests {
         assert!(key(&found, "/a/address-key".into()).is_ok());
         let refused = |name: &str| key(&found, name.into()).expect_err("no key").to_string();
         assert_eq!(refused("/a/token-key"), "the SSM parameter `/a/token-key` is not 32 bytes in base64");
-        assert_eq!(refused("/b/token-key"), "SSM has no parameter `/b/token-key`; `signupctl deploy` makes it");
+        assert_eq!(
+            refused("/b/token-key"),
+            "SSM has no parameter `/b/token-key` in the Region that is asked; `signupctl deploy` makes it"
+        );
     }
 
     #[test]

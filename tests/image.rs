@@ -92,6 +92,11 @@ fn first_stage(sandbox: &Sandbox, folder: &Path) {
     let mut command = Command::new(root().join("tests/image/first-stage"));
     let made = command.arg(&out).arg(sandbox.path().join("signup.yaml")).output().expect("it starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    if let Ok(list) = fs::read(out.join("sbom.cdx.json")) {
+        let list: Value = serde_json::from_slice(&list).expect("JSON");
+        let names = list["components"].as_array().expect("components").iter().map(|it| it["name"].as_str());
+        assert!(list["bomFormat"] == "CycloneDX" && names.into_iter().any(|it| it == Some("axum")), "{list}");
+    }
     // Linked against nothing: no other program is asked for to load it.
     let headers = Command::new("readelf").args(["--program-headers", "--wide"]).arg(out.join("server")).output();
     let headers = String::from_utf8_lossy(&headers.expect("it starts").stdout).into_owned();

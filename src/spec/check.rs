@@ -360,7 +360,7 @@ mod tests {
         assert!(arm.iter().all(|it| processor(it) == Some(Architecture::Arm64)));
         let intel = ["t3.small", "m7i.large", "g5.xlarge", "c6a.large"];
         assert!(intel.iter().all(|it| processor(it) == Some(Architecture::X86_64)));
-        for wrong in ["", "t4g", ".small", "T3.small", "t3.", "t3 .small", "4g.small", "t3.small.large"] {
+        for wrong in ["", "t4g", ".small", "T3.small", "t3.", "t3 .small", "4g.small", "t3.small.large", "t4g.smal"] {
             assert_eq!(processor(wrong), None, "{wrong}");
         }
     }

@@ -64,7 +64,7 @@ pub enum Command {
     Cost(Cost),
     /// Create or update the service
     Deploy(Deploy),
-    /// Go back to an earlier version, within seconds
+    /// Go back to an earlier version: functions within seconds, instances as they are replaced
     Rollback(Rollback),
     /// Show the service's stacks, endpoint and sign-ups
     Status,
@@ -152,7 +152,7 @@ pub struct Deploy {
 
 #[derive(Clone, Debug, Args)]
 pub struct Rollback {
-    /// The version of the web function; the one before, when none is named
+    /// The version by its number; the one before, when none is named
     #[arg(long, value_name = "VERSION")]
     pub to: Option<u64>,
     /// Leave when another run is changing the service, instead of waiting for its end

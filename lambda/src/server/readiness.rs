@@ -12,6 +12,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Mutex;
 
+use crate::aws::chain;
 use crate::store::Store;
 use crate::user::UserId;
 
@@ -72,13 +73,19 @@ impl Readiness {
 
     /// Reads a user that cannot exist, as every request reads one that may.
     async fn look(&self, before: Option<bool>) -> bool {
-        let answers = matches!(tokio::time::timeout(PATIENCE, self.store.load(UserId([0; 16]))).await, Ok(Ok(_)));
-        match (before, answers) {
-            (Some(true) | None, false) => tracing::warn!("the table does not answer; no request should come here"),
-            (Some(false), true) => tracing::info!("the table answers again"),
+        let cause = match tokio::time::timeout(PATIENCE, self.store.load(UserId([0; 16]))).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(chain(&error)),
+            Err(_) => Some(format!("nothing came within {PATIENCE:?}")),
+        };
+        match (before, &cause) {
+            (Some(true) | None, Some(cause)) => {
+                tracing::warn!(cause, "the table does not answer; no request should come here");
+            }
+            (Some(false), None) => tracing::info!("the table answers again"),
             _ => {}
         }
-        answers
+        cause.is_none()
     }
 }
 

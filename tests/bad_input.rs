@@ -93,6 +93,8 @@ fn a_mistake_is_shown_with_its_line_and_the_fix() {
             "  subscribers: [{sqs: 'arn:aws:sqs:us-east-1:111122223333:a.fifo'}, {sqs: 'arn:aws:sqs:us-east-1:111122223333:a'}]"
         )
     );
+    assert_snapshot!("digest_at_no_hour", notified("  digest_hour: 24\n  subscribers: [{email: ops@example.com}]"));
+    assert_snapshot!("digest_for_nobody", notified("  digest_hour: 6"));
     assert_snapshot!("digest_with_events", notified("  subscribers: [{email: not-an-address, events: [mail.sent]}]"));
     assert_snapshot!(
         "unknown_event",

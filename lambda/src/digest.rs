@@ -12,14 +12,11 @@ use crate::notice::Notice;
 use crate::pace::MailHealth;
 use crate::user::State;
 
-/// The hour in UTC from which on the day before is told of: every place on earth has ended it by noon, and most people
-/// read their mail in the morning.
-const HOUR: i64 = 6;
-
-/// The day that is to be told of at a time, `2026-11-22`; `None` while it is too early.
-pub fn told_at(now: Timestamp) -> Option<String> {
+/// The day that is to be told of at a time, `2026-11-22`; `None` while it is too early. `from` is the hour in UTC from
+/// which on the day before is told of.
+pub fn told_at(now: Timestamp, from: u8) -> Option<String> {
     let hour = now.as_second().rem_euclid(86_400) / 3_600;
-    (hour >= HOUR).then(|| day(before(now, 86_400)))
+    (hour >= i64::from(from)).then(|| day(before(now, 86_400)))
 }
 
 /// Hours of a part of the day, in each of which one attempt may be left without an answer.
@@ -73,9 +70,10 @@ mod tests {
 
     #[test]
     fn a_day_is_told_of_from_the_next_morning_on() {
-        assert_eq!(told_at(at("2026-11-22T05:59:59Z")), None);
-        assert_eq!(told_at(at("2026-11-22T06:00:00Z")).as_deref(), Some("2026-11-21"));
-        assert_eq!(told_at(at("2026-11-22T23:59:59Z")).as_deref(), Some("2026-11-21"));
+        assert_eq!(told_at(at("2026-11-22T05:59:59Z"), 6), None);
+        assert_eq!(told_at(at("2026-11-22T06:00:00Z"), 6).as_deref(), Some("2026-11-21"));
+        assert_eq!(told_at(at("2026-11-22T23:59:59Z"), 6).as_deref(), Some("2026-11-21"));
+        assert_eq!(told_at(at("2026-11-22T00:00:00Z"), 0).as_deref(), Some("2026-11-21"));
     }
 
     #[test]
@@ -88,7 +86,7 @@ mod tests {
             ..Census::default()
         };
         let quota = Some(Quota { per_second: 14.0, per_day: 50_000.0, sent: 13.0 });
-        let mail = MailHealth { at: at("2026-11-22T06:00:00Z"), waiting: 1, quota };
+        let mail = MailHealth { at: at("2026-11-22T06:00:00Z"), waiting: 1, quota, wakes: true };
         let busy = digest("waitlist", "2026-11-21", &census, Some(&mail));
         assert_eq!(busy.subject, "waitlist 2026-11-21: 12 sign-ups, 1 confirmed");
         insta::assert_snapshot!(busy.text, @r"

@@ -59,7 +59,7 @@ pub struct SnsPublisher {
 pub struct Topics {
     /// Of events; where somebody subscribes.
     pub activity: Option<String>,
-    /// Of digests; where somebody gets them, and of the sweeper only.
+    /// Of digests; where somebody gets them, and of the worker only.
     pub digest: Option<String>,
     /// Of alarms; of the worker only.
     pub alarm: Option<String>,

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::Entry;
 use crate::event::Farewell;
-use crate::store::dynamo::{AUDIT, plain};
+use crate::pace::MailHealth;
+use crate::store::dynamo::{AUDIT, MAIL, plain};
 use crate::user::{User, UserId};
 
 /// One record of the stream, reduced to what the worker acts on.
@@ -32,6 +33,8 @@ pub enum What {
     Gone(Box<Farewell>),
     /// An entry of the audit log that the operator is written to about, without its ID.
     Noted(Box<Entry>),
+    /// How the mail stands, told because a digest is due.
+    Mail(MailHealth),
     /// Anything else: budgets, counters, what the worker did itself.
     Nothing,
 }
@@ -117,6 +120,9 @@ fn change(record: Record) -> Change {
         }
         (_, Some(id), "INSERT") => gone(id, images.new_image),
         (_, _, "INSERT") if key == AUDIT => noted(images.new_image),
+        (_, _, "INSERT" | "MODIFY") if key == MAIL => {
+            read::<MailHealth>(images.new_image).filter(|health| health.wakes).map_or(What::Nothing, What::Mail)
+        }
         _ => What::Nothing,
     };
     Change { event: record.event_id, sequence: images.sequence_number, what }
@@ -245,6 +251,21 @@ mod tests {
         let all = read(json!([entry, cut]));
         let [What::Noted(entry), What::Nothing] = &all[..] else { panic!("{all:?}") };
         assert_eq!((entry.action.name(), entry.subject.as_deref()), ("admin_added", Some("eve@example.com")));
+    }
+
+    #[test]
+    fn how_the_mail_stands_is_told_while_a_digest_is_due() {
+        let image =
+            json!({ "at": { "S": "2026-11-22T06:00:00Z" }, "waiting": { "N": "2" }, "wakes": { "BOOL": true } });
+        let mut quiet = image.clone();
+        quiet["wakes"] = json!({ "BOOL": false });
+        let broken = json!({ "wakes": { "BOOL": true } });
+        let images = [image.clone(), image, quiet, broken];
+        let names = ["INSERT", "MODIFY", "MODIFY", "MODIFY"];
+        let records = names.iter().zip(images).map(|(name, image)| record(name, "MAIL", json!({}), image));
+        let all = read(records.collect());
+        let [What::Mail(first), What::Mail(second), What::Nothing, What::Nothing] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((first.waiting, first), (2, second));
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub const SUBSCRIBERS: usize = 5;
 /// The same of the daily digest.
 pub const DIGESTS: usize = 2;
 
+/// The hour in UTC from which on the digest is sent, unless the spec names another: every place on earth has ended the
+/// day before by noon, and most people read their mail in the morning.
+const HOUR: u8 = 6;
+
 /// What is told, and whom. Nothing and nobody unless declared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +23,8 @@ pub struct Notifications {
     /// Fields of the form that may be in an event.
     pub fields: Vec<String>,
     pub subscribers: Vec<Subscriber>,
+    /// The hour in UTC from which on the digest is sent, 0 to 23.
+    pub digest_hour: Option<u8>,
 }
 
 /// One of `https`, `sqs` and `email`, which the checks see to.
@@ -65,7 +71,7 @@ impl Notifications {
         config::Notifications {
             fields: if events.is_empty() { Vec::new() } else { self.fields.clone() },
             events: events.into_iter().collect(),
-            digest: self.readers().next().is_some(),
+            digest_hour: self.readers().next().map(|_| self.digest_hour.unwrap_or(HOUR)),
         }
     }
 }

@@ -38,6 +38,8 @@ struct Service {
     feedback: String,
     /// What the alarm address hears.
     alarms: Queue,
+    /// What the readers of the digest get.
+    digests: Queue,
     people: std::cell::Cell<u32>,
 }
 
@@ -49,7 +51,8 @@ impl Service {
         let budgets = "security:\n  budgets: {unproven_per_hour: 100000}\n";
         // By which admins look people up.
         let fields = "    - {name: name, type: text, autocomplete: name}\n    - {name: country, type: country}\n";
-        sandbox.write("signup.yaml", format!("{spec}{fields}{budgets}"));
+        let digest = "notifications:\n  subscribers: [{email: team@example.org}]\n  digest_hour: 0\n";
+        sandbox.write("signup.yaml", format!("{spec}{fields}{budgets}{digest}"));
         let endpoint =
             sandbox.json(&["deploy", "--local", "--yes"])["endpoint"].as_str().expect("an address").to_owned();
         let account = Account::new(sandbox.emulator());
@@ -58,7 +61,8 @@ impl Service {
         let (table, feedback) = (output("TableName"), output("FeedbackTopicArn"));
         account.let_in_without_tls(&feedback);
         let alarms = Queue::on(&account, "alarms", &output("AlarmTopicArn"));
-        Self { sandbox, account, endpoint, table, feedback, alarms, people: 0.into() }
+        let digests = Queue::on(&account, "digests", &output("DigestTopicArn"));
+        Self { sandbox, account, endpoint, table, feedback, alarms, digests, people: 0.into() }
     }
 
     /// Signs a new person up by the API. Fails with the status.
@@ -97,7 +101,7 @@ impl Service {
         }
     }
 
-    /// Everything that the worker does: mail, count, and write to the operator.
+    /// Everything that the worker does: mail, count, write to the operator, and send the digest that a sweep asks for.
     fn worker(&self, patience: Duration) -> Result<(), String> {
         let before = self.received();
         let address = self.sign_up()?;
@@ -107,7 +111,25 @@ impl Service {
         self.sandbox.json(&["admin", "add", &admin, "--local"]);
         let told = |body: &String| body.contains("an admin was added") && body.contains(&admin);
         let heard = || self.alarms.take(&self.account).iter().any(told).then_some(());
-        until(patience, heard).ok_or("the operator heard nothing".to_owned())
+        until(patience, heard).ok_or("the operator heard nothing")?;
+        self.forget_digests();
+        self.account.invoke("waitlist-sweeper", &json!({}));
+        let told = |body: &String| body.contains("sign-up") && !body.contains("@example.org");
+        let read = || self.digests.take(&self.account).iter().any(told).then_some(());
+        until(patience, read).ok_or("no digest came".to_owned())
+    }
+
+    /// As if yesterday's digest had never been sent; what a function remembers goes with its process.
+    fn forget_digests(&self) {
+        let yesterday =
+            (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string();
+        let parts = (0..6).map(|part| format!("digest-{yesterday}-{part}"));
+        for claim in parts.chain([format!("digest-{yesterday}")]) {
+            let key = json!({"pk": {"S": format!("CLAIM#{claim}")}, "sk": {"S": "CLAIM"}});
+            self.account.json("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": self.table, "Key": key}));
+        }
+        self.sandbox.end_functions();
+        self.digests.take(&self.account);
     }
 
     /// Everything that the sweeper does: a mail that was overdue is sent, and months that are over become a year.
@@ -194,6 +216,11 @@ fn narrower(policy: &Value) -> Vec<(String, Value)> {
                 set if set.starts_with("configuration-set/") => "configuration-set",
                 table if table.starts_with("table/") => table.rsplit('/').next().unwrap_or_default(),
                 name => name,
+            };
+            // What CloudFormation named is known by its logical ID.
+            let name = match name.split('-').collect::<Vec<_>>()[..] {
+                ["waitlist", _, logical_id, _] => logical_id,
+                _ => name,
             };
             found.push((name.to_owned(), without(policy, index, "Resource", &resource)));
         }

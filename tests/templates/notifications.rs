@@ -95,9 +95,14 @@ fn whoever_tells_may_publish_to_its_topics_alone_and_only_to_those_there_are() {
     let publish = |sid: &str, topic: &str| json!({ "Sid": sid, "Effect": "Allow", "Action": "sns:Publish", "Resource": { "Ref": topic } });
     let tell = if_listening(&publish("Tell", "ActivityTopic"));
     let notice = publish("Notice", "AlarmTopicArn");
-    let digest = json!({ "Fn::If": ["Reads", publish("Digest", "DigestTopic"), { "Ref": "AWS::NoValue" }] });
+    let of_counters = json!({ "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": "COUNT" } });
+    let digest = json!({
+        "Sid": "Digest", "Effect": "Allow", "Action": ["dynamodb:Query", "sns:Publish"],
+        "Resource": [{ "Ref": "TableArn" }, { "Ref": "DigestTopic" }], "Condition": of_counters,
+    });
+    let digest = json!({ "Fn::If": ["Reads", digest, { "Ref": "AWS::NoValue" }] });
     for (role, expected) in
-        [("WorkerRole", vec![&tell, &notice]), ("SweeperRole", vec![&tell, &digest]), ("FeedbackRole", vec![])]
+        [("WorkerRole", vec![&tell, &digest, &notice]), ("SweeperRole", vec![&tell]), ("FeedbackRole", vec![])]
     {
         let all = statements(&template, role);
         let found: Vec<_> = all.iter().filter(|it| it.to_string().contains("sns:")).collect();
@@ -108,7 +113,7 @@ fn whoever_tells_may_publish_to_its_topics_alone_and_only_to_those_there_are() {
     for function in ["Worker", "Sweeper"] {
         assert_eq!(environment(function)["ACTIVITY_TOPIC"], topic, "{function}");
     }
-    assert_eq!(environment("Sweeper")["DIGEST_TOPIC"]["Fn::If"][0], "Reads");
-    assert_eq!(environment("Worker")["DIGEST_TOPIC"], Value::Null);
+    assert_eq!(environment("Worker")["DIGEST_TOPIC"]["Fn::If"][0], "Reads");
+    assert_eq!(environment("Sweeper")["DIGEST_TOPIC"], Value::Null);
     assert_eq!(environment("Worker")["ALARM_TOPIC"], json!({ "Ref": "AlarmTopicArn" }));
 }

@@ -72,9 +72,9 @@ pub struct Notifications {
     /// The types that somebody subscribed to; no other is ever made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventType>,
-    /// Whether somebody gets the daily digest.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub digest: bool,
+    /// The hour in UTC from which on the daily digest is sent; absent where nobody gets one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_hour: Option<u8>,
 }
 
 impl Notifications {

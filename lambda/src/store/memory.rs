@@ -269,7 +269,9 @@ impl Store for MemoryStore {
     }
 
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
-        self.held().mail = Some(health.clone());
+        let mut held = self.held();
+        held.mail = Some(health.clone());
+        held.changed(if health.wakes { What::Mail(health.clone()) } else { What::Nothing });
         Ok(())
     }
 

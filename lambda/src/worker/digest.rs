@@ -1,7 +1,11 @@
-//! The daily digest, by the first sweep of the morning: as surely as any mail, and at most one in each part of a day.
+//! The daily digest: as surely as any mail, and at most one in each part of a day.
 //!
-//! A part of the day is claimed by one sweep under a name of its own, so that two that run at once send one. It tries until
-//! SNS takes it, and notes that it did; where nobody did, or nobody knows, the next part of the day has another claim.
+//! Each sweep notes how the mail stands, and while a digest is due that note wakes the worker, by the stream as a sign-up
+//! does. A part of the day is claimed by one worker under a name of its own, so that two that run at once send one. It
+//! tries at each note until SNS takes it, and keeps that it did; where nobody did, or nobody knows, the next part of the
+//! day has another claim.
+
+use jiff::Timestamp;
 
 use super::Worker;
 use crate::digest::{digest, part, told_at};
@@ -25,12 +29,35 @@ pub(super) struct Digesting {
 /// The one request that a whole day answers.
 const SENT: &str = "sent";
 
+/// What is claimed once a day was told of.
+fn whole(day: &str) -> String {
+    format!("digest-{day}")
+}
+
 impl Worker {
+    /// The day whose digest is to be sent by now; `None` while it is too early, and where nobody gets one.
+    fn digest_day(&self, now: Timestamp) -> Option<String> {
+        told_at(now, self.config.notifications.digest_hour?)
+    }
+
+    /// Whether the worker is to be woken for a digest: its time has come, and nobody noted that it was sent.
+    pub(super) async fn digest_is_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(day) = self.digest_day(now) else { return Ok(false) };
+        if self.sending().digesting.done.as_ref() == Some(&day) {
+            return Ok(false);
+        }
+        let is_open = self.ledger.store.claimed(&whole(&day), SENT, now).await? == Claimed::Open;
+        if !is_open {
+            self.sending().digesting.done = Some(day);
+        }
+        Ok(is_open)
+    }
+
     /// Sends the digest of yesterday, if somebody gets one, the time has come and nobody did.
     pub(super) async fn send_digest(&self, health: &MailHealth) -> Result<(), StoreError> {
         let (now, store) = (self.ledger.clock.now(), &self.ledger.store);
-        let Some(day) = told_at(now).filter(|_| self.config.notifications.digest) else { return Ok(()) };
-        let (whole, attempt) = (format!("digest-{day}"), format!("digest-{day}-{}", part(now)));
+        let Some(day) = self.digest_day(now) else { return Ok(()) };
+        let (whole, attempt) = (whole(&day), format!("digest-{day}-{}", part(now)));
         let drawn = self.ledger.entropy.number();
         let (name, is_sent) = {
             let digesting = &mut self.sending().digesting;
@@ -66,7 +93,7 @@ impl Worker {
                 }
             }
         }
-        // Until it is noted, the next sweep tries that again, and nothing else.
+        // Until it is kept, the next note has that tried again, and nothing else.
         store.claim(&whole, SENT, now).await?;
         store.fulfil(&whole).await?;
         self.sending().digesting.done = Some(day);

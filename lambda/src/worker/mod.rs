@@ -104,7 +104,7 @@ impl Worker {
         // Of a user who changed twice only the newest counts, and both records fail or pass with it.
         let mut users: BTreeMap<UserId, (User, Vec<&str>)> = BTreeMap::new();
         let mut gone: Vec<Farewell> = Vec::new();
-        let mut noted = Vec::new();
+        let (mut noted, mut mail) = (Vec::new(), None);
         for change in changes {
             match &change.what {
                 What::User(user) => {
@@ -127,6 +127,7 @@ impl Worker {
                 }
                 What::Gone(farewell) => gone.push((**farewell).clone()),
                 What::Noted(entry) => noted.push((&**entry, change.sequence.as_str())),
+                What::Mail(health) => mail = Some(health),
                 What::Nothing => {}
             }
         }
@@ -156,6 +157,10 @@ impl Worker {
             }
         }
         failed.extend(self.write_to_operator(noted, until).await);
+        if let Some(health) = mail.filter(|_| self.ledger.clock.now() < until) {
+            // Whatever comes of it: the next sweep wakes the worker again until it is done.
+            self.send_digest(health).await.unwrap_or_else(|error| error.log());
+        }
         changes.iter().map(|change| &change.sequence).filter(|it| failed.contains(it.as_str())).cloned().collect()
     }
 

@@ -6,6 +6,7 @@ mod alike;
 mod bots;
 mod capacity;
 mod conformance;
+mod digests;
 mod edge;
 mod feedback;
 mod folded;

@@ -68,11 +68,6 @@ async fn settle(service: &Service) {
     }
 }
 
-/// How much of a metric there was.
-fn measured(service: &Service, metric: &str) -> u64 {
-    service.journal.lines().iter().filter_map(|line| line[metric].as_u64()).sum()
-}
-
 async fn tells_a_whole_life(service: &Service) {
     sign_up(service, ADA).await;
     settle(service).await;
@@ -148,23 +143,19 @@ async fn while_sns_is_down_mail_and_counts_go_on_and_later_all_is_told() {
     service.publisher.fail_next(down());
     settle(&service).await;
     assert_eq!((service.mailer.sent().len(), service.census().await.received()), (3, 3));
-    assert_eq!(
-        (told(&service).len(), measured(&service, "EventsDelayed")),
-        (0, 3),
-        "it is asked once, and not for each"
-    );
+    assert_eq!((told(&service).len(), service.measured("EventsDelayed")), (0, 3), "it is asked once, and not for each");
     // The sweeper comes back to it; until it succeeds, each minute says so.
     service.clock.forward(TELL_GRACE);
     service.publisher.fail_next(down());
     service.sweep().await;
-    assert_eq!((told(&service).len(), measured(&service, "EventsOverdue")), (0, 3));
+    assert_eq!((told(&service).len(), service.measured("EventsOverdue")), (0, 3));
     service.clock.forward(601);
     service.sweep().await;
     assert_eq!(told(&service).len(), 6);
     assert!(service.users().iter().all(|user| user.untold.is_none() && user.due().is_none()));
-    let overdue = measured(&service, "EventsOverdue");
+    let overdue = service.measured("EventsOverdue");
     service.clock.forward(60);
-    assert_eq!((service.sweep().await, measured(&service, "EventsOverdue")), (0, overdue));
+    assert_eq!((service.sweep().await, service.measured("EventsOverdue")), (0, overdue));
 }
 
 #[tokio::test]
@@ -178,7 +169,7 @@ async fn pauses_grow_while_sns_stays_down() {
     for minute in 0..40 {
         service.publisher.fail_next(down());
         service.sweep().await;
-        let now = measured(&service, "EventsDelayed");
+        let now = service.measured("EventsDelayed");
         if now > asked {
             minutes.push(minute);
             asked = now;
@@ -186,7 +177,7 @@ async fn pauses_grow_while_sns_stays_down() {
         service.clock.forward(60);
     }
     assert!(minutes.len() < 10 && minutes.windows(2).any(|pair| pair[1] - pair[0] >= 10), "{minutes:?}");
-    assert!(measured(&service, "EventsOverdue") >= 40, "each minute says so, asked or not");
+    assert!(service.measured("EventsOverdue") >= 40, "each minute says so, asked or not");
 }
 
 async fn settle_failing(service: &Service) {
@@ -200,7 +191,7 @@ async fn what_sns_refuses_for_good_raises_an_alarm_and_does_not_keep_the_rest() 
     sign_up(&service, ADA).await;
     service.publisher.fail_next(PublishError::Never("SNS answered `InvalidParameter`".into()));
     settle(&service).await;
-    assert_eq!((told(&service), measured(&service, "EventsGivenUp")), (vec!["mail.sent"], 1));
+    assert_eq!((told(&service), service.measured("EventsGivenUp")), (vec!["mail.sent"], 1));
     assert_eq!(user(&service).await.untold, None);
 }
 
@@ -283,101 +274,6 @@ async fn without_subscribers_nothing_is_made_and_what_was_kept_is_dropped() {
     worker.ledger.wanted = quiet.worker.ledger.wanted.clone();
     worker.batch(&service.store.changes(), service.until()).await;
     assert!(service.users().iter().all(|user| user.untold.is_none()) && service.publisher.events().is_empty());
-}
-
-#[tokio::test]
-async fn the_digest_is_sent_once_a_day_whoever_asks() {
-    let mut config = small_config();
-    config.notifications.digest = true;
-    let service = Service::new(config);
-    service.bring(ADA, Some(State::Confirmed)).await;
-    service.work().await;
-    service.sweep().await;
-    let mut days = 0;
-    for _ in 0..28 {
-        service.clock.forward(3_600);
-        service.sweep().await;
-        days = days.max(service.publisher.digests().len());
-    }
-    // From ten in the morning until two in the afternoon of the day after: of the first day, and of no other yet.
-    let digests = service.publisher.digests();
-    assert_eq!((digests.len(), days), (2, 2));
-    assert_eq!(digests[0].subject, "small 2026-11-21: 0 sign-ups, 0 confirmed");
-    assert_eq!(digests[1].subject, "small 2026-11-22: 1 sign-up, 1 confirmed");
-    assert!(digests.iter().all(|it| !it.text.contains('@')));
-    // Another instance, which remembers nothing, and one at the same time.
-    let fresh = || {
-        let sending = signup_service::worker::Sending::new(service.clock.now());
-        signup_service::worker::Worker { sending: Arc::new(std::sync::Mutex::new(sending)), ..service.worker.clone() }
-    };
-    let (one, other) = (fresh(), fresh());
-    let (a, b) = tokio::join!(one.sweep(service.until()), other.sweep(service.until()));
-    assert!(a.is_ok() && b.is_ok());
-    assert_eq!(service.publisher.digests().len(), 2);
-}
-
-#[tokio::test]
-async fn a_digest_that_sns_refused_is_tried_again_at_once_and_one_without_an_answer_hours_later() {
-    let mut config = small_config();
-    config.notifications.digest = true;
-    let service = Service::new(config);
-    service.publisher.fail_next(down());
-    service.sweep().await;
-    assert_eq!(service.publisher.digests().len(), 0);
-    service.clock.forward(60);
-    service.sweep().await;
-    assert_eq!(service.publisher.digests().len(), 1);
-    service.clock.forward(86_400);
-    service.publisher.fail_next(PublishError::Never("no answer".into()));
-    for _ in 0..3 {
-        service.sweep().await;
-        service.clock.forward(60);
-    }
-    assert_eq!(service.publisher.digests().len(), 1, "perhaps it was sent");
-    service.clock.forward(4 * 3_600);
-    for _ in 0..3 {
-        service.sweep().await;
-        service.clock.forward(60);
-    }
-    assert_eq!(service.publisher.digests().len(), 2);
-    assert_eq!((measured(&service, "EventsOverdue"), measured(&service, "EventsGivenUp")), (1, 1));
-}
-
-#[tokio::test]
-async fn a_digest_whose_sender_is_lost_is_sent_by_another() {
-    let mut config = small_config();
-    config.notifications.digest = true;
-    let service = Service::new(config);
-    // It has claimed its part of the day, and ends.
-    let failing = Failing::of(&service, StoreError::new("x", "y"), [("counters", 1)]);
-    assert!(service.worker_over(failing).sweep(service.until()).await.is_err());
-    let sending = signup_service::worker::Sending::new(service.clock.now());
-    let sending = Arc::new(std::sync::Mutex::new(sending));
-    let other = signup_service::worker::Worker { sending, ..service.worker.clone() };
-    for sent in [0, 0, 1, 1] {
-        other.sweep(service.until()).await.expect("the store works");
-        assert_eq!(service.publisher.digests().len(), sent);
-        service.clock.forward(if sent == 0 { 3_600 } else { 60 });
-    }
-}
-
-#[tokio::test]
-async fn a_digest_whose_end_cannot_be_noted_is_sent_once_all_the_same() {
-    let mut config = small_config();
-    config.notifications.digest = true;
-    let service = Service::new(config);
-    let worker = service.worker_over(Failing::of(&service, StoreError::new("x", "y"), [("fulfil", 3)]));
-    for noted in [false, false, false, true, true] {
-        assert_eq!(worker.sweep(service.until()).await.is_ok(), noted, "it is tried until it is noted");
-        assert_eq!(service.publisher.digests().len(), 1);
-        service.clock.forward(60);
-    }
-    // Whoever comes later, and remembers nothing, knows.
-    service.clock.forward(4 * 3_600);
-    let sending = Arc::new(std::sync::Mutex::new(signup_service::worker::Sending::new(service.clock.now())));
-    let other = signup_service::worker::Worker { sending, ..service.worker.clone() };
-    other.sweep(service.until()).await.expect("the store works");
-    assert_eq!(service.publisher.digests().len(), 1);
 }
 
 #[tokio::test]

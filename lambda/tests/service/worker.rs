@@ -13,11 +13,6 @@ fn lost() -> StoreError {
     StoreError::new("first", "y")
 }
 
-/// How often a metric was raised.
-fn measured(service: &Service, metric: &str) -> usize {
-    service.journal.lines().iter().filter(|line| line[metric] == 1).count()
-}
-
 #[tokio::test]
 async fn a_mail_that_fails_is_sent_later_or_given_up() {
     let service = Service::new(small_config());
@@ -34,7 +29,7 @@ async fn a_mail_that_fails_is_sent_later_or_given_up() {
     service.work().await;
     assert!(service.ends().contains(&Some(End::Dead("SES answered `MessageRejected`".into()))));
     let metrics = ["MailsSent", "MailsDelayed", "MailsGivenUp", "MailsOverQuota"];
-    assert_eq!(metrics.map(|metric| measured(&service, metric)), [1, 1, 1, 0]);
+    assert_eq!(metrics.map(|metric| service.measured(metric)), [1, 1, 1, 0]);
 }
 
 #[tokio::test]
@@ -73,7 +68,7 @@ async fn a_link_that_is_about_to_die_is_not_mailed() {
     assert_eq!(service.sweep().await, 1);
     assert!(service.mailer.sent().is_empty());
     assert!(matches!(&service.ends()[..], [Some(End::Dead(reason))] if reason.contains("link")));
-    assert_eq!(measured(&service, "MailsGivenUp"), 1);
+    assert_eq!(service.measured("MailsGivenUp"), 1);
 }
 
 #[tokio::test]
@@ -95,7 +90,7 @@ async fn a_days_quota_that_is_used_up_stops_the_mail_and_says_so() {
     service.mailer.fail_next(SendError::QuotaUsedUp);
     service.work().await;
     // SES is not asked for each of the others only to refuse it.
-    assert_eq!((service.mailer.sent().len(), measured(&service, "MailsOverQuota")), (0, 3));
+    assert_eq!((service.mailer.sent().len(), service.measured("MailsOverQuota")), (0, 3));
     service.mailer.set_quota(Quota { per_second: 10.0, per_day: 50_000.0, sent: 199.0 });
     service.clock.forward(700);
     service.sweep().await;

@@ -12,8 +12,17 @@ const MAX_URL: usize = 2_048;
 pub(super) fn check(spec: &Spec, problems: &mut Problems) {
     let path = Path::default().key("notifications");
     check_fields(spec, &path.key("fields"), problems);
-    let path = path.key("subscribers");
     let notifications = &spec.notifications;
+    if let Some(hour) = notifications.digest_hour {
+        let path = path.key("digest_hour");
+        if hour > 23 {
+            problems.add(&path, format!("a day has no hour {hour}"), "write one from 0 to 23; it is in UTC");
+        } else if notifications.readers().next().is_none() {
+            let hint = "add a subscriber by `email`, or take `digest_hour` out";
+            problems.add_key(&path, "an hour for the digest, and nobody gets one", hint);
+        }
+    }
+    let path = path.key("subscribers");
     let mut seen = BTreeSet::new();
     for (index, subscriber) in notifications.subscribers.iter().enumerate() {
         check_subscriber(subscriber, spec.region.as_deref(), &path.index(index), problems);

@@ -75,8 +75,11 @@ pub(super) fn marker_key(event: &str) -> Item {
     key(format!("SEEN#{event}"), "SEEN")
 }
 
+/// Where it is kept how the mail stands.
+pub(crate) const MAIL: &str = "MAIL";
+
 pub(super) fn mail_key() -> Item {
-    key("MAIL".into(), "HEALTH")
+    key(MAIL.into(), "HEALTH")
 }
 
 /// Where the counters are, by month and shard.

@@ -26,7 +26,7 @@ use crate::user::{Queue, User, UserId};
 use item::Item;
 use transact::failed;
 
-pub(crate) use item::AUDIT;
+pub(crate) use item::{AUDIT, MAIL};
 pub(crate) use json::plain;
 
 /// What an item must be to be replaced.

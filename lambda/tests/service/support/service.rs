@@ -192,6 +192,11 @@ impl Service {
         after(self.clock.now(), 25)
     }
 
+    /// How much of a metric there was.
+    pub fn measured(&self, metric: &str) -> u64 {
+        self.journal.lines().iter().filter_map(|line| line[metric].as_u64()).sum()
+    }
+
     pub fn users(&self) -> Vec<User> {
         self.store.users()
     }

@@ -10,6 +10,7 @@ use signup_service::digest::digest;
 use signup_service::publisher::{PublishError, Publisher, SnsPublisher, Topics};
 use support::account::Account;
 use support::deployed::{Deployed, wait_for};
+use support::hook::Hook;
 use support::queue::Queue;
 use support::{Sandbox, http};
 
@@ -105,6 +106,47 @@ fn a_queue_hears_of_a_whole_life_and_of_nothing_personal() {
         deployed.mails().into_iter().find(|mail| mail["to"].to_string().contains("bob@example.org"))
     });
     assert_eq!(all.take(&account), Vec::<String>::new());
+}
+
+#[test]
+fn a_url_hears_of_events_once_it_has_confirmed() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    // What it is installed from is not to be trusted by the hook's certificate alone.
+    sandbox.ok(&["local", "up"]);
+    sandbox.ok(&["local", "down"]);
+    let hook = Hook::new(&sandbox);
+    let up = sandbox.command(&["local", "up"]).env("SSL_CERT_FILE", &hook.certificate).output().expect("it starts");
+    assert!(up.status.success(), "{up:?}");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    let elsewhere = "https://hooks.example.com/sign-ups";
+    let subscribers = format!("notifications: {{subscribers: [{{https: '{}'}}, {{https: '{elsewhere}'}}]}}", hook.url);
+    sandbox.write("signup.yaml", format!("{spec}{subscribers}\n"));
+    let deployed = Deployed::of(sandbox);
+    let asked = wait_for(20, "a question", || hook.take("SubscriptionConfirmation").pop());
+    let unreached = || deployed.sandbox.json(&["status", "--local"])["unreached"].clone();
+    let silent = |endpoint: &str| json!({ "endpoint": endpoint, "of": "events", "why": "unconfirmed" });
+    assert_eq!(unreached(), json!([silent(&hook.url), silent(elsewhere)]));
+    let sign_up = |address: &str| {
+        let answer = http::post_json(&format!("{}/api/v1/sign-ups", deployed.endpoint), &json!({ "email": address }));
+        assert_eq!(answer.status, 202);
+    };
+    sign_up("bob@example.org");
+    wait_for(30, "an event that SNS took", || deployed.logs().contains("\"EventsSent\"").then_some(()));
+    assert_eq!(hook.take("Notification"), Vec::<Value>::new(), "it has not confirmed");
+
+    assert_eq!(http::get(asked["SubscribeURL"].as_str().expect("a link")).status, 200);
+    assert_eq!(unreached(), json!([silent(elsewhere)]));
+    sign_up("ada@example.org");
+    let mut types = Vec::new();
+    wait_for(30, "the events", || {
+        types.extend(hook.take("Notification").into_iter().map(|notice| {
+            let message = notice["Message"].as_str().expect("an event").to_owned();
+            assert!(!message.contains("example.org"), "{message}");
+            let event: Value = serde_json::from_str(&message).expect("JSON");
+            event["type"].as_str().expect("a type").to_owned()
+        }));
+        ["sign_up.received", "mail.sent"].iter().all(|kind| types.iter().any(|it| it == kind)).then_some(())
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! old one goes; wherever that is broken off, the next run goes on.
 
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -107,26 +107,32 @@ fn the_new_front_is_proven_before_the_old_one_goes() {
 }
 
 #[test]
-fn a_change_of_topology_goes_on_wherever_it_was_killed() {
+fn a_change_of_topology_goes_on_wherever_it_was_killed_before_its_call_arrived() {
+    goes_on_wherever_it_was_killed(|| Fate::Lose);
+}
+
+#[test]
+fn a_change_of_topology_goes_on_wherever_it_was_killed_before_it_heard_of_what_was_done() {
+    goes_on_wherever_it_was_killed(|| Fate::Forget);
+}
+
+/// There and back, killed at each change in turn, which meets that fate.
+fn goes_on_wherever_it_was_killed(fate: fn() -> Fate) {
     let (deployed, spec) = begun();
     fill(&deployed);
     let before = people(&deployed);
     let account = Account::new(deployed.account.endpoint.clone());
-    // The changing call before which signupctl ends, or behind which; 0 for none.
+    // The changing call at which signupctl ends; 0 for none.
     let (fatal, seen, pid) =
         (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU32::new(0)));
-    let lost = Arc::new(AtomicBool::new(false));
-    let (its_fatal, its_seen, its_pid, its_lost) =
-        (Arc::clone(&fatal), Arc::clone(&seen), Arc::clone(&pid), Arc::clone(&lost));
+    let (its_fatal, its_seen, its_pid) = (Arc::clone(&fatal), Arc::clone(&seen), Arc::clone(&pid));
     proxy::before(&deployed.sandbox, move |request| {
         if !is_change(request) || its_seen.fetch_add(1, SeqCst) + 1 != its_fatal.load(SeqCst) {
             return Fate::Pass;
         }
         let pid = its_pid.load(SeqCst).to_string();
         Command::new("kill").args(["-9", &pid]).status().expect("it starts");
-        // Every other one is lost with it; the others are carried out, and nobody hears of it. What is lost on the way there
-        // is not on the way back.
-        if its_lost.load(SeqCst) { Fate::Lose } else { Fate::Forget }
+        fate()
     });
     let whole = || {
         [1, 0].map(|at| {
@@ -142,7 +148,6 @@ fn a_change_of_topology_goes_on_wherever_it_was_killed() {
         let (towards, at) = (step % 2, step.div_ceil(2));
         let (new, _) = ask_for(&deployed.sandbox, &spec, towards);
         seen.store(0, SeqCst);
-        lost.store((at + towards).is_multiple_of(2), SeqCst);
         fatal.store(if survived[towards] { 0 } else { at }, SeqCst);
         let mut child = deployed.sandbox.command(&DEPLOY);
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");

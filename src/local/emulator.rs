@@ -70,7 +70,8 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
     let mut command = Command::new(&installed.program);
     // The functions inherit this environment: nothing of the user's own, least of all credentials.
     command.env_clear();
-    for name in ["PATH", "HOME", "LANG"] {
+    // But whom it trusts where it calls a subscriber's URL.
+    for name in ["PATH", "HOME", "LANG", "SSL_CERT_FILE"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }

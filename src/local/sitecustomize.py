@@ -1,9 +1,12 @@
 # Loaded by Python before the emulator starts. What is mended here is the emulator, never a template.
+import asyncio
 import json
 import re
 import shutil
 import socketserver
 import threading
+import urllib.parse
+import uuid
 
 # Python's servers leave Nagle's algorithm on, which costs every invocation of a function about 40 ms.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
@@ -16,7 +19,9 @@ try:
     import ministack.core.iam_actions as actions
     import ministack.core.iam_evaluator as evaluator
     import ministack.services.cloudformation as cloudformation
+    import ministack.services.cloudformation.provisioners as provisioners
     import ministack.services.lambda_svc as functions
+    import ministack.services.sns as topics
 except ImportError:  # pip's own runs load this file too
     pass
 else:
@@ -106,3 +111,33 @@ else:
         return folder
 
     functions._provided_runtime_code_dir = code_dir
+
+    # It asks no URL that a stack subscribes whether it wants to hear, and so never calls it. Here one on this machine is
+    # asked, as SNS asks any, and no other is ever called: what is tried is no business of whoever is served.
+    plain_subscribe, plain_list = provisioners._sns_sub_create, topics._list_subscriptions_by_topic
+
+    def subscribe(logical_id, props, stack_name):
+        arn, attributes = plain_subscribe(logical_id, props, stack_name)
+        topic = props.get("TopicArn", "")
+        subscription = topics._find_subscription(topic, arn)
+        if subscription and not subscription["confirmed"] and is_here(subscription["endpoint"]):
+            subscription["token"] = str(uuid.uuid4())
+            asking = topics._send_subscription_confirmation(topic, subscription)
+            threading.Thread(target=asyncio.run, args=(asking,), daemon=True).start()
+        return arn, attributes
+
+    def is_here(url):
+        return urllib.parse.urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+    # Nor does it tell who has not confirmed.
+    def list_subscriptions(params):
+        status, headers, body = plain_list(params)
+        topic = topics._topics.get(first(params.get("TopicArn", "")), {})
+        for subscription in topic.get("subscriptions", []):
+            if not subscription["confirmed"]:
+                body = body.replace(subscription["arn"].encode(), b"PendingConfirmation")
+        return status, headers, body
+
+    provisioners._sns_sub_create = subscribe
+    provisioners._RESOURCE_HANDLERS["AWS::SNS::Subscription"]["create"] = subscribe
+    topics._list_subscriptions_by_topic = list_subscriptions

@@ -5,6 +5,7 @@ pub mod balancer;
 pub mod cable;
 pub mod deployed;
 pub mod dev;
+pub mod hook;
 pub mod http;
 pub mod proxy;
 pub mod queue;

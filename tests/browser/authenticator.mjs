@@ -25,11 +25,11 @@ export class Authenticator {
     return String(number % 1_000_000).padStart(6, '0');
   }
 
-  // A code that was not used yet. It may be the next one, as of a phone whose clock is ahead, so that nobody waits long.
+  // A code that was not used yet and is shown for some seconds more, so that it is good until it is sent.
   async code() {
-    const now = () => Math.floor(Date.now() / PERIOD);
-    this.last = Math.max(this.last + 1, now());
-    while (now() + 1 < this.last) await sleep(250);
+    const now = () => Date.now() / PERIOD;
+    while (now() < this.last + 1 || now() % 1 > 0.75) await sleep(250);
+    this.last = Math.floor(now());
     return this.at(this.last);
   }
 

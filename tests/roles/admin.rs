@@ -69,9 +69,13 @@ fn field(page: &str, name: &str) -> Option<String> {
     rest.split('"').next().map(str::to_owned)
 }
 
-/// The six digits of an authenticator app (RFC 6238).
+/// The six digits of an authenticator app (RFC 6238), which shows them for some seconds more.
 fn code(secret: &[u8]) -> String {
-    let step = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() / 30;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    while now() % 30 > 24 {
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let step = now() / 30;
     let hash = Hmac::<Sha1>::new_from_slice(secret).expect("any length").chain_update(step.to_be_bytes()).finalize();
     let hash = hash.into_bytes();
     let at = usize::from(hash[19] & 15);

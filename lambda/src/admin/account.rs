@@ -179,14 +179,15 @@ impl Admin {
         self.credentials.as_ref().map(|credentials| credentials.password_hash.as_str())
     }
 
-    /// The admin after a code was used up; `None` when it is not good. `random` sets this use apart from any other.
-    pub(super) fn use_code(mut self, code: &Code, key: &AdminKey, random: u32, now: Timestamp) -> Option<Self> {
+    /// The admin after a code was used up that came at that time; `None` when it is not good. `random` sets this use apart
+    /// from any other.
+    pub(super) fn use_code(mut self, code: &Code, key: &AdminKey, random: u32, came: Timestamp) -> Option<Self> {
         let id = self.id;
         let credentials = self.credentials.as_mut()?;
         match code {
             Code::Totp(code) => {
                 let totp = Totp::new(key.totp_secret(id, credentials.totp_nonce));
-                credentials.totp_last_step = totp.check(*code, Some(credentials.totp_last_step), now)?;
+                credentials.totp_last_step = totp.check(*code, Some(credentials.totp_last_step), came)?;
             }
             Code::Recovery(code) => {
                 let hash = key.recovery(id, code);

@@ -38,7 +38,7 @@ pub struct Admins {
     /// What authenticator apps show.
     pub(super) brand: String,
     service: String,
-    hashing: Arc<Semaphore>,
+    pub(super) hashing: Arc<Semaphore>,
     /// Where each entry of the audit log is told a second time; nowhere by a command, whose output is for a person.
     journal: Option<Arc<dyn Journal>>,
 }

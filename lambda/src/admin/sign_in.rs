@@ -216,13 +216,15 @@ impl Admins {
         seen: Option<&Visit>,
     ) -> Result<Option<Admin>, AdminError> {
         let hash = found.as_ref().and_then(Admin::password_hash).map(str::to_owned);
+        // A code is judged by when it came: whoever waits in line for a hash must not see it grow old.
+        let came = self.clock.now();
         let is_password = self.verify(password, hash.clone()).await?;
         let (code, random) = (Code::typed(code), self.entropy.number());
         let decide = |found: Option<Admin>, now: Timestamp| {
             // The admin may have changed since the password was checked: it is good for the hash that was checked.
             let same = found.filter(|admin| admin.password_hash() == hash.as_deref());
             // The code is looked at also when the password was wrong, so that the time does not tell that it was right.
-            let used = same.and_then(|admin| admin.use_code(&code, &self.key, random, now)).filter(|_| is_password);
+            let used = same.and_then(|admin| admin.use_code(&code, &self.key, random, came)).filter(|_| is_password);
             let next = match seen {
                 Some(visit) => used.map(|admin| admin.seen_at(&visit.network, now)),
                 None => used,

@@ -47,7 +47,10 @@ impl Mistake {
             Self::PasswordLikeAddress => "Do not use your address in the password. Choose another.",
             Self::PasswordWrong => "This is not your current password. Type the one that you sign in with.",
             Self::PasswordsDiffer => "Type the same password in both fields.",
-            Self::CodeWrong => "This code does not fit. Type the one that the app shows now.",
+            Self::CodeWrong => {
+                "This code does not fit. Type the one that the app shows now, while it is shown. A phone whose clock was set \
+                 by hand shows others."
+            }
             Self::AddressInvalid => "Enter an address like name@example.com.",
             Self::AddressTaken => "There is an admin with this address already.",
             Self::ErasureNotConfirmed => "Type the address shown above, or ERASE in capitals.",

@@ -30,7 +30,10 @@ struct Page<'a> {
 /// The question at `admin/prove`.
 pub fn prove(site: &Site<'_>, me: &Account<'_>, view: &Prove<'_>) -> String {
     let notice = view.notice.map(|notice| match notice {
-        SignInNotice::Refused => "The password or the code is not right. Check both and try again.".to_owned(),
+        SignInNotice::Refused => {
+            "The password or the code is not right. Check both and try again; a code is good while the app shows it."
+                .to_owned()
+        }
         other => other.message(),
     });
     let frame = Frame::apart(site, Some(me));

@@ -46,6 +46,26 @@ async fn of_two_who_use_one_code_at_once_one_is_let_in() {
 }
 
 #[tokio::test]
+async fn a_code_is_good_for_as_long_as_the_app_shows_it_and_does_not_grow_old_in_line() {
+    let (house, _) = House::with_ada().await;
+    house.forward(30);
+    let code = house.app(ADA).await;
+    house.forward(30);
+    assert!(matches!(house.try_in(ADA, PASSWORD, &code, &home()).await, SignIn::Refused));
+    let code = house.app(ADA).await;
+    // All places for hashing are taken, and free again once the app shows another.
+    let hashing = Arc::clone(&house.admins.hashing);
+    let all = u32::try_from(hashing.available_permits()).expect("few");
+    let places = hashing.acquire_many_owned(all).await.expect("it is open");
+    let (visit, later) = (home(), async {
+        house.forward(30);
+        drop(places);
+    });
+    let (signed_in, ()) = tokio::join!(house.try_in(ADA, PASSWORD, &code, &visit), later);
+    assert!(matches!(signed_in, SignIn::Welcome(_)), "{signed_in:?}");
+}
+
+#[tokio::test]
 async fn a_recovery_code_is_good_for_once_however_it_is_typed() {
     let house = House::new();
     let Invited::Link(link) = house.admins.invite(&OPERATOR, &address(ADA), Role::Owner).await.expect("works") else {

@@ -14,6 +14,7 @@ use crate::config::ServiceConfig;
 use crate::env::Environment;
 use crate::event::Wanted;
 use crate::journal::Stdout;
+use crate::keys::AddressKey;
 use crate::ledger::Ledger;
 use crate::store::{DynamoStore, Store};
 use crate::user::UserId;
@@ -26,13 +27,13 @@ const WARM_UP: Duration = Duration::from_millis(800);
 /// Why the service cannot start.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// The form and its API.
+/// The form and its API, and the key by which a server's log names callers.
 pub async fn web(
     environment: &Environment,
     config: ServiceConfig,
     sdk: &SdkConfig,
     store: DynamoStore,
-) -> Result<Router, Failure> {
+) -> Result<(Router, AddressKey), Failure> {
     // The read of a user that cannot exist opens the connection to the table while the keys are fetched;
     // its answer, and even its failure, mean nothing.
     let warm_up = tokio::time::timeout(WARM_UP, store.load(UserId([0; 16])));
@@ -43,14 +44,14 @@ pub async fn web(
         clock: Arc::new(System),
         entropy: Arc::new(System),
         journal: Arc::new(Stdout { service: config.service.clone() }),
-        address_key,
+        address_key: address_key.clone(),
         token_key,
         base_url: environment.base_url.clone().unwrap_or_default(),
         release: environment.release.clone().unwrap_or_default(),
         patience: PATIENCE,
         logo: environment.logo(&config)?.map(Into::into),
     };
-    Ok(router(App::new(config, parts)?))
+    Ok((router(App::new(config, parts)?), address_key))
 }
 
 /// The admins' pages. `file` is what one answer may hold, as [`Desk::file`].

@@ -48,7 +48,7 @@ async fn run() -> Result<(), Failure> {
     };
     let store = DynamoStore::new(client, &environment.table, config.form.name_field());
     match environment.handler {
-        Handler::Web => answer(assemble::web(&environment, config, &sdk, store).await?).await,
+        Handler::Web => answer(assemble::web(&environment, config, &sdk, store).await?.0).await,
         Handler::Admin => answer(assemble::admin(&environment, config, &sdk, store, Some(gateway::FILE)).await?).await,
         Handler::Worker => {
             let worker = worker(&environment, config, &sdk, store).await?;

@@ -105,13 +105,13 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let name_field = config.form.name_field().map(str::to_owned);
     let (rates, transport) = (Rates::of(&config.security.budgets), Transport::of(&config.security));
     let store = || DynamoStore::new(aws::web_table_client(&sdk), &environment.table, name_field.as_deref());
-    let (web, admin) = tokio::try_join!(
+    let ((web, client_key), admin) = tokio::try_join!(
         assemble::web(&environment, config.clone(), &sdk, store()),
         assemble::admin(&environment, config.clone(), &sdk, store(), None)
     )?;
     tracing::info!(%address, release = environment.release, "answers");
     let front = Front::new(Both { web, admin }, Readiness::of(Arc::new(store())), trusted, limits);
-    Ok(front.rated(rates).over(transport).serve(listener, stop).await)
+    Ok(front.rated(rates, client_key).over(transport).serve(listener, stop).await)
 }
 
 /// The service over memory.

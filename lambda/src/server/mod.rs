@@ -45,6 +45,7 @@ use rates::Turn;
 pub use readiness::{Readiness, Ready};
 use refusals::{Refusal, Refusals};
 
+use crate::keys::AddressKey;
 use crate::web::{BODY, ClientAddress, RequestId, Transport, is_api_path, secure};
 
 /// What an Application Load Balancer calls a request.
@@ -121,6 +122,7 @@ pub struct Front<A> {
     trusted: Trusted,
     limits: Limits,
     rates: Option<Rates>,
+    client_key: Option<AddressKey>,
     transport: Transport,
     refusals: Refusals,
 }
@@ -134,14 +136,15 @@ impl<A> Front<A> {
             trusted,
             limits,
             rates: None,
+            client_key: None,
             transport: Transport::default(),
             refusals: Refusals::default(),
         }
     }
 
-    /// With a bound to how often one client may ask.
-    pub fn rated(self, rates: Rates) -> Self {
-        Self { rates: Some(rates), ..self }
+    /// With a bound to how often one client may ask, and the key by which the log names whoever asks more often.
+    pub fn rated(self, rates: Rates, client_key: AddressKey) -> Self {
+        Self { rates: Some(rates), client_key: Some(client_key), ..self }
     }
 
     /// With what the app says to browsers of HTTPS.
@@ -202,7 +205,7 @@ impl<A: Answers> Front<A> {
             work.acquire_many(requests).await.ok();
         };
         let ended = tokio::time::timeout(front.limits.drain, drained).await;
-        front.refusals.tell();
+        front.refusals.tell(front.client_key.as_ref());
         match ended {
             Ok(()) => Ended::Drained,
             Err(_) => Ended::Cut(connections - room.available_permits()),
@@ -213,7 +216,7 @@ impl<A: Answers> Front<A> {
     async fn tell(&self) {
         loop {
             tokio::time::sleep(TELL).await;
-            self.refusals.tell();
+            self.refusals.tell(self.client_key.as_ref());
         }
     }
 
@@ -242,7 +245,7 @@ impl<A: Answers> Front<A> {
             let is_proxy = self.trusted.holds(peer.ip().to_canonical());
             let held = if is_proxy { None } else { peers.take(peer.ip()) };
             if held.is_none() && !is_proxy {
-                self.refusals.note(Refusal::Crowd);
+                self.refusals.note(Refusal::Crowd, peer.ip());
                 continue;
             }
             // An answer is one small write: without this the next would wait for it to be acknowledged.
@@ -260,7 +263,7 @@ impl<A: Answers> Front<A> {
             tokio::spawn(async move {
                 // A caller who breaks off, is too slow or sends what is no HTTP ends a connection, and nothing else.
                 if connection.await.is_err_and(|error| error.is_parse()) {
-                    front.refusals.note(Refusal::Broken);
+                    front.refusals.note(Refusal::Broken, peer.ip());
                 }
                 drop((place, held));
             });
@@ -295,7 +298,7 @@ impl<A: Answers> Front<A> {
             said => said,
         };
         let mut response = said.unwrap_or_else(|refusal| {
-            self.refusals.note(refusal);
+            self.refusals.note(refusal, client);
             self.guarded(refusal.answer(is_api))
         });
         // Whoever still sends would not hear of a refusal otherwise.

@@ -2,13 +2,22 @@
 //! be a flood.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::header::{CONNECTION, UPGRADE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
+use crate::clock::{Clock, System, day};
+use crate::keys::{AddressKey, network};
 use crate::web::in_front;
+
+/// Clients that are named at once at most: those who were refused most often.
+const NAMED: usize = 10;
+
+/// Clients that are counted in between at most.
+const COUNTED: usize = 10_000;
 
 /// Why the server answers in the place of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,20 +100,44 @@ impl Refusal {
     }
 }
 
-/// What was refused and not told yet, by status and cause.
+/// What was refused and not told yet.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<BTreeMap<(u16, &'static str), u64>>);
+pub(super) struct Refusals(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// By status and cause.
+    all: BTreeMap<(u16, &'static str), u64>,
+    /// Of those who ask for too much, by client.
+    greedy: BTreeMap<IpAddr, u64>,
+}
 
 impl Refusals {
-    pub(super) fn note(&self, refusal: Refusal) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((refusal.status().as_u16(), refusal.cause())).or_default() += 1;
+    pub(super) fn note(&self, refusal: Refusal, client: IpAddr) {
+        let mut counts = self.counts();
+        *counts.all.entry((refusal.status().as_u16(), refusal.cause())).or_default() += 1;
+        let (client, is_greedy) = (network(client), matches!(refusal, Refusal::TooOften(_) | Refusal::Crowd));
+        if is_greedy && (counts.greedy.len() < COUNTED || counts.greedy.contains_key(&client)) {
+            *counts.greedy.entry(client).or_default() += 1;
+        }
     }
 
-    pub(super) fn tell(&self) {
-        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for ((status, cause), requests) in counts {
+    /// Writes it into the log. With a key those who ask for too much are named, by names that are others tomorrow.
+    pub(super) fn tell(&self, key: Option<&AddressKey>) {
+        let counts = std::mem::take(&mut *self.counts());
+        for ((status, cause), requests) in counts.all {
             tracing::warn!(status, requests, cause, "the server refused requests");
         }
+        let Some(key) = key.filter(|_| !counts.greedy.is_empty()) else { return };
+        let today = day(System.now());
+        let mut greedy: Vec<_> = counts.greedy.into_iter().collect();
+        greedy.sort_unstable_by_key(|(_, requests)| std::cmp::Reverse(*requests));
+        for (client, requests) in greedy.into_iter().take(NAMED) {
+            tracing::warn!(client = key.client_on(client, &today), requests, "a client asks for too much");
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

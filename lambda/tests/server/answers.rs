@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,12 +10,11 @@ use axum::routing::{get, post};
 use futures_util::stream;
 use signup_service::config::ServiceConfig;
 use signup_service::dev::{Design, Dev};
-use signup_service::journal;
 use signup_service::journal::Kept;
 use signup_service::server::Limits;
 use signup_service::web::Transport;
 
-use crate::{Running, SHORT, dev, limits, status};
+use crate::{Running, SHORT, dev, limits, log, status};
 
 #[tokio::test]
 async fn the_api_is_refused_in_its_own_form() {
@@ -45,7 +44,7 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     let fine = get(async || "fine");
     let app = Router::new().route("/panic", get(panic_apart)).route("/late", get(late)).route("/fine", fine);
     let server = Running::of(app, &dev, "", Limits { requests: 1, ..limits() }).await;
-    journal::subscribe(|| Log);
+    log::keep();
     tracing::info!(target: "aws_config", creds = "AKIA", "loaded base credentials");
     for path in ["/panic", "/late"] {
         assert_eq!(status(&server.get(path).await), "500", "{path}");
@@ -55,7 +54,7 @@ async fn a_handler_that_panics_takes_its_own_request_with_it_and_no_other() {
     // What was refused is told within a second.
     tokio::time::sleep(5 * SHORT).await;
     // The log tells where, and nothing of a message that could quote somebody.
-    let log = String::from_utf8_lossy(&LOG.lock().expect("no panic while held")).into_owned();
+    let log = log::kept();
     let told = format!(r#""message":"panicked","at":"lambda/tests/server/answers.rs:{APART}:"#);
     assert_eq!(log.matches(&told).count(), 2, "{log}");
     assert!(!log.contains("ada@example.com"), "{log}");
@@ -74,22 +73,6 @@ async fn panic_apart() {
 
 async fn panic() {
     panic!("by way of a test: ada@example.com");
-}
-
-/// What this program's threads have logged.
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct Log;
-
-impl std::io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
-        LOG.lock().expect("no panic while held").extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]

@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{get, post};
+use serde_json::Value;
+use signup_service::clock::{Clock, System, day};
+use signup_service::keys::{AddressKey, Key};
 use signup_service::server::{Limits, Rates};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 
-use crate::{LONG, Running, SHORT, dev, limits, rest, status};
+use crate::{LONG, Running, SHORT, dev, limits, log, rest, status};
 
 #[tokio::test]
 async fn a_head_that_comes_slowly_is_hung_up_on_and_keeps_nobody() {
@@ -119,9 +122,12 @@ async fn whoever_asks_and_never_reads_the_answers_keeps_no_place() {
 #[tokio::test]
 async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_answered() {
     let dev = dev();
+    log::keep();
+    let key = AddressKey(Key::new([7; 32]));
     // Both are tokens of an hour.
     let rates = Rates::every(Duration::from_secs(3_600), 2);
-    let server = Running::with(dev.router(), &dev, "127.0.0.0/8", limits(), |front| front.rated(rates)).await;
+    let server =
+        Running::with(dev.router(), &dev, "127.0.0.0/8", limits(), |front| front.rated(rates, key.clone())).await;
     let asks = async |client: &str| {
         let head = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for:";
         server.send(format!("{head} {client}\r\n\r\n").as_bytes()).await
@@ -153,6 +159,22 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_
     assert!(status(&refused) == "429" && refused.contains("connection: close"), "{refused}");
     let of_the_api = server.send(head.replace("/sign-up", "/api/v1/sign-ups").as_bytes()).await;
     assert!(of_the_api.contains("application/problem+json") && of_the_api.contains(r#""status":429"#), "{of_the_api}");
+    // The log has who it was, under the day's name, and how often.
+    let name = key.client_on("192.0.2.7".parse().expect("an address"), &day(System.now()));
+    let told = || -> u64 {
+        let log = log::kept();
+        assert!(!log.contains("192.0.2."), "{log}");
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let named = lines.filter(|line| line["message"] == "a client asks for too much" && line["client"] == *name);
+        named.filter_map(|line| line["requests"].as_u64()).sum()
+    };
+    let everything = async {
+        while told() < 6 {
+            tokio::time::sleep(SHORT).await;
+        }
+    };
+    tokio::time::timeout(LONG, everything).await.expect("it is told");
+    assert_eq!(told(), 6);
 }
 
 #[tokio::test]

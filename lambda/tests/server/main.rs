@@ -2,6 +2,7 @@
 
 mod answers;
 mod callers;
+mod log;
 mod requests;
 mod stopping;
 

@@ -248,7 +248,7 @@ fn is_size(size: &str) -> bool {
 
 fn check_origins(spec: &Spec, problems: &mut Problems) {
     let security = Path::default().key("security");
-    if spec.security.hsts_subdomains && spec.domain.is_none() {
+    if spec.security.hsts_subdomains == Some(true) && spec.domain.is_none() {
         let hint = "leave it out, or give the service a name of yours: `domain: { name: …, certificate_arn: … }`";
         problems.add(&security.key("hsts_subdomains"), "`hsts_subdomains` without a `domain`", hint);
     }

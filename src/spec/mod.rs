@@ -115,11 +115,18 @@ impl Spec {
                 logo: logo.map(|logo| config::Logo { media_type: logo.media_type.to_owned() }),
             },
             confirmation: self.confirmation.clone(),
-            security: self.security.clone(),
+            security: config::Security { hsts_subdomains: Some(self.hsts_subdomains()), ..self.security.clone() },
             retention: self.data.retention,
             notifications: self.notifications.config(),
             languages: self.files.languages.clone(),
         }
+    }
+
+    /// Whether browsers are to take every name below the service's own for HTTPS alone too. Unless the spec says so they
+    /// are, but at the apex of a domain: below that are names which others answer for.
+    fn hsts_subdomains(&self) -> bool {
+        let by_domain = || self.domain.as_ref().is_some_and(|domain| !domain.is_apex());
+        self.security.hsts_subdomains.unwrap_or_else(by_domain)
     }
 
     /// Where the service's keys live in Parameter Store.
@@ -277,4 +284,40 @@ impl Default for Monitoring {
 pub struct Domain {
     pub name: String,
     pub certificate_arn: String,
+}
+
+impl Domain {
+    /// Whether it is a whole domain as it is registered, such as `example.co.uk`, by the public suffix list.
+    fn is_apex(&self) -> bool {
+        psl::domain_str(&self.name).is_none_or(|registered| registered == self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_below_are_https_alone_unless_others_may_answer_for_them() {
+        let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/waitlist.yaml");
+        let plain = load(&example, None, false).expect("valid");
+        let says = |name: Option<&str>, spec: Option<bool>| {
+            let certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1".to_owned();
+            let domain = name.map(|name| Domain { name: name.into(), certificate_arn });
+            let security = config::Security { hsts_subdomains: spec, ..plain.security.clone() };
+            Spec { domain, security, ..plain.clone() }.service_config().security.hsts_subdomains
+        };
+        for (name, expected) in [
+            (None, false),
+            (Some("join.example.com"), true),
+            (Some("join.example.co.uk"), true),
+            (Some("example.com"), false),
+            (Some("example.co.uk"), false),
+            (Some("co.uk"), false),
+        ] {
+            assert_eq!(says(name, None), Some(expected), "{name:?}");
+        }
+        assert_eq!(says(Some("join.example.com"), Some(false)), Some(false));
+        assert_eq!(says(Some("example.com"), Some(true)), Some(true));
+    }
 }

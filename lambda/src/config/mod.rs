@@ -172,9 +172,10 @@ pub struct Security {
     /// Origins of other sites whose pages may post to the API, such as `https://www.example.com`.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
-    /// Whether browsers are to take every name below the service's own for HTTPS alone too, for two years.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub hsts_subdomains: bool,
+    /// Whether browsers are to take every name below the service's own for HTTPS alone too, for two years. A bundle says
+    /// so always; of a spec that does not, the domain decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts_subdomains: Option<bool>,
     #[serde(default)]
     pub budgets: Budgets,
 }

@@ -89,7 +89,7 @@ pub struct Transport {
 
 impl Transport {
     pub fn of(security: &Security) -> Self {
-        Self { subdomains: security.hsts_subdomains }
+        Self { subdomains: security.hsts_subdomains.unwrap_or_default() }
     }
 
     fn header(self) -> HeaderValue {

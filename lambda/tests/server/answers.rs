@@ -107,7 +107,7 @@ async fn what_the_server_says_itself_is_as_guarded_as_a_page() {
 #[tokio::test]
 async fn it_speaks_for_the_names_below_its_own_where_it_is_told_to() {
     let mut config: ServiceConfig = serde_json::from_str(include_str!("../every_field.json")).expect("a declaration");
-    config.security.hsts_subdomains = true;
+    config.security.hsts_subdomains = Some(true);
     let transport = Transport::of(&config.security);
     let dev = Dev::new(Design { config, logo: None }, "http://localhost", Arc::new(Kept::default())).expect("a form");
     let server = Running::with(dev.router(), &dev, "", limits(), |front| front.over(transport)).await;

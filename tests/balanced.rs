@@ -105,6 +105,11 @@ impl Crowd {
         panic!("person {number} was never taken");
     }
 
+    /// How often somebody was told to come again.
+    fn later(&self) -> u32 {
+        self.later.load(Ordering::Relaxed)
+    }
+
     /// In the order of their names.
     fn broken(&self) -> Vec<String> {
         let mut broken = self.broken.lock().expect("no panic while held").clone();
@@ -155,7 +160,7 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
     let on_cable = Settings { aws: Some(&cable.endpoint), ..told };
     let mut servers =
         [Server::start(&service, &told), Server::start(&service, &told), Server::start(&service, &on_cable)];
-    let balancer = Balancer::start(haproxy, &service.sandbox, port, &servers.each_ref().map(|server| server.port));
+    let balancer = Balancer::plain(haproxy, &service.sandbox, port, &servers.each_ref().map(|server| server.port));
     let front = balancer.endpoint.as_str();
     wait_for(20, "the balancer", || (http::get(&format!("{front}/healthz")).status == 200).then_some(()));
     let crowd = Crowd::default();
@@ -181,7 +186,8 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
     servers[0] = Server::start_at(&service, &told, servers[0].port);
     ready_again(&servers[0]);
 
-    // Each is told to stop, and another takes its place: nothing is lost.
+    // Each is told to stop, and another takes its place: nothing is lost, and nobody is sent away.
+    let later = crowd.later();
     crowd.during(front, || {
         for (server, told) in servers.iter_mut().zip([&told, &told, &on_cable]) {
             until_taken(&crowd, 10);
@@ -192,7 +198,7 @@ fn whoever_was_taken_is_kept_and_mailed_once_whatever_becomes_of_the_servers() {
             ready_again(server);
         }
     });
-    assert_eq!(crowd.broken(), killed, "{crowd:?}");
+    assert_eq!((crowd.broken(), crowd.later()), (killed.clone(), later), "{crowd:?}");
 
     // One loses the table, which hangs up or says nothing: it leaves, and comes back.
     for lose in [Cable::cut, Cable::silence] {

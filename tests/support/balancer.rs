@@ -37,9 +37,19 @@ pub fn program() -> Option<PathBuf> {
 }
 
 impl Balancer {
-    /// Begins to pass requests at `port` on to servers at these ports, in turn.
+    /// Begins to pass requests at `port` on to servers at these ports, in turn and by TLS, whatever their certificates are.
     pub fn start(program: PathBuf, sandbox: &Sandbox, port: u16, servers: &[u16]) -> Self {
-        let line = |at: &u16| format!("  server at-{at} 127.0.0.1:{at} check\n");
+        Self::pass_on(program, sandbox, port, servers, "ssl verify none")
+    }
+
+    /// The same without TLS: a connection is there once the system has taken it, and a request is in a server's hands before
+    /// that has greeted anybody.
+    pub fn plain(program: PathBuf, sandbox: &Sandbox, port: u16, servers: &[u16]) -> Self {
+        Self::pass_on(program, sandbox, port, servers, "")
+    }
+
+    fn pass_on(program: PathBuf, sandbox: &Sandbox, port: u16, servers: &[u16], way: &str) -> Self {
+        let line = |at: &u16| format!("  server at-{at} 127.0.0.1:{at} check {way}\n");
         let servers: String = servers.iter().map(line).collect();
         let config = sandbox.write(
             "haproxy.cfg",

@@ -63,6 +63,7 @@ impl Server {
         let public = settings.public.map_or_else(|| address(port), str::to_owned);
         let told = [
             ("TRUSTED_PROXIES", settings.trusted),
+            ("TLS", "self-signed"),
             ("PUBLIC_URL", &public),
             ("TABLE_NAME", &table),
             ("KEY_PREFIX", &format!("/signupctl/{service}")),

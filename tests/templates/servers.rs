@@ -97,6 +97,15 @@ fn nothing_is_served_without_tls_or_under_another_name() {
     assert_eq!(attribute(&template, "routing.http.xff_header_processing.mode"), "append");
 }
 
+#[test]
+fn the_load_balancer_talks_to_its_servers_by_tls() {
+    let template = servers();
+    let group = template.properties("TargetGroup");
+    assert_eq!((&group["Protocol"], &group["HealthCheckProtocol"]), (&json!("HTTPS"), &Value::Null));
+    let user_data = template.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"].to_string();
+    assert!(user_data.contains("LISTEN=0.0.0.0:8080\\nTLS=self-signed\\n"), "{user_data}");
+}
+
 /// An attribute of the load balancer or the target group.
 fn attribute(template: &Template, key: &str) -> String {
     let balancer = each(&template.properties("LoadBalancer")["LoadBalancerAttributes"]);

@@ -3,6 +3,7 @@
 //! Its environment is that of the functions (`TABLE_NAME`, `KEY_PREFIX`, `PUBLIC_URL`, `RELEASE`, `OBJECT_STORE`,
 //! `AWS_REGION`), and besides `LISTEN` (`[::]:8080`), `TRUSTED_PROXIES`, the networks of whatever passes requests on, and
 //! `NOTICE_SECONDS` (5), for which it goes on when it is told to stop: as long as a load balancer takes to see that it does.
+//! With `TLS=self-signed` whoever is not on this machine speaks TLS with it.
 //! `server health` asks a server on this machine whether it lives.
 
 use std::io::{Read, Write};
@@ -18,7 +19,7 @@ use signup_service::aws;
 use signup_service::dev::{Design, Dev, Seen};
 use signup_service::env::{self, EnvError, Environment};
 use signup_service::journal::{self, Stdout};
-use signup_service::server::{self, Ended, Front, Limits, Rates, Readiness, Trusted};
+use signup_service::server::{self, Ended, Front, Limits, Rates, Readiness, Tls, Trusted};
 use signup_service::store::DynamoStore;
 use signup_service::web::{Both, Transport};
 use tokio::net::TcpListener;
@@ -85,10 +86,13 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let address = listen_at()?;
     let trusted: Trusted = std::env::var("TRUSTED_PROXIES").unwrap_or_default().parse()?;
     let limits = limits()?;
-    let root = root()?;
+    let (root, tls) = (root()?, tls()?);
     let listener = server::listen(address).map_err(|error| format!("it cannot listen at {address}: {error}"))?;
     let address = listener.local_addr()?;
     if tries {
+        if tls.is_some() {
+            return Err("TLS is for the server on a table: `server try` speaks none".into());
+        }
         return try_out(root, listener, trusted, limits, stop).await;
     }
     let is_missing = |name: &&&str| std::env::var_os(name).is_none_or(|value| value.is_empty());
@@ -111,6 +115,10 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     )?;
     tracing::info!(%address, release = environment.release, "answers");
     let front = Front::new(Both { web, admin }, Readiness::of(Arc::new(store())), trusted, limits);
+    let front = match tls {
+        Some(tls) => front.encrypted(tls),
+        None => front,
+    };
     Ok(front.rated(rates, client_key).over(transport).serve(listener, stop).await)
 }
 
@@ -173,6 +181,15 @@ fn listen_at() -> Result<SocketAddr, Failure> {
     match std::env::var("LISTEN").ok().filter(|text| !text.is_empty()) {
         Some(text) => text.parse().map_err(|_| format!("LISTEN is `{text}`, which is no address with a port").into()),
         None => Ok((Ipv6Addr::UNSPECIFIED, 8080).into()),
+    }
+}
+
+/// TLS, where the environment asks for it.
+fn tls() -> Result<Option<Tls>, Failure> {
+    match std::env::var("TLS").unwrap_or_default().as_str() {
+        "" => Ok(None),
+        "self-signed" => Ok(Some(Tls::self_signed()?)),
+        other => Err(format!("TLS is `{other}`, and can be `self-signed` alone").into()),
     }
 }
 

@@ -5,13 +5,14 @@
 //! stop -> /readyz says 503, answers close their connections -> no more are taken -> what is under way ends
 //! ```
 //!
-//! HTTP/1.1 without TLS, which the load balancer ends. Nothing of the service is decided here.
+//! HTTP/1.1, with TLS of its own where a load balancer ends its callers'. Nothing of the service is decided here.
 
 mod forwarded;
 mod peers;
 mod rates;
 mod readiness;
 mod refusals;
+mod tls;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -32,8 +33,9 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpSocket};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
@@ -44,6 +46,8 @@ pub use rates::Rates;
 use rates::Turn;
 pub use readiness::{Readiness, Ready};
 use refusals::{Refusal, Refusals};
+use tls::Carried;
+pub use tls::{Tls, TlsError};
 
 use crate::keys::AddressKey;
 use crate::web::{BODY, ClientAddress, RequestId, Transport, is_api_path, secure};
@@ -121,6 +125,7 @@ pub struct Front<A> {
     readiness: Readiness,
     trusted: Trusted,
     limits: Limits,
+    tls: Option<Tls>,
     rates: Option<Rates>,
     client_key: Option<AddressKey>,
     transport: Transport,
@@ -135,11 +140,17 @@ impl<A> Front<A> {
             readiness,
             trusted,
             limits,
+            tls: None,
             rates: None,
             client_key: None,
             transport: Transport::default(),
             refusals: Refusals::default(),
         }
+    }
+
+    /// With TLS for whoever is not on this machine.
+    pub fn encrypted(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// With a bound to how often one client may ask, and the key by which the log names whoever asks more often.
@@ -158,6 +169,30 @@ impl<A> Front<A> {
 struct Place {
     _room: OwnedSemaphorePermit,
     _turn: Option<Turn>,
+}
+
+/// A connection that was taken, and what its requests are answered with.
+struct Connection {
+    http: http1::Builder,
+    peer: SocketAddr,
+    work: Arc<Semaphore>,
+    watcher: Watcher,
+}
+
+impl Connection {
+    /// `false` when what came was no HTTP.
+    async fn carry<A: Answers, S>(self, front: Arc<Front<A>>, stream: S) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { http, peer, work, watcher } = self;
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let (front, work) = (Arc::clone(&front), Arc::clone(&work));
+            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer, work).await) }
+        });
+        let ended = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+        !ended.is_err_and(|error| error.is_parse())
+    }
 }
 
 /// How the server ended.
@@ -253,20 +288,26 @@ impl<A: Answers> Front<A> {
             // Whoever asks and never reads the answers keeps no place.
             #[cfg(target_os = "linux")]
             rustix::net::sockopt::set_tcp_user_timeout(&stream, millis(self.limits.head)).ok();
-            let (front, work) = (Arc::clone(self), Arc::clone(work));
-            let service = service_fn(move |request: hyper::Request<Incoming>| {
-                let (front, work) = (Arc::clone(&front), Arc::clone(&work));
-                async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer, work).await) }
-            });
-            let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+            let connection = Connection { http: http.clone(), peer, work: Arc::clone(work), watcher: open.watcher() };
             let front = Arc::clone(self);
             tokio::spawn(async move {
-                // A caller who breaks off, is too slow or sends what is no HTTP ends a connection, and nothing else.
-                if connection.await.is_err_and(|error| error.is_parse()) {
+                // A caller who breaks off, is too slow or sends what is none of ours ends a connection, and nothing else.
+                if !front.converse(stream, connection).await {
                     front.refusals.note(Refusal::Broken, peer.ip());
                 }
                 drop((place, held));
             });
+        }
+    }
+
+    /// Answers what comes over a connection. `false` when that was no HTTP, or no TLS where it has to be.
+    async fn converse(self: &Arc<Self>, stream: TcpStream, connection: Connection) -> bool {
+        let Some(tls) = &self.tls else { return connection.carry(Arc::clone(self), stream).await };
+        match tokio::time::timeout(self.limits.head, tls.accept(stream, connection.peer.ip())).await {
+            Ok(Ok(Carried::Encrypted(stream))) => connection.carry(Arc::clone(self), stream).await,
+            Ok(Ok(Carried::Plain(stream))) => connection.carry(Arc::clone(self), stream).await,
+            Ok(Err(_)) => false,
+            Err(_) => true,
         }
     }
 

@@ -5,6 +5,7 @@ mod callers;
 mod log;
 mod requests;
 mod stopping;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

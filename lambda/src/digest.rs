@@ -2,9 +2,13 @@
 //!
 //! Pure. It names nobody, and says nothing that the counters do not.
 
+mod mail;
+
 use std::fmt::Write;
 
 use jiff::Timestamp;
+
+pub use mail::{DIGEST_LEASE, DIGEST_PAUSE, DigestMail, Missed};
 
 use crate::census::Census;
 use crate::clock::{before, day};
@@ -12,19 +16,16 @@ use crate::notice::Notice;
 use crate::pace::MailHealth;
 use crate::user::State;
 
-/// The day that is to be told of at a time, `2026-11-22`; `None` while it is too early. `from` is the hour in UTC from
-/// which on the day before is told of.
-pub fn told_at(now: Timestamp, from: u8) -> Option<String> {
-    let hour = now.as_second().rem_euclid(86_400) / 3_600;
-    (hour >= i64::from(from)).then(|| day(before(now, 86_400)))
-}
+/// Seconds of a day by which the last who signed up on the day before are counted.
+const COUNTED: i64 = 600;
 
-/// Hours of a part of the day, in each of which one attempt may be left without an answer.
-const PART: i64 = 4;
-
-/// The part of the day in UTC, 0 to 5.
-pub fn part(now: Timestamp) -> i64 {
-    now.as_second().rem_euclid(86_400) / 3_600 / PART
+/// The day that is told of at a time, `2026-11-22`, and since when it is: the one before, from an hour in UTC on until that
+/// hour of the next day, though ten minutes after midnight at the earliest.
+pub fn told_at(now: Timestamp, hour: u8) -> (String, Timestamp) {
+    let from = (i64::from(hour) * 3_600).max(COUNTED);
+    let since = now.as_second() - (now.as_second() - from).rem_euclid(86_400);
+    let since = Timestamp::from_second(since).unwrap_or(now);
+    (day(before(since, 86_400)), since)
 }
 
 /// What happened to a service on a day, and how it stands.
@@ -69,11 +70,17 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_told_of_from_the_next_morning_on() {
-        assert_eq!(told_at(at("2026-11-22T05:59:59Z"), 6), None);
-        assert_eq!(told_at(at("2026-11-22T06:00:00Z"), 6).as_deref(), Some("2026-11-21"));
-        assert_eq!(told_at(at("2026-11-22T23:59:59Z"), 6).as_deref(), Some("2026-11-21"));
-        assert_eq!(told_at(at("2026-11-22T00:00:00Z"), 0).as_deref(), Some("2026-11-21"));
+    fn a_day_is_told_of_from_the_next_morning_on_and_for_a_day() {
+        for (now, hour, day, since) in [
+            ("2026-11-22T05:59:59Z", 6, "2026-11-20", "2026-11-21T06:00:00Z"),
+            ("2026-11-22T06:00:00Z", 6, "2026-11-21", "2026-11-22T06:00:00Z"),
+            ("2026-11-22T23:59:59Z", 6, "2026-11-21", "2026-11-22T06:00:00Z"),
+            ("2026-11-23T01:00:00Z", 23, "2026-11-21", "2026-11-22T23:00:00Z"),
+            ("2026-11-22T00:09:59Z", 0, "2026-11-20", "2026-11-21T00:10:00Z"),
+            ("2026-11-22T00:10:00Z", 0, "2026-11-21", "2026-11-22T00:10:00Z"),
+        ] {
+            assert_eq!(told_at(at(now), hour), (day.to_owned(), at(since)), "{now} {hour}");
+        }
     }
 
     #[test]
@@ -86,7 +93,7 @@ mod tests {
             ..Census::default()
         };
         let quota = Some(Quota { per_second: 14.0, per_day: 50_000.0, sent: 13.0 });
-        let mail = MailHealth { at: at("2026-11-22T06:00:00Z"), waiting: 1, quota, wakes: true };
+        let mail = MailHealth { at: at("2026-11-22T06:00:00Z"), waiting: 1, quota };
         let busy = digest("waitlist", "2026-11-21", &census, Some(&mail));
         assert_eq!(busy.subject, "waitlist 2026-11-21: 12 sign-ups, 1 confirmed");
         insta::assert_snapshot!(busy.text, @r"

@@ -1,8 +1,6 @@
 //! Sending: one small trait at the edge, SES behind it, and a mailbox in memory for tests.
 
-use std::error::Error;
 use std::fmt::Debug;
-use std::iter::successors;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,7 +12,7 @@ use aws_sdk_ses::primitives::Blob;
 use aws_sdk_ses::types::RawMessage;
 
 use crate::aws::chain;
-use crate::aws::http::NotConnected;
+use crate::aws::http::never_left;
 use crate::mail::Mail;
 use crate::pace::Quota;
 
@@ -115,16 +113,7 @@ fn judge(error: &SdkError<SendRawEmailError>) -> SendError {
 
 /// What no answer means: before the request left, the mail can be sent again; after that, nobody knows.
 fn unanswered(error: &SdkError<SendRawEmailError>) -> SendError {
-    let cause = chain(error);
-    match error {
-        SdkError::ConstructionFailure(_) => SendError::Later(cause),
-        SdkError::DispatchFailure(_) if never_connected(error) => SendError::Later(cause),
-        _ => SendError::Unknown(cause),
-    }
-}
-
-fn never_connected(error: &(dyn Error + 'static)) -> bool {
-    successors(Some(error), |&error| error.source()).any(<dyn Error>::is::<NotConnected>)
+    if never_left(error) { SendError::Later(chain(error)) } else { SendError::Unknown(chain(error)) }
 }
 
 /// SES tells the day's quota from the rate by its wording alone.

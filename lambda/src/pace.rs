@@ -38,9 +38,6 @@ pub struct MailHealth {
     /// Of the whole account; absent when SES did not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
-    /// Whether the stream should wake the worker for it: a digest is due.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub wakes: bool,
 }
 
 impl Quota {

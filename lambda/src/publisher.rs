@@ -11,6 +11,7 @@ use aws_sdk_sns::operation::publish as sns;
 use aws_sdk_sns::operation::publish::builders::PublishFluentBuilder;
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use crate::aws::http::never_left;
 use crate::aws::{chain, describe};
 use crate::event::Event;
 use crate::notice::Notice;
@@ -28,8 +29,7 @@ pub trait Publisher: Debug + Send + Sync {
     /// comes again under the same ID.
     async fn publish(&self, events: &[Event]) -> Vec<Result<(), PublishError>>;
 
-    /// Publishes a day's digest. Not safe to repeat at once: it is a mail. Where nobody knows whether it was taken the
-    /// error is [`PublishError::Never`].
+    /// Publishes a day's digest. Not safe to repeat at once where the error is [`PublishError::Unknown`]: it is a mail.
     async fn digest(&self, digest: &Notice) -> Result<(), PublishError>;
 
     /// Writes to the alarm address. Safe to repeat: twice is better than never.
@@ -45,6 +45,9 @@ pub enum PublishError {
     /// SNS refuses this message, and will again.
     #[error("refused: {0}")]
     Never(String),
+    /// Nobody knows whether it was taken; told of digests alone.
+    #[error("no answer: {0}")]
+    Unknown(String),
 }
 
 /// Publishes to the service's topics.
@@ -100,8 +103,8 @@ impl Publisher for SnsPublisher {
         let once = aws_sdk_sns::Config::builder().retry_config(RetryConfig::disabled());
         let Err(error) = request.customize().config_override(once).send().await else { return Ok(()) };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        let why = describe(&error);
-        Err(if (400..500).contains(&status) { PublishError::Later(why) } else { PublishError::Never(why) })
+        let is_untaken = (400..500).contains(&status) || never_left(&error);
+        Err(if is_untaken { PublishError::Later(describe(&error)) } else { PublishError::Unknown(describe(&error)) })
     }
 
     async fn alarm(&self, notice: &Notice) -> Result<(), PublishError> {

@@ -9,8 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::admin::Entry;
 use crate::event::Farewell;
-use crate::pace::MailHealth;
-use crate::store::dynamo::{AUDIT, MAIL, plain};
+use crate::store::dynamo::{AUDIT, DIGEST, plain};
 use crate::user::{User, UserId};
 
 /// One record of the stream, reduced to what the worker acts on.
@@ -33,8 +32,8 @@ pub enum What {
     Gone(Box<Farewell>),
     /// An entry of the audit log that the operator is written to about, without its ID.
     Noted(Box<Entry>),
-    /// How the mail stands, told because a digest is due.
-    Mail(MailHealth),
+    /// The digest of this day is due.
+    Digest(String),
     /// Anything else: budgets, counters, what the worker did itself.
     Nothing,
 }
@@ -120,9 +119,12 @@ fn change(record: Record) -> Change {
         }
         (_, Some(id), "INSERT") => gone(id, images.new_image),
         (_, _, "INSERT") if key == AUDIT => noted(images.new_image),
-        (_, _, "INSERT" | "MODIFY") if key == MAIL => {
-            read::<MailHealth>(images.new_image).filter(|health| health.wakes).map_or(What::Nothing, What::Mail)
-        }
+        (_, _, "INSERT" | "MODIFY") => match key.as_str().and_then(|pk| pk.strip_prefix(DIGEST)) {
+            Some(day) if images.new_image.get("wakes") == Some(&json!({ "BOOL": true })) => {
+                What::Digest(day.to_owned())
+            }
+            _ => What::Nothing,
+        },
         _ => What::Nothing,
     };
     Change { event: record.event_id, sequence: images.sequence_number, what }
@@ -254,18 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn how_the_mail_stands_is_told_while_a_digest_is_due() {
-        let image =
-            json!({ "at": { "S": "2026-11-22T06:00:00Z" }, "waiting": { "N": "2" }, "wakes": { "BOOL": true } });
-        let mut quiet = image.clone();
-        quiet["wakes"] = json!({ "BOOL": false });
-        let broken = json!({ "wakes": { "BOOL": true } });
-        let images = [image.clone(), image, quiet, broken];
-        let names = ["INSERT", "MODIFY", "MODIFY", "MODIFY"];
-        let records = names.iter().zip(images).map(|(name, image)| record(name, "MAIL", json!({}), image));
-        let all = read(records.collect());
-        let [What::Mail(first), What::Mail(second), What::Nothing, What::Nothing] = &all[..] else { panic!("{all:?}") };
-        assert_eq!((first.waiting, first), (2, second));
+    fn a_digest_is_told_of_while_it_is_due() {
+        let woken = json!({ "day": { "S": "2026-11-22" }, "wakes": { "BOOL": true } });
+        let quiet = json!({ "day": { "S": "2026-11-22" } });
+        let records = [("INSERT", woken.clone()), ("MODIFY", woken.clone()), ("MODIFY", quiet), ("REMOVE", woken)];
+        let told = read(records.map(|(name, image)| record(name, "DIGEST#2026-11-22", json!({}), image)).into());
+        let digest = What::Digest("2026-11-22".into());
+        assert_eq!(told, [digest.clone(), digest, What::Nothing, What::Nothing]);
     }
 
     #[test]

@@ -12,10 +12,6 @@ pub const SUBSCRIBERS: usize = 5;
 /// The same of the daily digest.
 pub const DIGESTS: usize = 2;
 
-/// The hour in UTC from which on the digest is sent, unless the spec names another: every place on earth has ended the
-/// day before by noon, and most people read their mail in the morning.
-const HOUR: u8 = 6;
-
 /// What is told, and whom. Nothing and nobody unless declared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -71,7 +67,8 @@ impl Notifications {
         config::Notifications {
             fields: if events.is_empty() { Vec::new() } else { self.fields.clone() },
             events: events.into_iter().collect(),
-            digest_hour: self.readers().next().map(|_| self.digest_hour.unwrap_or(HOUR)),
+            digest: self.readers().next().is_some(),
+            digest_hour: self.digest_hour,
         }
     }
 }

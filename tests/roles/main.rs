@@ -119,16 +119,14 @@ impl Service {
         until(patience, read).ok_or("no digest came".to_owned())
     }
 
-    /// As if yesterday's digest had never been sent; what a function remembers goes with its process.
+    /// As if yesterday's digest had never been sent.
     fn forget_digests(&self) {
-        let yesterday =
-            (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).strftime("%Y-%m-%d").to_string();
-        let parts = (0..6).map(|part| format!("digest-{yesterday}-{part}"));
-        for claim in parts.chain([format!("digest-{yesterday}")]) {
-            let key = json!({"pk": {"S": format!("CLAIM#{claim}")}, "sk": {"S": "CLAIM"}});
+        // For some minutes after midnight it is the day before's.
+        for hours in [24, 48] {
+            let day = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours);
+            let key = json!({"pk": {"S": day.strftime("DIGEST#%Y-%m-%d").to_string()}, "sk": {"S": "DIGEST"}});
             self.account.json("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": self.table, "Key": key}));
         }
-        self.sandbox.end_functions();
         self.digests.take(&self.account);
     }
 

@@ -95,12 +95,7 @@ fn whoever_tells_may_publish_to_its_topics_alone_and_only_to_those_there_are() {
     let publish = |sid: &str, topic: &str| json!({ "Sid": sid, "Effect": "Allow", "Action": "sns:Publish", "Resource": { "Ref": topic } });
     let tell = if_listening(&publish("Tell", "ActivityTopic"));
     let notice = publish("Notice", "AlarmTopicArn");
-    let of_counters = json!({ "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": "COUNT" } });
-    let digest = json!({
-        "Sid": "Digest", "Effect": "Allow", "Action": ["dynamodb:Query", "sns:Publish"],
-        "Resource": [{ "Ref": "TableArn" }, { "Ref": "DigestTopic" }], "Condition": of_counters,
-    });
-    let digest = json!({ "Fn::If": ["Reads", digest, { "Ref": "AWS::NoValue" }] });
+    let digest = json!({ "Fn::If": ["Reads", publish("Digest", "DigestTopic"), { "Ref": "AWS::NoValue" }] });
     for (role, expected) in
         [("WorkerRole", vec![&tell, &digest, &notice]), ("SweeperRole", vec![&tell]), ("FeedbackRole", vec![])]
     {

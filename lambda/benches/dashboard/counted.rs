@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums};
+use signup_service::digest::DigestMail;
 use signup_service::event::Farewell;
 use signup_service::pace::MailHealth;
 use signup_service::store::{
@@ -127,6 +128,14 @@ impl Store for Counted {
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
         self.asked().counters(month).await
+    }
+
+    async fn digest(&self, day: &str) -> Result<Option<DigestMail>, StoreError> {
+        self.asked().digest(day).await
+    }
+
+    async fn save_digest(&self, digest: &DigestMail, over: Option<u64>) -> Result<Saved, StoreError> {
+        self.asked().save_digest(digest, over).await
     }
 
     async fn fold(&self, before: &str) -> Result<(), StoreError> {

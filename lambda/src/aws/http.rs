@@ -3,7 +3,9 @@
 //! The SDK's own client brings HTTP/2 and proxies, which no function uses, and reads its roots as text twice: a tenth
 //! of the function's size, and a fifth of the work of every cold start.
 
+use std::error::Error as StdError;
 use std::io;
+use std::iter::successors;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,7 +16,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use axum::http::Uri;
@@ -137,6 +139,16 @@ fn judge(error: Error) -> ConnectorError {
         ConnectorError::io(NotConnected(error.into()).into()).never_connected()
     } else {
         ConnectorError::io(error.into())
+    }
+}
+
+/// Whether a request surely never left: it could not be made, or there was no connection.
+pub(crate) fn never_left<E: StdError + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+    let mut causes = successors(Some(error as &(dyn StdError + 'static)), |&error| error.source());
+    match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(_) => causes.any(<dyn StdError>::is::<NotConnected>),
+        _ => false,
     }
 }
 

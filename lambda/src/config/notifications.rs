@@ -72,12 +72,24 @@ pub struct Notifications {
     /// The types that somebody subscribed to; no other is ever made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventType>,
-    /// The hour in UTC from which on the daily digest is sent; absent where nobody gets one.
+    /// Whether somebody gets the daily digest.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub digest: bool,
+    /// The hour in UTC from which on it is sent, where the spec names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest_hour: Option<u8>,
 }
 
+/// The hour in UTC from which on the digest is sent, unless another is named: every place on earth has ended the day before
+/// by noon, and most people read their mail in the morning.
+const DIGEST_HOUR: u8 = 6;
+
 impl Notifications {
+    /// The hour in UTC from which on the digest is sent; `None` where nobody gets one.
+    pub fn digest_hour(&self) -> Option<u8> {
+        self.digest.then(|| self.digest_hour.unwrap_or(DIGEST_HOUR))
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

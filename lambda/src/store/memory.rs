@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::{CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, directory};
 use crate::census::{Delta, Sums};
 use crate::clock::after;
+use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::pace::MailHealth;
 use crate::stream::{Change, What};
@@ -39,6 +40,7 @@ struct Held {
     counters: Sums,
     farewells: BTreeMap<(UserId, u64), Farewell>,
     mail: Option<MailHealth>,
+    digests: BTreeMap<String, DigestMail>,
     changes: Vec<Change>,
 }
 
@@ -79,6 +81,11 @@ impl MemoryStore {
     /// Everybody, by ID.
     pub fn users(&self) -> Vec<User> {
         self.held().users.values().cloned().collect()
+    }
+
+    /// Every digest that was ever due, by day.
+    pub fn digests(&self) -> Vec<DigestMail> {
+        self.held().digests.values().cloned().collect()
     }
 
     /// What is still to be told of those who are gone.
@@ -269,14 +276,30 @@ impl Store for MemoryStore {
     }
 
     async fn note_mail(&self, health: &MailHealth) -> Result<(), StoreError> {
-        let mut held = self.held();
-        held.mail = Some(health.clone());
-        held.changed(if health.wakes { What::Mail(health.clone()) } else { What::Nothing });
+        self.held().mail = Some(health.clone());
         Ok(())
     }
 
     async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
         Ok(self.held().mail.clone())
+    }
+
+    async fn digest(&self, day: &str) -> Result<Option<DigestMail>, StoreError> {
+        Ok(self.held().digests.get(day).cloned())
+    }
+
+    async fn save_digest(&self, digest: &DigestMail, over: Option<u64>) -> Result<Saved, StoreError> {
+        let mut held = self.held();
+        let found = held.digests.get(&digest.day);
+        if found == Some(digest) {
+            return Ok(Saved::Done);
+        }
+        if found.map(|found| found.version) != over {
+            return Ok(Saved::Changed);
+        }
+        held.digests.insert(digest.day.clone(), digest.clone());
+        held.changed(if digest.wakes { What::Digest(digest.day.clone()) } else { What::Nothing });
+        Ok(Saved::Done)
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

@@ -20,6 +20,7 @@ pub use memory::MemoryStore;
 
 use crate::census::{Delta, Sums};
 use crate::clock::rfc3339;
+use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::pace::MailHealth;
 use crate::user::{Queue, User, UserId};
@@ -104,6 +105,12 @@ pub trait Store: Debug + Send + Sync {
 
     /// How the mail stood when it was last noted.
     async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError>;
+
+    /// How far the digest of a day (`2026-11-22`) has come, as just written.
+    async fn digest(&self, day: &str) -> Result<Option<DigestMail>, StoreError>;
+
+    /// Keeps a digest in the place of the version `over`, or of none. Safe to repeat, as [`Store::save`].
+    async fn save_digest(&self, digest: &DigestMail, over: Option<u64>) -> Result<Saved, StoreError>;
 
     /// The counters of one month (`2026-11`) that is not folded, perhaps as of a moment ago, or all as of now.
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError>;

@@ -1,102 +1,105 @@
-//! The daily digest: as surely as any mail, and at most one in each part of a day.
+//! The daily digest: in the outbox as any mail, by an item of its own for each day.
 //!
-//! Each sweep notes how the mail stands, and while a digest is due that note wakes the worker, by the stream as a sign-up
-//! does. A part of the day is claimed by one worker under a name of its own, so that two that run at once send one. It
-//! tries at each note until SNS takes it, and keeps that it did; where nobody did, or nobody knows, the next part of the
-//! day has another claim.
+//! ```text
+//! sweep -> the day's item (what it says, due) -> stream -> worker {lease, send, mark}
+//! ```
+//!
+//! A sweep makes it, and wakes the worker by it for as long as it is due. It ends sent, or dead with an alarm.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Worker;
-use crate::digest::{digest, part, told_at};
+use super::{MARK_AGAIN, Worker};
+use crate::clock::later;
+use crate::digest::{DigestMail, Missed, digest, told_at};
+use crate::notice::Notice;
 use crate::pace::MailHealth;
 use crate::publisher::PublishError;
-use crate::store::{Claimed, StoreError};
-
-/// What a worker knows of digests.
-#[derive(Debug, Default)]
-pub(super) struct Digesting {
-    /// By which it claims a part of a day; drawn when it first does.
-    name: Option<u32>,
-    /// The last day that was sent, and perhaps not noted.
-    sent: Option<String>,
-    /// The last day that needs nothing any more.
-    done: Option<String>,
-    /// The last claim that is another's, or that nothing more can come of.
-    left: Option<String>,
-}
-
-/// The one request that a whole day answers.
-const SENT: &str = "sent";
-
-/// What is claimed once a day was told of.
-fn whole(day: &str) -> String {
-    format!("digest-{day}")
-}
+use crate::store::{Saved, StoreError};
+use crate::user::End;
 
 impl Worker {
-    /// The day whose digest is to be sent by now; `None` while it is too early, and where nobody gets one.
-    fn digest_day(&self, now: Timestamp) -> Option<String> {
-        told_at(now, self.config.notifications.digest_hour?)
-    }
-
-    /// Whether the worker is to be woken for a digest: its time has come, and nobody noted that it was sent.
-    pub(super) async fn digest_is_due(&self, now: Timestamp) -> Result<bool, StoreError> {
-        let Some(day) = self.digest_day(now) else { return Ok(false) };
-        if self.sending().digesting.done.as_ref() == Some(&day) {
-            return Ok(false);
-        }
-        let is_open = self.ledger.store.claimed(&whole(&day), SENT, now).await? == Claimed::Open;
-        if !is_open {
-            self.sending().digesting.done = Some(day);
-        }
-        Ok(is_open)
-    }
-
-    /// Sends the digest of yesterday, if somebody gets one, the time has come and nobody did.
-    pub(super) async fn send_digest(&self, health: &MailHealth) -> Result<(), StoreError> {
+    /// Has the worker woken for the digest that is due, if somebody gets one.
+    pub(super) async fn wake_for_digest(&self, health: &MailHealth) -> Result<(), StoreError> {
+        let Some(hour) = self.config.notifications.digest_hour() else { return Ok(()) };
         let (now, store) = (self.ledger.clock.now(), &self.ledger.store);
-        let Some(day) = self.digest_day(now) else { return Ok(()) };
-        let (whole, attempt) = (whole(&day), format!("digest-{day}-{}", part(now)));
-        let drawn = self.ledger.entropy.number();
-        let (name, is_sent) = {
-            let digesting = &mut self.sending().digesting;
-            if digesting.done.as_ref() == Some(&day) || digesting.left.as_ref() == Some(&attempt) {
-                return Ok(());
-            }
-            (digesting.name.get_or_insert(drawn).to_string(), digesting.sent.as_ref() == Some(&day))
+        let (day, since) = told_at(now, hour);
+        let found = store.digest(&day).await?;
+        let over = found.as_ref().map(|found| found.version);
+        let due = match &found {
+            Some(found) => found.is_due(now),
+            None => !DigestMail::is_over(since, now),
         };
-        if !is_sent {
-            if store.claimed(&whole, SENT, now).await? != Claimed::Open {
-                self.sending().digesting.done = Some(day);
-                return Ok(());
+        if !due {
+            return Ok(());
+        }
+        let census = store.counters(None).await?.census();
+        let notice = digest(&self.config.service, &day, &census, Some(health));
+        let woken = match found {
+            Some(found) => found.woken(notice),
+            None => DigestMail::new(day, notice, since),
+        };
+        // Whoever was faster has woken the worker, or is the worker.
+        store.save_digest(&woken, over).await.map(drop)
+    }
+
+    /// Sends the digest of a day, unless somebody else does or did.
+    pub(super) async fn send_digest(&self, day: &str) -> Result<(), StoreError> {
+        let (now, store) = (self.ledger.clock.now(), &self.ledger.store);
+        let Some(found) = store.digest(day).await? else { return Ok(()) };
+        let over = found.version;
+        let Some(taken) = found.take(now) else { return Ok(()) };
+        if let Some(End::Dead(reason)) = &taken.end {
+            // Before the mark: told twice is better than never.
+            self.gave_up(day, reason);
+        }
+        if store.save_digest(&taken, Some(over)).await? == Saved::Changed || !taken.is_held() {
+            return Ok(());
+        }
+        let notice = Notice { subject: taken.subject.clone(), text: taken.text.clone() };
+        let result = self.publisher.digest(&notice).await;
+        let (over, now) = (taken.version, self.ledger.clock.now());
+        let finished = match &result {
+            Ok(()) => taken.sent(),
+            Err(error @ PublishError::Later(_)) => {
+                tracing::warn!(day, outcome = "later", %error, "digest");
+                self.count_events("EventsOverdue", 1);
+                taken.missed(Missed::Surely, &error.to_string(), now)
             }
-            if store.claim(&attempt, &name, now).await? != Claimed::Open {
-                self.sending().digesting.left = Some(attempt);
-                return Ok(());
-            }
-            let census = store.counters(None).await?.census();
-            let digest = digest(&self.config.service, &day, &census, Some(health));
-            match self.publisher.digest(&digest).await {
-                Ok(()) => self.sending().digesting.sent = Some(day.clone()),
-                Err(error @ PublishError::Later(_)) => {
-                    tracing::warn!(day, outcome = "later", %error, "digest");
-                    self.count_events("EventsOverdue", 1);
-                    return Ok(());
+            Err(error) => taken.missed(Missed::Perhaps, &error.to_string(), now),
+        };
+        match &finished.end {
+            Some(End::Dead(reason)) => self.gave_up(day, reason),
+            Some(End::Sent) => tracing::info!(day, outcome = "sent", "digest"),
+            None => {}
+        }
+        self.mark(&finished, over, now).await
+    }
+
+    /// Keeps how it ended, again and again while the table fails: it would go out a second time.
+    async fn mark(&self, finished: &DigestMail, over: u64, began: Timestamp) -> Result<(), StoreError> {
+        let clock = &self.ledger.clock;
+        let last = later(began, Duration::from_secs(MARK));
+        let mut pauses = MARK_AGAIN.into_iter().map(Duration::from_millis);
+        loop {
+            let Err(error) = self.ledger.store.save_digest(finished, Some(over)).await else { return Ok(()) };
+            match pauses.next() {
+                Some(pause) if later(clock.now(), pause) < last => {
+                    error.log();
+                    clock.sleep(pause).await;
                 }
-                // Perhaps it was sent: so it is not asked again at once.
-                Err(error @ PublishError::Never(_)) => {
-                    tracing::error!(day, outcome = "unanswered", %error, "digest");
-                    self.count_events("EventsGivenUp", 1);
-                    self.sending().digesting.left = Some(attempt);
-                    return Ok(());
-                }
+                _ => return Err(error),
             }
         }
-        // Until it is kept, the next note has that tried again, and nothing else.
-        store.claim(&whole, SENT, now).await?;
-        store.fulfil(&whole).await?;
-        self.sending().digesting.done = Some(day);
-        Ok(())
+    }
+
+    fn gave_up(&self, day: &str, reason: &str) {
+        tracing::error!(day, outcome = "dead", error = reason, "digest");
+        self.count_events("EventsGivenUp", 1);
     }
 }
+
+/// For how long it is tried to keep how a digest ended, in seconds: what an invocation has left at its end, less what was
+/// done before.
+const MARK: u64 = 8;

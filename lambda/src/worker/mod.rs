@@ -78,7 +78,6 @@ pub struct Sending {
     /// Until then the day's mails are taken for used up.
     used_up: Option<Timestamp>,
     hush: tell::Hush,
-    digesting: digest::Digesting,
     notices: notice::Notices,
 }
 
@@ -90,7 +89,6 @@ impl Sending {
             quota: None,
             used_up: None,
             hush: tell::Hush::default(),
-            digesting: digest::Digesting::default(),
             notices: notice::Notices::default(),
         }
     }
@@ -104,7 +102,7 @@ impl Worker {
         // Of a user who changed twice only the newest counts, and both records fail or pass with it.
         let mut users: BTreeMap<UserId, (User, Vec<&str>)> = BTreeMap::new();
         let mut gone: Vec<Farewell> = Vec::new();
-        let (mut noted, mut mail) = (Vec::new(), None);
+        let (mut noted, mut digests) = (Vec::new(), BTreeSet::new());
         for change in changes {
             match &change.what {
                 What::User(user) => {
@@ -127,7 +125,7 @@ impl Worker {
                 }
                 What::Gone(farewell) => gone.push((**farewell).clone()),
                 What::Noted(entry) => noted.push((&**entry, change.sequence.as_str())),
-                What::Mail(health) => mail = Some(health),
+                What::Digest(day) => drop(digests.insert(day)),
                 What::Nothing => {}
             }
         }
@@ -157,9 +155,11 @@ impl Worker {
             }
         }
         failed.extend(self.write_to_operator(noted, until).await);
-        if let Some(health) = mail.filter(|_| self.ledger.clock.now() < until) {
-            // Whatever comes of it: the next sweep wakes the worker again until it is done.
-            self.send_digest(health).await.unwrap_or_else(|error| error.log());
+        for day in digests {
+            // Whatever comes of it: while it is due each sweep wakes the worker again.
+            if self.ledger.clock.now() < until {
+                self.send_digest(day).await.unwrap_or_else(|error| error.log());
+            }
         }
         changes.iter().map(|change| &change.sequence).filter(|it| failed.contains(it.as_str())).cloned().collect()
     }

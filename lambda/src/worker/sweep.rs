@@ -16,8 +16,8 @@ const OVER: u32 = 3_600;
 
 impl Worker {
     /// Works off the users who are due, and begins none from `until` on. Returns how many; what fails is due again
-    /// later, does not keep the others, and is the error at the end. Notes how the mail stood when it began, by which
-    /// the worker is woken where a digest is due, and folds the counters of months that are over.
+    /// later, does not keep the others, and is the error at the end. Tells how the mail stood when it began, folds the
+    /// counters of months that are over, and wakes the worker where a digest is due.
     pub async fn sweep(&self, until: Timestamp) -> Result<usize, StoreError> {
         let (mut count, mut waiting) = (0, 0);
         let began = self.ledger.clock.now();
@@ -56,13 +56,13 @@ impl Worker {
             }
         }
         let quota = self.sending().quota;
-        let wakes = self.digest_is_due(began).await.unwrap_or_else(|error| {
-            note(error);
-            false
-        });
-        let health = MailHealth { at: began, waiting, quota, wakes };
+        let health = MailHealth { at: began, waiting, quota };
         let over = month(&day(before(began, OVER)));
-        for ended in [self.ledger.store.note_mail(&health).await, self.ledger.store.fold(&over).await] {
+        for ended in [
+            self.ledger.store.note_mail(&health).await,
+            self.ledger.store.fold(&over).await,
+            self.wake_for_digest(&health).await,
+        ] {
             ended.unwrap_or_else(&mut note);
         }
         // Last, since a mail is more urgent than that others hear of it.

@@ -114,7 +114,7 @@ impl Worker {
                     self.count_events("EventsGivenUp", 1);
                     told.insert(id);
                 }
-                Err(error @ PublishError::Later(_)) => delayed.get_or_insert((0, error)).0 += 1,
+                Err(error) => delayed.get_or_insert((0, error)).0 += 1,
             }
         }
         match delayed {

@@ -364,8 +364,8 @@ async fn users_are_listed_in_every_order(store: &dyn Store) {
 async fn how_the_mail_stands_is_told_as_last_noted(store: &dyn Store) {
     assert_eq!(store.mail_health().await.expect("the store works"), None);
     let quota = Quota { per_second: 14.0, per_day: 50_000.0, sent: 12.0 };
-    let first = MailHealth { at: start(), waiting: 3, quota: Some(quota), wakes: true };
-    let second = MailHealth { at: after(start(), 60), waiting: 0, quota: None, wakes: false };
+    let first = MailHealth { at: start(), waiting: 3, quota: Some(quota) };
+    let second = MailHealth { at: after(start(), 60), waiting: 0, quota: None };
     for health in [first, second] {
         store.note_mail(&health).await.expect("the store works");
         assert_eq!(store.mail_health().await.expect("the store works"), Some(health));

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums};
+use signup_service::digest::DigestMail;
 use signup_service::event::Event;
 use signup_service::event::Farewell;
 use signup_service::mail::Mail;
@@ -213,6 +214,16 @@ impl Store for Faulty {
         self.store.counters(month).await
     }
 
+    async fn digest(&self, day: &str) -> Result<Option<DigestMail>, StoreError> {
+        let load = || self.apply("load a digest", &[], self.store.digest(day)).expect("memory");
+        self.call("load a digest", load).await
+    }
+
+    async fn save_digest(&self, digest: &DigestMail, over: Option<u64>) -> Result<Saved, StoreError> {
+        let save = || self.apply("save a digest", &[], self.store.save_digest(digest, over)).expect("memory");
+        self.call("save a digest", save).await
+    }
+
     async fn fold(&self, before: &str) -> Result<(), StoreError> {
         let fold = || self.apply("fold", &[], self.store.fold(before)).expect("memory");
         self.call("fold", fold).await
@@ -318,8 +329,31 @@ impl Publisher for FakeSns {
         results
     }
 
-    async fn digest(&self, _: &Notice) -> Result<(), PublishError> {
-        Ok(())
+    async fn digest(&self, digest: &Notice) -> Result<(), PublishError> {
+        let Self(to) = self;
+        to.world.pause(50).await;
+        let (odds, end) = {
+            let odds = to.odds.lock().expect("a history ends with its first panic");
+            (odds.mail, odds.end)
+        };
+        // There are few in a history: where mails fail, every second one does.
+        let odds = if odds > 0 { 500 } else { 0 };
+        let fault = to.world.chance(|chance| if chance.in_thousand(odds) { chance.below(3) } else { usize::MAX });
+        let result = match fault {
+            0 => Err(PublishError::Later("SNS is made up".into())),
+            1 => Err(PublishError::Unknown("timed out before".into())),
+            2 => Err(PublishError::Unknown("timed out after".into())),
+            _ => Ok(()),
+        };
+        if !matches!(fault, 0 | 1) {
+            to.with(|witness| witness.digest_came(digest));
+        }
+        to.world.note(|| format!("a digest: {}, {result:?}", digest.subject));
+        if to.world.in_thousand(end) {
+            to.world.doom();
+        }
+        to.world.pause(20).await;
+        result
     }
 
     async fn alarm(&self, _: &Notice) -> Result<(), PublishError> {

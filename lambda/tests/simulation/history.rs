@@ -47,8 +47,13 @@ struct Alarms(Arc<Mutex<Witness>>);
 
 impl Journal for Alarms {
     fn write(&self, line: &Line) {
-        if line.json("simulation").contains("MailsGivenUp") {
-            self.0.lock().expect("a history ends with its first panic").alarm();
+        let line = line.json("simulation");
+        let mut witness = self.0.lock().expect("a history ends with its first panic");
+        if line.contains("MailsGivenUp") {
+            witness.alarm();
+        }
+        if line.contains("EventsGivenUp") {
+            witness.digest_alarm();
         }
     }
 }
@@ -75,6 +80,8 @@ fn config(world: &World, mode: ConfirmationMode) -> ServiceConfig {
     if subscribed > 1 {
         config.notifications.fields = vec!["email".into(), "age".into()];
     }
+    config.notifications.digest = world.below(2) == 0;
+    config.notifications.digest_hour = [None, Some(0), Some(23)][world.below(3)];
     config
 }
 

@@ -4,6 +4,7 @@
 //! were typed, the mails that came, the time on the wall.
 
 mod answers;
+mod digests;
 mod mails;
 mod news;
 
@@ -18,6 +19,7 @@ use signup_service::store::{MemoryStore, Store};
 use signup_service::user::{Answers, End, Link, MailId, Nonce, State, User, UserId};
 
 use crate::world::{World, at_once};
+use digests::Digests;
 use mails::{Attempt, Item, Letter};
 use news::News;
 
@@ -81,6 +83,7 @@ pub struct Witness {
     dead: usize,
     alarms: usize,
     news: News,
+    digests: Digests,
 }
 
 impl Witness {
@@ -103,6 +106,7 @@ impl Witness {
             dead: 0,
             alarms: 0,
             news: News::default(),
+            digests: Digests::default(),
         }
     }
 
@@ -241,6 +245,7 @@ impl Witness {
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, a recount says {sums:?}"));
         self.news_at_rest();
+        self.digests_at_rest();
         self.check(self.alarms >= self.dead, || format!("b: {} dead, {} alarms", self.dead, self.alarms));
     }
 }

@@ -14,6 +14,7 @@ use super::super::directory::{self, List, entries};
 use super::super::shard;
 use super::json;
 use crate::admin::{self, Admin, Attempts, Session, TokenHash};
+use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::user::{AdminId, Queue, User, UserId};
 
@@ -75,11 +76,23 @@ pub(super) fn marker_key(event: &str) -> Item {
     key(format!("SEEN#{event}"), "SEEN")
 }
 
-/// Where it is kept how the mail stands.
-pub(crate) const MAIL: &str = "MAIL";
-
 pub(super) fn mail_key() -> Item {
-    key(MAIL.into(), "HEALTH")
+    key("MAIL".into(), "HEALTH")
+}
+
+/// What the key of a day's digest begins with.
+pub(crate) const DIGEST: &str = "DIGEST#";
+
+pub(super) fn digest_key(day: &str) -> Item {
+    key(format!("{DIGEST}{day}"), "DIGEST")
+}
+
+pub(super) fn of_digest(digest: &DigestMail) -> Item {
+    of(digest, digest_key(&digest.day), Some(digest.keep_until()))
+}
+
+pub(super) fn read_digest(item: &Item) -> Result<DigestMail, BadItem> {
+    read(item, "digest")
 }
 
 /// Where the counters are, by month and shard.

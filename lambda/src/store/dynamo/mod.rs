@@ -3,6 +3,7 @@
 mod admin;
 mod budget;
 mod counters;
+mod digest;
 mod farewell;
 mod fold;
 mod item;
@@ -20,13 +21,14 @@ use jiff::Timestamp;
 
 use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
 use crate::census::{Delta, Sums};
+use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::pace::MailHealth;
 use crate::user::{Queue, User, UserId};
 use item::Item;
 use transact::failed;
 
-pub(crate) use item::{AUDIT, MAIL};
+pub(crate) use item::{AUDIT, DIGEST};
 pub(crate) use json::plain;
 
 /// What an item must be to be replaced.
@@ -197,6 +199,14 @@ impl Store for DynamoStore {
 
     async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
         counters::mail_health(self).await
+    }
+
+    async fn digest(&self, day: &str) -> Result<Option<DigestMail>, StoreError> {
+        digest::load(self, day).await
+    }
+
+    async fn save_digest(&self, digest: &DigestMail, over: Option<u64>) -> Result<Saved, StoreError> {
+        digest::save(self, digest, over).await
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums};
+use signup_service::digest::DigestMail;
 use signup_service::event::Farewell;
 use signup_service::pace::MailHealth;
 use signup_service::store::{
@@ -160,6 +161,16 @@ impl Store for Failing {
     async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
         self.call("mail_health").await?;
         self.inner.mail_health().await
+    }
+
+    async fn digest(&self, day: &str) -> Result<Option<DigestMail>, StoreError> {
+        self.call("digest").await?;
+        self.inner.digest(day).await
+    }
+
+    async fn save_digest(&self, digest: &DigestMail, over: Option<u64>) -> Result<Saved, StoreError> {
+        self.call(if digest.is_held() { "take_digest" } else { "save_digest" }).await?;
+        self.inner.save_digest(digest, over).await
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

@@ -375,7 +375,11 @@ fn states() -> impl TypedValueParser<Value = State> {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Local {
     /// Start it, installing it first if need be
-    Up,
+    Up {
+        /// A certificate (PEM) by which it trusts the URLs of subscribers on this machine
+        #[arg(long, value_name = "FILE")]
+        trust: Option<PathBuf>,
+    },
     /// Stop it; what it holds is gone
     Down,
     /// Tell whether it runs, and where

@@ -111,12 +111,11 @@ fn a_queue_hears_of_a_whole_life_and_of_nothing_personal() {
 #[test]
 fn a_url_hears_of_events_once_it_has_confirmed() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
-    // What it is installed from is not to be trusted by the hook's certificate alone.
-    sandbox.ok(&["local", "up"]);
-    sandbox.ok(&["local", "down"]);
     let hook = Hook::new(&sandbox);
-    let up = sandbox.command(&["local", "up"]).env("SSL_CERT_FILE", &hook.certificate).output().expect("it starts");
-    assert!(up.status.success(), "{up:?}");
+    let trusting = ["local", "up", "--trust", hook.certificate];
+    assert!(sandbox.refusal(&["local", "up", "--trust", "nothing.pem"]).starts_with("exit 2"));
+    sandbox.ok(&trusting);
+    assert!(sandbox.refusal(&trusting).contains("local down"), "it would not learn of it");
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
     let elsewhere = "https://hooks.example.com/sign-ups";
     let subscribers = format!("notifications: {{subscribers: [{{https: '{}'}}, {{https: '{elsewhere}'}}]}}", hook.url);
@@ -134,6 +133,8 @@ fn a_url_hears_of_events_once_it_has_confirmed() {
     wait_for(30, "an event that SNS took", || deployed.logs().contains("\"EventsSent\"").then_some(()));
     assert_eq!(hook.take("Notification"), Vec::<Value>::new(), "it has not confirmed");
 
+    // SNS delivers some time after it took it.
+    let confirmed = jiff::Timestamp::now().to_string();
     assert_eq!(http::get(asked["SubscribeURL"].as_str().expect("a link")).status, 200);
     assert_eq!(unreached(), json!([silent(elsewhere)]));
     sign_up("ada@example.org");
@@ -143,6 +144,7 @@ fn a_url_hears_of_events_once_it_has_confirmed() {
             let message = notice["Message"].as_str().expect("an event").to_owned();
             assert!(!message.contains("example.org"), "{message}");
             let event: Value = serde_json::from_str(&message).expect("JSON");
+            assert!(event["time"].as_str() > Some(&confirmed), "it was told of what was before: {event}");
             event["type"].as_str().expect("a type").to_owned()
         }));
         ["sign_up.received", "mail.sent"].iter().all(|kind| types.iter().any(|it| it == kind)).then_some(())

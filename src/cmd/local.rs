@@ -13,9 +13,9 @@ use crate::local::{self, inbox};
 pub async fn run(context: &Context, command: Local) -> Outcome<Exit> {
     let output = &context.output;
     match command {
-        Local::Up => {
+        Local::Up { trust } => {
             let progress = Progress::new(*output);
-            let running = local::up(&context.folders, &progress).await?;
+            let running = local::up(&context.folders, trust.as_deref(), &progress).await?;
             output.text(describe(&running));
             output.object(&running);
         }

@@ -26,7 +26,7 @@ pub struct Prepared {
 pub async fn prepare(context: &Context, handler: Option<std::path::PathBuf>, progress: &Progress) -> Outcome<Prepared> {
     let mut spec = context.spec()?;
     let emulator = if context.global.local {
-        let running = crate::local::up(&context.folders, progress).await?;
+        let running = crate::local::up(&context.folders, None, progress).await?;
         tracing::info!("{}", describe(&running));
         Some(running.endpoint)
     } else {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -44,11 +44,24 @@ pub async fn status(folders: &Folders) -> Status {
     }
 }
 
-/// Finds the running emulator, or installs and starts one.
-pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
+/// Finds the running emulator, or installs and starts one. `trust` is a certificate by which one that starts trusts the
+/// URLs that it calls.
+pub async fn up(folders: &Folders, trust: Option<&Path>, progress: &Progress) -> Outcome<Running> {
     let _lock = folders.lock_state().await?;
+    let trust = trust.map(|file| {
+        fs::canonicalize(file).map_err(|error| {
+            Failure::usage("no_certificate", format!("`{}` cannot be read", file.display())).cause(error.to_string())
+        })
+    });
+    let trust = trust.transpose()?;
     if let Some(running) = alive(folders).await {
-        return Ok(running);
+        return match trust {
+            None => Ok(running),
+            Some(_) => {
+                Err(Failure::usage("already_running", "the local AWS runs already, and learns of nobody to trust")
+                    .hint("`signupctl local down` ends it, and all that it holds; then start it so"))
+            }
+        };
     }
     // What worked with one that is gone works with nothing.
     servers::end_all(folders).await;
@@ -70,8 +83,7 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
     let mut command = Command::new(&installed.program);
     // The functions inherit this environment: nothing of the user's own, least of all credentials.
     command.env_clear();
-    // But whom it trusts where it calls a subscriber's URL.
-    for name in ["PATH", "HOME", "LANG", "SSL_CERT_FILE"] {
+    for name in ["PATH", "HOME", "LANG"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
@@ -84,6 +96,7 @@ pub async fn up(folders: &Folders, progress: &Progress) -> Outcome<Running> {
         .env("TMPDIR", &scratch)
         // As in AWS, a function may do what its role allows and nothing else.
         .env("AUTH", "true")
+        .envs(trust.map(|file| ("SSL_CERT_FILE", file)))
         .stdout(output)
         .stderr(errors);
     let running = |pid| Running { endpoint: endpoint.clone(), pid, version: VERSION.to_owned() };

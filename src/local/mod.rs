@@ -7,7 +7,7 @@
 //! - it runs functions on this machine: they are built for it, lightly (`bundle`);
 //! - its instances are records: a server process stands in for them (`servers`);
 //! - it is slow to answer, has no TLS, keeps all code on the disk, shows a parameter of Parameter Store by its value and,
-//!   enforcing policies, asks for too wide a right: `sitecustomize.py`.
+//!   enforcing policies, asks for too wide a right, and asks no subscriber's URL to confirm: `sitecustomize.py`.
 
 mod emulator;
 pub mod inbox;

@@ -113,7 +113,7 @@ else:
     functions._provided_runtime_code_dir = code_dir
 
     # It asks no URL that a stack subscribes whether it wants to hear, and so never calls it. Here one on this machine is
-    # asked, as SNS asks any, and no other is ever called: what is tried is no business of whoever is served.
+    # asked, as SNS asks any, and no other: what is tried is no business of whoever is served.
     plain_subscribe, plain_list = provisioners._sns_sub_create, topics._list_subscriptions_by_topic
 
     def subscribe(logical_id, props, stack_name):

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -16,14 +15,15 @@ use crate::Sandbox;
 pub struct Hook {
     pub url: String,
     /// The file by which others trust it.
-    pub certificate: PathBuf,
+    pub certificate: &'static str,
     posts: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Hook {
     pub fn new(sandbox: &Sandbox) -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let certificate = sandbox.write("hook.pem", made.cert.pem());
+        let certificate = "hook.pem";
+        sandbox.write(certificate, made.cert.pem());
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -144,21 +144,22 @@ impl Admin {
         Some(self.changed())
     }
 
-    /// The admin whose app has shown a code, with recovery codes by their hashes. The link is used up.
+    /// The admin whose app has shown the code that came at that time, with recovery codes by their hashes. The link is
+    /// used up.
     pub(super) fn completed(
         mut self,
         token: TokenHash,
         code: &Code,
         recovery: Vec<String>,
         key: &AdminKey,
-        now: Timestamp,
+        came: Timestamp,
     ) -> (Option<Self>, Completed) {
-        let Some(enrolment) = self.open_setup(token, now).and_then(|setup| setup.enrolment.clone()) else {
+        let Some(enrolment) = self.open_setup(token, came).and_then(|setup| setup.enrolment.clone()) else {
             return (None, Completed::Invalid);
         };
         let totp = Totp::new(key.totp_secret(self.id, enrolment.totp_nonce));
         let step = match code {
-            Code::Totp(code) => totp.check(*code, None, now),
+            Code::Totp(code) => totp.check(*code, None, came),
             Code::Recovery(_) => None,
         };
         let Some(totp_last_step) = step else { return (None, Completed::WrongCode) };
@@ -169,7 +170,7 @@ impl Admin {
             totp_last_step,
             used: 0,
             recovery,
-            changed_at: now,
+            changed_at: came,
         });
         (Some(self.changed()), Completed::Done)
     }

@@ -99,6 +99,7 @@ impl Admins {
         visit: &Visit,
         old: Option<&str>,
     ) -> Result<SetUpCode, AdminError> {
+        let came = self.clock.now();
         let Some((token, admin)) = self.open(token).await? else { return Ok(SetUpCode::Invalid) };
         let shown = self.shown(&admin);
         let code = Code::typed(typed);
@@ -106,7 +107,7 @@ impl Admins {
         let hashes = self.recovery_hashes(id, &recovery_codes);
         let decide = |found: Option<Admin>, now| {
             let Some(admin) = found else { return (None, (Completed::Invalid, None)) };
-            let (next, completed) = admin.completed(token.setup(), &code, hashes.clone(), &self.key, now);
+            let (next, completed) = admin.completed(token.setup(), &code, hashes.clone(), &self.key, came);
             let next = next.map(|admin| admin.seen_at(&visit.network, now));
             (next.clone(), (completed, next))
         };

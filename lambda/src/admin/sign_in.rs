@@ -96,6 +96,7 @@ impl Admins {
     /// Signs in. `old` is the session's cookie that the browser sent, if any, whose session ends: none is ever taken
     /// over.
     pub async fn sign_in(&self, form: &SignInForm<'_>, visit: &Visit, old: Option<&str>) -> Result<SignIn, AdminError> {
+        let came = self.clock.now();
         let id = self.key.admin_typed(form.email);
         let found = self.store.load_admin(id).await?;
         let known = found.as_ref().map(|admin| (admin.id, admin.email.clone()));
@@ -110,7 +111,7 @@ impl Admins {
             return Ok(SignIn::TooMany { retry_after });
         }
         let since = self.clock.now();
-        let Some(admin) = self.check(SIGN_IN, id, found, form.password, form.code, Some(visit)).await? else {
+        let Some(admin) = self.check(SIGN_IN, id, found, (form.password, form.code), came, Some(visit)).await? else {
             self.refused(known.as_ref().map(|(id, email)| (*id, email.as_str())), visit).await?;
             return Ok(SignIn::Refused);
         };
@@ -151,13 +152,14 @@ impl Admins {
         code: &str,
         visit: &Visit,
     ) -> Result<Proved, AdminError> {
+        let came = self.clock.now();
         let (id, old) = (signed_in.admin.id, signed_in.session.hash);
         let scopes = [Scope::Session(old)];
         if let Some(retry_after) = self.count(&scopes).await? {
             return Ok(Proved::TooMany { retry_after });
         }
         let found = self.store.load_admin(id).await?;
-        let Some(admin) = self.check(PROVE, id, found, password, code, None).await? else {
+        let Some(admin) = self.check(PROVE, id, found, (password, code), came, None).await? else {
             self.refused(Some((id, &signed_in.admin.email)), visit).await?;
             return Ok(Proved::Refused);
         };
@@ -205,19 +207,18 @@ impl Admins {
         Ok(Welcome { signed_in: SignedIn { admin, session }, cookie: token.to_string(), device })
     }
 
-    /// The admin with the code used up, when password and code are good; the same work when there is no admin.
+    /// The admin with the code used up, when password and code are good; the same work when there is no admin. A code is
+    /// judged by when it came: whoever waits in line for a hash must not see it grow old.
     async fn check(
         &self,
         operation: &'static str,
         id: AdminId,
         found: Option<Admin>,
-        password: &str,
-        code: &str,
+        (password, code): (&str, &str),
+        came: Timestamp,
         seen: Option<&Visit>,
     ) -> Result<Option<Admin>, AdminError> {
         let hash = found.as_ref().and_then(Admin::password_hash).map(str::to_owned);
-        // A code is judged by when it came: whoever waits in line for a hash must not see it grow old.
-        let came = self.clock.now();
         let is_password = self.verify(password, hash.clone()).await?;
         let (code, random) = (Code::typed(code), self.entropy.number());
         let decide = |found: Option<Admin>, now: Timestamp| {

@@ -31,7 +31,7 @@ struct Page<'a> {
 pub fn prove(site: &Site<'_>, me: &Account<'_>, view: &Prove<'_>) -> String {
     let notice = view.notice.map(|notice| match notice {
         SignInNotice::Refused => {
-            "The password or the code is not right. Check both and try again; a code is good while the app shows it."
+            "The password or the code is not right. Check both and try again; a code is good once, while the app shows it."
                 .to_owned()
         }
         other => other.message(),

@@ -30,8 +30,8 @@ impl SignInNotice {
     pub(super) fn message(self) -> String {
         match self {
             Self::Refused => {
-                "The address, the password or the code is not right. Check all three and try again; a code is good while \
-                 the app shows it."
+                "The address, the password or the code is not right. Check all three and try again; a code is good once, \
+                 while the app shows it."
                     .into()
             }
             Self::TooMany { minutes } => {

@@ -276,10 +276,8 @@ async fn fresh_events(
         }
         page = answer.next_token;
         pages += 1;
-        let begun = last.is_none()
-            && events
-                .iter()
-                .any(|event| token.map_or_else(|| event.starts(), |token| event.token.as_deref() == Some(token)));
+        let is_ours = |event: &Event| token.is_none_or(|token| event.token.as_deref() == Some(token));
+        let begun = last.is_none() && events.iter().any(|event| event.starts() && is_ours(event));
         if page.is_none() || begun || pages >= PAGES {
             break;
         }

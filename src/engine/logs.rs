@@ -83,7 +83,8 @@ impl Reader {
 
     /// Of what was found, what is new, and forgets what cannot be found any more.
     fn take(&mut self, mut found: Vec<Line>) -> Vec<Line> {
-        found.sort();
+        // Of one moment in the order in which they were read, which is that of their group.
+        found.sort_by_key(|line| line.at);
         found.retain(|line| self.seen.insert(line.clone()));
         if let Some(newest) = self.seen.iter().next_back() {
             // Others may still come into sight beside it.

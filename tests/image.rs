@@ -93,7 +93,7 @@ fn first_stage(sandbox: &Sandbox, folder: &Path) {
     let made = command.arg(&out).arg(sandbox.path().join("signup.yaml")).output().expect("it starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let list = fs::read(out.join("sbom.cdx.json"));
-    let needed = std::env::var_os("SIGNUPCTL_IMAGE").is_some_and(|it| it == "required");
+    let needed = std::env::var_os("SIGNUPCTL_SBOM").is_some_and(|it| it == "required");
     assert!(list.is_ok() || !needed, "no list of what is in it (`cargo install cargo-cyclonedx`)");
     if let Ok(list) = list {
         let list: Value = serde_json::from_slice(&list).expect("JSON");

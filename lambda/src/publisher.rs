@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
+use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::error::SdkError;
 use aws_sdk_sns::operation::publish as sns;
 use aws_sdk_sns::operation::publish::builders::PublishFluentBuilder;
@@ -18,6 +20,9 @@ use crate::notice::Notice;
 
 /// Events that are published at once at most: each has a connection of its own meanwhile.
 pub const AT_ONCE: usize = 10;
+
+/// How long SNS has for a digest.
+const DIGEST: Duration = Duration::from_secs(5);
 
 /// The attribute of a message by which subscriptions choose.
 const TYPE: &str = "type";
@@ -100,7 +105,9 @@ impl Publisher for SnsPublisher {
     async fn digest(&self, digest: &Notice) -> Result<(), PublishError> {
         let request = self.mail(self.topics.digest.as_ref(), digest);
         // Whether to ask again is not the client's to decide: a lost answer is no reason for a second mail.
-        let once = aws_sdk_sns::Config::builder().retry_config(RetryConfig::disabled());
+        // It has longer than a connection may take, so that one that cannot be had is known for that.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(DIGEST).operation_timeout(DIGEST).build();
+        let once = aws_sdk_sns::Config::builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let Err(error) = request.customize().config_override(once).send().await else { return Ok(()) };
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let is_untaken = (400..500).contains(&status) || never_left(&error);

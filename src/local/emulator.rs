@@ -48,12 +48,7 @@ pub async fn status(folders: &Folders) -> Status {
 /// URLs that it calls.
 pub async fn up(folders: &Folders, trust: Option<&Path>, progress: &Progress) -> Outcome<Running> {
     let _lock = folders.lock_state().await?;
-    let trust = trust.map(|file| {
-        fs::canonicalize(file).map_err(|error| {
-            Failure::usage("no_certificate", format!("`{}` cannot be read", file.display())).cause(error.to_string())
-        })
-    });
-    let trust = trust.transpose()?;
+    let trust = trust.map(certificate).transpose()?;
     if let Some(running) = alive(folders).await {
         return match trust {
             None => Ok(running),
@@ -105,6 +100,18 @@ pub async fn up(folders: &Folders, trust: Option<&Path>, progress: &Progress) ->
         write_whole(&remembered(folders), &text)
     };
     process::start(command, &health(&endpoint), START_DEADLINE, remember).await.map(running).map_err(failed)
+}
+
+/// The whole path of a file with a certificate.
+fn certificate(file: &Path) -> Outcome<PathBuf> {
+    let failed = |cause: String| {
+        Failure::usage("no_certificate", format!("`{}` holds no certificate", file.display())).cause(cause)
+    };
+    let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(failed("it is not PEM".to_owned()));
+    }
+    fs::canonicalize(file).map_err(|error| failed(error.to_string()))
 }
 
 /// Stops the emulator; returns what was running.

@@ -210,15 +210,12 @@ fn describe(root: &Node, path: &Path, message: &str) -> Mistake {
         ("expected a string", "put it in quotes to make it text"),
         ("expected a value as text", "put it in quotes to make it text"),
         ("expected a boolean", "write `true` or `false`"),
-        ("expected u8", WHOLE),
-        ("expected u32", WHOLE),
+        ("expected u32", "write a whole number, from 0 up"),
         ("expected struct", "write its keys on the lines below it"),
     ];
     let hint = hints.iter().find(|(wanted, _)| message.contains(wanted)).map(|(_, hint)| (*hint).to_owned());
     // A Rust type's name tells an operator nothing.
-    let message = &["u8", "u32"].iter().fold(message.to_owned(), |message, name| {
-        message.replace(&format!("expected {name}"), "expected a whole number")
-    });
+    let message = &message.replace("expected u32", "expected a whole number");
     let message = message.split(", expected struct").next().map(|given| match given.len() == message.len() {
         true => message.to_owned(),
         false => format!("{given}, expected keys and values"),
@@ -231,9 +228,6 @@ fn describe(root: &Node, path: &Path, message: &str) -> Mistake {
         hint,
     }
 }
-
-/// What to write where a number is counted with.
-const WHOLE: &str = "write a whole number, from 0 up";
 
 /// The parser's complaint without its own idea of the place, which is drawn below the line instead.
 pub(super) fn syntax(error: &serde_saphyr::Error, text: &str) -> Mistake {

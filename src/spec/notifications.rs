@@ -20,7 +20,7 @@ pub struct Notifications {
     pub fields: Vec<String>,
     pub subscribers: Vec<Subscriber>,
     /// The hour in UTC from which on the digest is sent, 0 to 23.
-    pub digest_hour: Option<u8>,
+    pub digest_hour: Option<u32>,
 }
 
 /// One of `https`, `sqs` and `email`, which the checks see to.
@@ -68,7 +68,7 @@ impl Notifications {
             fields: if events.is_empty() { Vec::new() } else { self.fields.clone() },
             events: events.into_iter().collect(),
             digest: self.readers().next().is_some(),
-            digest_hour: self.digest_hour,
+            digest_hour: self.digest_hour.and_then(|hour| u8::try_from(hour).ok()),
         }
     }
 }

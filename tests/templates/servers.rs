@@ -101,7 +101,7 @@ fn nothing_is_served_without_tls_or_under_another_name() {
 fn the_load_balancer_talks_to_its_servers_by_tls() {
     let template = servers();
     let group = template.properties("TargetGroup");
-    assert_eq!((&group["Protocol"], &group["HealthCheckProtocol"]), (&json!("HTTPS"), &Value::Null));
+    assert_eq!((&group["Protocol"], &group["HealthCheckProtocol"]), (&json!("HTTPS"), &json!("HTTPS")));
     let user_data = template.properties("LaunchTemplate")["LaunchTemplateData"]["UserData"].to_string();
     assert!(user_data.contains("LISTEN=0.0.0.0:8080\\nTLS=self-signed\\n"), "{user_data}");
 }

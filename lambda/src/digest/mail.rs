@@ -41,7 +41,10 @@ pub struct DigestMail {
     /// Attempts of which nobody knows what became of them.
     #[serde(default)]
     unanswered: u32,
-    /// Until when somebody has it in their hands.
+    /// Who has it in their hands, by a number that was drawn for it.
+    #[serde(default)]
+    held_by: u32,
+    /// Until when they have.
     #[serde(default, with = "optional_millis", skip_serializing_if = "Option::is_none")]
     held_until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +73,7 @@ impl DigestMail {
             since,
             due_at: since,
             unanswered: 0,
+            held_by: 0,
             held_until: None,
             end: None,
             wakes: true,
@@ -79,6 +83,11 @@ impl DigestMail {
     /// Whether it is too late for what was to be sent from that time on.
     pub fn is_over(since: Timestamp, now: Timestamp) -> bool {
         after(since, LIFETIME) <= now
+    }
+
+    /// Since when it is to be sent.
+    pub fn since(&self) -> Timestamp {
+        self.since
     }
 
     /// When it can be forgotten.
@@ -97,9 +106,9 @@ impl DigestMail {
         Self { subject, text, wakes: true, ..self.changed() }
     }
 
-    /// It in the hands of whoever keeps it so; `None` while it is not due. Where its last holder was lost, or it is too
+    /// It in the hands of whoever drew `by` and keeps it so; `None` while it is not due. Where its last holder was lost, or it is too
     /// old, it is in nobody's, and may have ended.
-    pub fn take(mut self, now: Timestamp) -> Option<Self> {
+    pub fn take(mut self, by: u32, now: Timestamp) -> Option<Self> {
         if !self.is_due(now) {
             return None;
         }
@@ -110,7 +119,7 @@ impl DigestMail {
             self.end = Some(End::Dead("it was too late for it".into()));
             return Some(self.changed());
         }
-        self.held_until = Some(after(now, DIGEST_LEASE));
+        (self.held_by, self.held_until) = (by, Some(after(now, DIGEST_LEASE)));
         Some(self.changed())
     }
 
@@ -161,34 +170,34 @@ mod tests {
 
     #[test]
     fn one_has_it_at_a_time() {
-        let held = digest().take(at(1)).expect("it is due");
-        assert!(held.is_held() && !held.wakes && held.clone().take(at(2)).is_none());
+        let held = digest().take(7, at(1)).expect("it is due");
+        assert!(held.is_held() && !held.wakes && held.clone().take(7, at(2)).is_none());
         let sent = held.sent();
-        assert_eq!((sent.end.clone(), sent.is_held(), sent.take(at(600))), (Some(End::Sent), false, None));
+        assert_eq!((sent.end.clone(), sent.is_held(), sent.take(7, at(600))), (Some(End::Sent), false, None));
     }
 
     #[test]
     fn what_was_surely_not_sent_is_due_again_for_a_day_and_then_dead() {
         let mut digest = digest();
         for minute in 0..23 * 60 {
-            digest = digest.take(at(minute)).expect("it is due").missed(Missed::Surely, "SNS is away", at(minute));
+            digest = digest.take(7, at(minute)).expect("it is due").missed(Missed::Surely, "SNS is away", at(minute));
             assert_eq!(digest.end, None, "{minute}");
         }
-        let late = digest.take(at(23 * 60)).expect("somebody has to say so");
+        let late = digest.take(7, at(23 * 60)).expect("somebody has to say so");
         assert!(matches!(late.end, Some(End::Dead(_))) && !late.is_held());
     }
 
     #[test]
     fn what_was_perhaps_sent_is_sent_once_more_hours_later() {
         let pause = DIGEST_PAUSE / 60;
-        let lost = digest().take(at(0)).expect("it is due").take(at(DIGEST_LEASE / 60)).expect("nobody has it");
+        let lost = digest().take(7, at(0)).expect("it is due").take(7, at(DIGEST_LEASE / 60)).expect("nobody has it");
         assert_eq!((lost.is_held(), lost.end.clone()), (false, None));
         assert!(!lost.is_due(at(pause)));
-        let again = lost.take(at(pause + DIGEST_LEASE / 60)).expect("it is due again");
+        let again = lost.take(7, at(pause + DIGEST_LEASE / 60)).expect("it is due again");
         let dead = again.missed(Missed::Perhaps, "no answer", at(pause + 6));
         assert_eq!(dead.end, Some(End::Dead("no answer".into())));
         // Nor is it sent when the next is about to be.
-        let late = digest().take(at(22 * 60)).expect("it is due").missed(Missed::Perhaps, "no answer", at(22 * 60));
+        let late = digest().take(7, at(22 * 60)).expect("it is due").missed(Missed::Perhaps, "no answer", at(22 * 60));
         assert!(matches!(late.end, Some(End::Dead(_))));
     }
 }

@@ -36,7 +36,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
 
@@ -126,6 +126,8 @@ pub struct Front<A> {
     trusted: Trusted,
     limits: Limits,
     tls: Option<Tls>,
+    /// Whether what is under way is all that is answered still.
+    draining: watch::Sender<bool>,
     rates: Option<Rates>,
     client_key: Option<AddressKey>,
     transport: Transport,
@@ -141,6 +143,7 @@ impl<A> Front<A> {
             trusted,
             limits,
             tls: None,
+            draining: watch::Sender::new(false),
             rates: None,
             client_key: None,
             transport: Transport::default(),
@@ -234,6 +237,7 @@ impl<A: Answers> Front<A> {
             () = front.tell() => {}
         }
         drop(listener);
+        front.draining.send_replace(true);
         let drained = async {
             open.shutdown().await;
             // Whoever hung up left work behind, which ends as well.
@@ -303,7 +307,16 @@ impl<A: Answers> Front<A> {
     /// Answers what comes over a connection. `false` when that was no HTTP, or no TLS where it has to be.
     async fn converse(self: &Arc<Self>, stream: TcpStream, connection: Connection) -> bool {
         let Some(tls) = &self.tls else { return connection.carry(Arc::clone(self), stream).await };
-        match tokio::time::timeout(self.limits.head, tls.accept(stream, connection.peer.ip())).await {
+        // Whoever is silent has begun nothing that would have to end before the server does.
+        let (mut draining, mut first) = (self.draining.subscribe(), [0]);
+        let spoken = tokio::select! {
+            spoken = tokio::time::timeout(self.limits.head, stream.peek(&mut first)) => matches!(spoken, Ok(Ok(1))),
+            _ = draining.wait_for(|draining| *draining) => false,
+        };
+        if !spoken {
+            return true;
+        }
+        match tokio::time::timeout(self.limits.head, tls.accept(first, stream, connection.peer.ip())).await {
             Ok(Ok(Carried::Encrypted(stream))) => connection.carry(Arc::clone(self), stream).await,
             Ok(Ok(Carried::Plain(stream))) => connection.carry(Arc::clone(self), stream).await,
             Ok(Err(_)) => false,

@@ -58,20 +58,20 @@ impl Tls {
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    /// Greets a caller, who may take as long as it likes. An error is a caller who does not speak TLS, and has to.
-    pub(super) async fn accept(&self, stream: TcpStream, peer: IpAddr) -> io::Result<Carried> {
-        let mut first = [0];
-        stream.peek(&mut first).await?;
+    /// Greets a caller whose first byte is there to be read, and who may take as long as it likes. An error is a caller who
+    /// does not speak TLS, and has to.
+    pub(super) async fn accept(&self, first: [u8; 1], stream: TcpStream, peer: IpAddr) -> io::Result<Carried> {
         match first {
             [HANDSHAKE] => self.0.accept(stream).await.map(|stream| Carried::Encrypted(Box::new(stream))),
-            _ if may_be_plain(peer) => Ok(Carried::Plain(stream)),
+            _ if may_be_plain(peer, stream.local_addr()?.ip()) => Ok(Carried::Plain(stream)),
             _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no TLS")),
         }
     }
 }
 
-fn may_be_plain(peer: IpAddr) -> bool {
-    peer.to_canonical().is_loopback()
+/// Whoever is on this machine comes from an address of its own.
+fn may_be_plain(peer: IpAddr, own: IpAddr) -> bool {
+    peer.to_canonical().is_loopback() || peer.to_canonical() == own.to_canonical()
 }
 
 #[cfg(test)]
@@ -84,11 +84,13 @@ mod tests {
             ("127.0.0.1", true),
             ("::1", true),
             ("::ffff:127.0.0.1", true),
+            ("10.0.0.8", true),
             ("10.0.0.7", false),
             ("::ffff:10.0.0.7", false),
             ("fd00::7", false),
         ] {
-            assert_eq!(may_be_plain(peer.parse().expect("an address")), may, "{peer}");
+            let own = "10.0.0.8".parse().expect("an address");
+            assert_eq!(may_be_plain(peer.parse().expect("an address"), own), may, "{peer}");
         }
     }
 }

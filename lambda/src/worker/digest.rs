@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{MARK_AGAIN, Worker};
-use crate::clock::later;
+use crate::clock::{after, later};
 use crate::digest::{DigestMail, Missed, digest, told_at};
 use crate::notice::Notice;
 use crate::pace::MailHealth;
@@ -34,6 +34,10 @@ impl Worker {
         if !due {
             return Ok(());
         }
+        if after(since, LATE) <= now && found.is_some() {
+            // Nobody took it, however often it was told of.
+            self.count_events("EventsOverdue", 1);
+        }
         let census = store.counters(None).await?.census();
         let notice = digest(&self.config.service, &day, &census, Some(health));
         let woken = match found {
@@ -49,12 +53,16 @@ impl Worker {
         let (now, store) = (self.ledger.clock.now(), &self.ledger.store);
         let Some(found) = store.digest(day).await? else { return Ok(()) };
         let over = found.version;
-        let Some(taken) = found.take(now) else { return Ok(()) };
+        let Some(taken) = found.take(self.ledger.entropy.number(), now) else { return Ok(()) };
         if let Some(End::Dead(reason)) = &taken.end {
             // Before the mark: told twice is better than never.
             self.gave_up(day, reason);
         }
-        if store.save_digest(&taken, Some(over)).await? == Saved::Changed || !taken.is_held() {
+        if store.save_digest(&taken, Some(over)).await? == Saved::Changed {
+            return Ok(());
+        }
+        if !taken.is_held() {
+            tracing::warn!(day, outcome = "lost", "digest");
             return Ok(());
         }
         let notice = Notice { subject: taken.subject.clone(), text: taken.text.clone() };
@@ -67,7 +75,10 @@ impl Worker {
                 self.count_events("EventsOverdue", 1);
                 taken.missed(Missed::Surely, &error.to_string(), now)
             }
-            Err(error) => taken.missed(Missed::Perhaps, &error.to_string(), now),
+            Err(error) => {
+                tracing::warn!(day, outcome = "unanswered", %error, "digest");
+                taken.missed(Missed::Perhaps, &error.to_string(), now)
+            }
         };
         match &finished.end {
             Some(End::Dead(reason)) => self.gave_up(day, reason),
@@ -102,4 +113,7 @@ impl Worker {
 
 /// For how long it is tried to keep how a digest ended, in seconds: what an invocation has left at its end, less what was
 /// done before.
-const MARK: u64 = 8;
+const MARK: u64 = 4;
+
+/// How long after its time a digest that is still due is told of by the sweeper too, in seconds.
+const LATE: u32 = 600;

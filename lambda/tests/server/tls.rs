@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
+use axum::routing::get;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, DigitallySignedStruct, ProtocolVersion, SignatureScheme, SupportedProtocolVersion, version,
 };
-use signup_service::server::Tls;
+use signup_service::server::{Ended, Limits, Tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -108,15 +111,26 @@ async fn whoever_greets_wrongly_or_never_is_hung_up_on_and_keeps_nobody() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_by_tls_is_answered_when_the_server_is_told_to_stop() {
-    let mut server = encrypted().await;
+async fn what_is_under_way_by_tls_is_answered_when_the_server_is_told_to_stop_and_the_silent_hold_nobody_up() {
+    let (dev, begun) = (dev(), Arc::new(Notify::new()));
+    let (tls, told) = (Tls::self_signed().expect("a certificate"), Arc::clone(&begun));
+    let slow = get(async move || {
+        told.notify_one();
+        tokio::time::sleep(SHORT / 3).await;
+        "late"
+    });
+    // The silent would have longer than the test has.
+    let limits = Limits { head: 2 * LONG, ..limits() };
+    let app = Router::new().route("/", slow);
+    let mut server = Running::with(app, &dev, "", limits, |front| front.encrypted(tls)).await;
+    let silent = server.connect().await;
     let mut stream = greet(&server, &version::TLS13).await;
-    stream.write_all(&ASK[..20]).await.expect("it listens");
+    stream.write_all(ASK).await.expect("it listens");
+    begun.notified().await;
     server.stop();
-    tokio::time::sleep(SHORT / 3).await;
-    stream.write_all(&ASK[20..]).await.expect("it still listens");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("a whole answer");
-    assert_eq!(status(&String::from_utf8_lossy(&answer)), "200");
-    tokio::time::timeout(LONG, server.ended).await.expect("it ends").expect("without a panic");
+    assert!(String::from_utf8_lossy(&answer).ends_with("late"), "{answer:?}");
+    let ended = tokio::time::timeout(LONG, server.ended).await.expect("it ends").expect("without a panic");
+    assert_eq!((ended, rest(silent).await), (Ended::Drained, String::new()));
 }

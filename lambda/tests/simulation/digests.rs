@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use signup_service::clock::Clock;
+use signup_service::digest::DigestMail;
 use signup_service::notice::Notice;
 use signup_service::user::End;
 
@@ -30,10 +32,12 @@ impl Witness {
     }
 
     pub(super) fn digests_at_rest(&self) {
-        let mut dead = 0;
+        let (now, mut dead) = (self.world.now(), 0);
         for digest in self.store.digests() {
             let came = self.digests.came.contains_key(&digest.day);
             self.check(digest.end != Some(End::Sent) || came, || format!("d: not sent, and marked so: {digest:?}"));
+            let due = digest.since() <= now && digest.is_due(now) && !DigestMail::is_over(digest.since(), now);
+            self.check(!due, || format!("d: it is due, and nobody sends it: {digest:?}"));
             dead += usize::from(matches!(digest.end, Some(End::Dead(_))));
         }
         self.check(dead <= self.digests.alarms, || format!("d: {dead} digests are dead, and nobody was told of all"));

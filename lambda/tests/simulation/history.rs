@@ -319,6 +319,18 @@ impl History {
             let wait = due.map_or(60_000, |due| due.as_millisecond() - self.world.now().as_millisecond());
             self.tasks.pass(if turn < 5 { 60_000 } else { wait.max(60_000) });
         }
+        // What the stream loses of a digest comes again with the next sweep.
+        for _ in 0..10 {
+            self.sweep();
+            self.tasks.run();
+            self.read_stream();
+            let batch: Vec<_> = self.queue.drain(..).collect();
+            for part in batch.chunks(10) {
+                self.begin_batch(part.to_vec());
+                self.tasks.run();
+            }
+            self.bury();
+        }
         self.settle_everybody();
         let country = country_field(&self.config);
         self.faulty(Who::Operator).with(|witness| witness.at_rest(country));

@@ -7,6 +7,8 @@
 //!
 //! HTTP/1.1, with TLS of its own where a load balancer ends its callers'. Nothing of the service is decided here.
 
+mod bodies;
+mod connections;
 mod forwarded;
 mod peers;
 mod rates;
@@ -23,30 +25,25 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HeaderName};
 use axum::http::{HeaderValue, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use futures_util::{FutureExt, StreamExt};
-use hyper::body::{Body as _, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use futures_util::FutureExt;
+use hyper::body::Body as _;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::util::Oneshot;
 use tower::{Service, ServiceExt};
 
+use bodies::{beginning, is_read};
 pub use forwarded::{NoNetwork, Trusted};
-use peers::Peers;
 pub use rates::Rates;
 use rates::Turn;
 pub use readiness::{Readiness, Ready};
 use refusals::{Refusal, Refusals};
-use tls::Carried;
 pub use tls::{Tls, TlsError};
 
 use crate::keys::AddressKey;
@@ -55,18 +52,8 @@ use crate::web::{BODY, ClientAddress, RequestId, Transport, is_api_path, secure}
 /// What an Application Load Balancer calls a request.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// Bytes of a request's line and headers: more than any browser sends.
-const HEAD: usize = 32 * 1024;
-
 /// Connections that wait to be taken; one more would be asked to come again, a second later. The system may allow fewer.
 const BACKLOG: u32 = 4_096;
-
-/// Bytes that are read of a body that is too long, and forgotten: whoever still sends does not hear of an answer, and a load
-/// balancer tells its caller in its place that this server failed.
-const IGNORED: usize = 16 * 1024 * 1024;
-
-/// How long that is done.
-const IGNORING: Duration = Duration::from_secs(5);
 
 /// How long the body of a request that is refused is read.
 const UNREAD: Duration = Duration::from_secs(1);
@@ -174,30 +161,6 @@ struct Place {
     _turn: Option<Turn>,
 }
 
-/// A connection that was taken, and what its requests are answered with.
-struct Connection {
-    http: http1::Builder,
-    peer: SocketAddr,
-    work: Arc<Semaphore>,
-    watcher: Watcher,
-}
-
-impl Connection {
-    /// `false` when what came was no HTTP.
-    async fn carry<A: Answers, S>(self, front: Arc<Front<A>>, stream: S) -> bool
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let Self { http, peer, work, watcher } = self;
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (front, work) = (Arc::clone(&front), Arc::clone(&work));
-            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer, work).await) }
-        });
-        let ended = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
-        !ended.is_err_and(|error| error.is_parse())
-    }
-}
-
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -256,71 +219,6 @@ impl<A: Answers> Front<A> {
         loop {
             tokio::time::sleep(TELL).await;
             self.refusals.tell(self.client_key.as_ref());
-        }
-    }
-
-    /// Takes connections for ever.
-    async fn accept(
-        self: &Arc<Self>,
-        listener: &TcpListener,
-        room: &Arc<Semaphore>,
-        work: &Arc<Semaphore>,
-        open: &GracefulShutdown,
-    ) {
-        let mut http = http1::Builder::new();
-        let peers = Peers::new(self.limits.of_one);
-        http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD).max_header_size(HEAD);
-        loop {
-            let Ok(place) = Arc::clone(room).acquire_owned().await else { return };
-            let (stream, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Of a caller who has gone again, or for want of a file descriptor: the next moment may have one.
-                    tracing::warn!(cause = error.to_string(), "a connection was not taken");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    continue;
-                }
-            };
-            let is_proxy = self.trusted.holds(peer.ip().to_canonical());
-            let held = if is_proxy { None } else { peers.take(peer.ip()) };
-            if held.is_none() && !is_proxy {
-                self.refusals.note(Refusal::Crowd, peer.ip());
-                continue;
-            }
-            // An answer is one small write: without this the next would wait for it to be acknowledged.
-            stream.set_nodelay(true).ok();
-            // Whoever asks and never reads the answers keeps no place.
-            #[cfg(target_os = "linux")]
-            rustix::net::sockopt::set_tcp_user_timeout(&stream, millis(self.limits.head)).ok();
-            let connection = Connection { http: http.clone(), peer, work: Arc::clone(work), watcher: open.watcher() };
-            let front = Arc::clone(self);
-            tokio::spawn(async move {
-                // A caller who breaks off, is too slow or sends what is none of ours ends a connection, and nothing else.
-                if !front.converse(stream, connection).await {
-                    front.refusals.note(Refusal::Broken, peer.ip());
-                }
-                drop((place, held));
-            });
-        }
-    }
-
-    /// Answers what comes over a connection. `false` when that was no HTTP, or no TLS where it has to be.
-    async fn converse(self: &Arc<Self>, stream: TcpStream, connection: Connection) -> bool {
-        let Some(tls) = &self.tls else { return connection.carry(Arc::clone(self), stream).await };
-        // Whoever is silent has begun nothing that would have to end before the server does.
-        let (mut draining, mut first) = (self.draining.subscribe(), [0]);
-        let spoken = tokio::select! {
-            spoken = tokio::time::timeout(self.limits.head, stream.peek(&mut first)) => matches!(spoken, Ok(Ok(1))),
-            _ = draining.wait_for(|draining| *draining) => false,
-        };
-        if !spoken {
-            return true;
-        }
-        match tokio::time::timeout(self.limits.head, tls.accept(first, stream, connection.peer.ip())).await {
-            Ok(Ok(Carried::Encrypted(stream))) => connection.carry(Arc::clone(self), stream).await,
-            Ok(Ok(Carried::Plain(stream))) => connection.carry(Arc::clone(self), stream).await,
-            Ok(Err(_)) => false,
-            Err(_) => true,
         }
     }
 
@@ -448,37 +346,4 @@ async fn answered<A: Answers>(answer: Oneshot<A, Request>, place: Option<Place>)
         }
     };
     answer.ok()?.ok()
-}
-
-/// A body as far as it may be long, and a little further, so that the Router sees that it is too long: what is behind
-/// that is read and forgotten. `None` when it breaks off.
-async fn beginning(body: Body) -> Option<Body> {
-    let is_endless = body.size_hint().lower() > (BODY + IGNORED) as u64;
-    let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
-    while let Some(part) = stream.next().await {
-        bytes.extend_from_slice(&part.ok()?);
-        if bytes.len() > BODY {
-            if !is_endless {
-                tokio::time::timeout(IGNORING, is_read(stream, IGNORED)).await.ok();
-            }
-            break;
-        }
-    }
-    Some(Body::from(bytes))
-}
-
-/// Reads what nobody wants, so many bytes at most; whether it was read to its end.
-async fn is_read(mut stream: BodyDataStream, mut left: usize) -> bool {
-    while let Some(part) = stream.next().await {
-        match part.ok().and_then(|part| left.checked_sub(part.len())) {
-            Some(rest) => left = rest,
-            None => return false,
-        }
-    }
-    true
-}
-
-#[cfg(target_os = "linux")]
-fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

@@ -106,8 +106,8 @@ impl DigestMail {
         Self { subject, text, wakes: true, ..self.changed() }
     }
 
-    /// It in the hands of whoever drew `by` and keeps it so; `None` while it is not due. Where its last holder was lost, or it is too
-    /// old, it is in nobody's, and may have ended.
+    /// It in the hands of whoever drew `by` and keeps it so; `None` while it is not due. Where its last holder was lost, or
+    /// it is too old, it is in nobody's, and may have ended.
     pub fn take(mut self, by: u32, now: Timestamp) -> Option<Self> {
         if !self.is_due(now) {
             return None;

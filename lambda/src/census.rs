@@ -1,8 +1,8 @@
 //! The census: how many users there are, by state, by day and by country.
 //!
 //! Pure. Each user carries what the counters include of it ([`Tally`]); a change of the counters is the
-//! difference between that and what the user is now ([`Delta`]), and both are written in one transaction. So the
-//! counters are always the sum of the tallies, whatever is repeated, reordered or lost on the way.
+//! difference between that and what the user is now ([`Delta`]). How both are written so that each change counts once,
+//! whatever is repeated, reordered or lost on the way, is told in [`crate::counting`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -112,6 +112,17 @@ impl fmt::Display for Counter {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta(BTreeMap<Counter, i64>);
 
+/// As it is kept: `2026-11.s.confirmed+1 2026-11.s.pending-1`.
+impl fmt::Display for Delta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (month, name, by)) in self.each().enumerate() {
+            let space = if number > 0 { " " } else { "" };
+            write!(f, "{space}{month}.{name}{by:+}")?;
+        }
+        Ok(())
+    }
+}
+
 impl Delta {
     /// Takes one tally away and adds another.
     pub fn replace(&mut self, old: Option<&Tally>, new: Option<&Tally>) {
@@ -125,8 +136,28 @@ impl Delta {
         self.0.retain(|_, by| *by != 0);
     }
 
+    /// Reads one as it is written; `None` for anything else.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let counter = |word: &str| {
+            let (name, by) = word.split_at_checked(word.rfind(['+', '-'])?)?;
+            let (month, name) = name.split_once('.')?;
+            Some((Counter { month: month.to_owned(), name: name.to_owned() }, by.parse().ok()?))
+        };
+        text.split(' ').filter(|word| !word.is_empty()).map(counter).collect::<Option<_>>().map(Self)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The opposite change.
+    pub fn reversed(&self) -> Self {
+        Self(self.0.iter().map(|(counter, by)| (counter.clone(), -by)).collect())
+    }
+
+    /// Each counter, with its month, and by how much it changes.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str, i64)> {
+        self.0.iter().map(|(counter, by)| (counter.month.as_str(), counter.name.as_str(), *by))
     }
 
     /// The changes by month, in order.
@@ -193,6 +224,20 @@ impl Sums {
     /// All, with the month and the name of each.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&str, &str, i64)> {
         self.0.iter().map(|(counter, count)| (counter.month.as_str(), counter.name.as_str(), *count))
+    }
+
+    /// How many counters there are that are not 0.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The same in two: of so many months at most, and of the others.
+    pub(crate) fn split_months(mut self, months: usize) -> (Self, Self) {
+        let mut all: Vec<&str> = self.0.keys().map(|counter| counter.month.as_str()).collect();
+        all.dedup();
+        let Some(first_left) = all.get(months).map(|month| (*month).to_owned()) else { return (self, Self::default()) };
+        let left = self.0.split_off(&Counter { month: first_left, name: String::new() });
+        (self, Self(left))
     }
 
     /// Those of one month.
@@ -325,8 +370,14 @@ mod tests {
         let expected =
             ["2026-11 FR confirmed +1", "2026-11 confirmed +1", "2026-11 pending -1", "2026-12-01 confirmed +1"];
         assert_eq!(lines, expected);
+        assert_eq!(delta.to_string(), "2026-11.cFR.c+1 2026-11.s.confirmed+1 2026-11.s.pending-1 2026-12.d01.c+1");
+        assert_eq!(Delta::parse(&delta.to_string()), Some(delta.clone()));
+        assert_eq!(["2026-11.s", "2026-11+1", "x"].map(Delta::parse), [None, None, None]);
+        let mut back = delta.reversed();
+        back.replace(Some(&pending), Some(&confirmed));
+        assert_eq!(back, Delta::default());
         delta.replace(Some(&confirmed), Some(&pending));
-        assert!(delta.is_empty());
+        assert!(delta.is_empty() && Delta::parse("") == Some(delta));
     }
 
     #[test]

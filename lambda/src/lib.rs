@@ -7,7 +7,7 @@
 //!    |                                                            |
 //! web::router <- page               mail <- User::take <- worker <- stream::changes
 //!                                    |           |
-//!                                 Mailer   Store::settle (users and counters, one transaction)
+//!                                 Mailer   counting::settle (users and counters, each change once)
 //! ```
 //!
 //! In Lambda, [`gateway`] makes a request of what API Gateway sends, and of the response what it wants back.
@@ -28,6 +28,7 @@ pub mod aws;
 pub mod census;
 pub mod clock;
 pub mod config;
+pub mod counting;
 #[cfg(feature = "server")]
 pub mod dev;
 pub mod digest;

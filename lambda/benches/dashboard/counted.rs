@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums};
+use signup_service::counting::{Note, Ticket, Verdict};
 use signup_service::digest::DigestMail;
 use signup_service::event::Farewell;
 use signup_service::pace::MailHealth;
-use signup_service::store::{
-    Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
-};
+use signup_service::store::{Claimed, ListUsers, MemoryStore, Saved, Spending, Spent, Store, StoreError, UserPage};
 use signup_service::user::{Queue, User, UserId};
 
 /// What a page asked for.
@@ -58,8 +57,20 @@ impl Store for Counted {
         self.asked().touch(id).await
     }
 
-    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-        self.asked().settle(users, delta).await
+    async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {
+        self.asked().count(notes).await
+    }
+
+    async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError> {
+        self.asked().close(notes).await
+    }
+
+    fn close_later(&self, holding: &[(UserId, Ticket)]) {
+        self.inner.close_later(holding);
+    }
+
+    async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
+        self.asked().notes(until).await
     }
 
     async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {

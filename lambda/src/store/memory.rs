@@ -12,9 +12,11 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{CLAIM, Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage, directory};
+use super::recent::Recent;
+use super::{CLAIM, Claimed, ListUsers, Saved, Spending, Spent, Store, StoreError, UserPage, directory};
 use crate::census::{Delta, Sums};
 use crate::clock::after;
+use crate::counting::{Note, Ticket, Verdict};
 use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::pace::MailHealth;
@@ -37,7 +39,7 @@ struct Held {
     used: BTreeSet<String>,
     claims: BTreeMap<String, ClaimHeld>,
     seen: BTreeSet<String>,
-    counters: Sums,
+    counters: Recent,
     farewells: BTreeMap<(UserId, u64), Farewell>,
     mail: Option<MailHealth>,
     digests: BTreeMap<String, DigestMail>,
@@ -161,16 +163,23 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-        let mut held = self.held();
-        let others = users.iter().filter(|(user, over)| !held.holds(user.id, Some(*over)));
-        let others: Vec<UserId> = others.map(|(user, _)| user.id).collect();
-        if !others.is_empty() {
-            return Ok(Settled::Changed(others));
-        }
-        users.iter().for_each(|(user, _)| held.put(user));
-        held.counters.apply(delta);
-        Ok(Settled::Done)
+    async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {
+        self.held().counters.count(notes);
+        Ok(())
+    }
+
+    async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError> {
+        self.held().counters.close(notes);
+        Ok(())
+    }
+
+    fn close_later(&self, holding: &[(UserId, Ticket)]) {
+        let holding: Vec<_> = holding.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect();
+        self.held().counters.close(&holding);
+    }
+
+    async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
+        Ok(self.held().counters.noted_by(until).collect())
     }
 
     async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
@@ -179,9 +188,7 @@ impl Store for MemoryStore {
             return Ok(Saved::Changed);
         }
         held.remove(user.id);
-        let mut delta = Delta::default();
-        delta.replace(user.counted.as_ref(), None);
-        held.counters.apply(&delta);
+        held.counters.uncount(user);
         held.changed(What::Nothing);
         held.part_from(farewell);
         Ok(Saved::Done)
@@ -197,9 +204,7 @@ impl Store for MemoryStore {
         let mut held = self.held();
         let first = held.seen.insert(event.to_owned());
         if first {
-            let mut delta = Delta::default();
-            delta.replace(user.counted.as_ref(), None);
-            held.counters.apply(&delta);
+            held.counters.uncount(user);
             held.part_from(farewell);
         }
         Ok(first)
@@ -218,7 +223,7 @@ impl Store for MemoryStore {
     }
 
     async fn adjust(&self, delta: &Delta) -> Result<(), StoreError> {
-        self.held().counters.apply(delta);
+        self.held().counters.sums.apply(delta);
         Ok(())
     }
 
@@ -303,7 +308,7 @@ impl Store for MemoryStore {
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
-        let sums = self.held().counters.clone();
+        let sums = self.held().counters.sums.clone();
         Ok(match month {
             Some(month) => sums.of(month),
             None => sums,

@@ -7,6 +7,7 @@
 mod directory;
 pub mod dynamo;
 mod memory;
+mod recent;
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -20,6 +21,7 @@ pub use memory::MemoryStore;
 
 use crate::census::{Delta, Sums};
 use crate::clock::rfc3339;
+use crate::counting::{Note, Ticket, Verdict};
 use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::pace::MailHealth;
@@ -27,10 +29,6 @@ use crate::user::{Queue, User, UserId};
 
 /// Shards of the due users and of the counters: one partition of DynamoDB takes 1,000 writes a second.
 pub const SHARDS: u8 = 4;
-
-/// Users that are settled at once at most: with them go at most three counters' items each, and a transaction
-/// of DynamoDB holds 100 items.
-pub const SETTLED_AT_ONCE: usize = 25;
 
 /// How long a removed user's marker is kept, in seconds: longer than the 24 hours a stream can repeat it.
 pub const MARKER: u32 = 3 * 86_400;
@@ -51,9 +49,18 @@ pub trait Store: Debug + Send + Sync {
     /// Takes as long as a save, and changes nothing.
     async fn touch(&self, id: UserId) -> Result<(), StoreError>;
 
-    /// Keeps several users, each over the version stated, and changes the counters, in one transaction: at most
-    /// [`SETTLED_AT_ONCE`].
-    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError>;
+    /// Changes the counters as notes say, and keeps the notes. Of those that one shard holds, all or none. Safe to repeat:
+    /// what is noted is counted.
+    async fn count(&self, notes: &[Note]) -> Result<(), StoreError>;
+
+    /// Closes notes. Safe to repeat: a note that is not there is closed.
+    async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError>;
+
+    /// Drops notes that hold, when that is for nothing: with the next change of the same counters, if there is one.
+    fn close_later(&self, holding: &[(UserId, Ticket)]);
+
+    /// The notes that were made by a time, as just written.
+    async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError>;
 
     /// Deletes a user, as it was loaded, takes it out of the counters and keeps what is to be told of it, in one
     /// transaction.
@@ -115,8 +122,8 @@ pub trait Store: Debug + Send + Sync {
     /// The counters of one month (`2026-11`) that is not folded, perhaps as of a moment ago, or all as of now.
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError>;
 
-    /// Keeps the counters of the months before this one together, so that all counters are read at the same cost for
-    /// many years. They stay as they are; safe to repeat, and to leave out.
+    /// Keeps counters that changed lately with the others of their month, and those of the months before this one
+    /// together, so that all counters are read at the same cost for many years, and changed at the same cost always. They stay as they are; safe to repeat, and to leave out.
     async fn fold(&self, before: &str) -> Result<(), StoreError>;
 }
 
@@ -126,14 +133,6 @@ pub enum Saved {
     Done,
     /// Another version is there; nothing was changed.
     Changed,
-}
-
-/// Whether all were kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    Done,
-    /// Of these another version is there; nothing was changed of anybody.
-    Changed(Vec<UserId>),
 }
 
 /// One of a budget, to be spent.

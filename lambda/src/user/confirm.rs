@@ -140,6 +140,7 @@ impl User {
             mailings: 0,
             spent: super::Spent::default(),
             counted: None,
+            ticket: None,
             untold: None,
             wakes: false,
         }

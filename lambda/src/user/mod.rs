@@ -26,6 +26,7 @@ pub use undeliverable::{EndedBy, Undeliverable};
 
 use crate::census::Tally;
 use crate::clock::{millis, optional_millis};
+use crate::counting::Ticket;
 use crate::event::{Told, Untold};
 
 /// What the worker looks at a user for. Whoever has a mail to be sent is looked at for that, and what is to be told of
@@ -217,6 +218,9 @@ pub struct User {
     /// What the counters include of this user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Tally>,
+    /// The note under which the counters came to include it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
     /// What subscribers are still to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<Untold>,
@@ -247,20 +251,28 @@ impl User {
         self.keep_until.is_some_and(|until| until <= now)
     }
 
-    /// The user counted as it is; `None` when it is so already. Nothing else changes, and nobody is mailed for it.
-    pub fn counted_as_is(mut self, country_field: Option<&str>) -> Option<Self> {
-        let tally = Tally::of(&self, country_field);
-        (self.counted.as_ref() != Some(&tally)).then(|| {
-            self.counted = Some(tally);
-            self.changed()
-        })
+    /// The user counted as it is, under a ticket drawn for it; `None` when it is so already. Nothing else changes, and
+    /// nobody is mailed for it.
+    pub fn counted_as_is(mut self, by: u32, country_field: Option<&str>) -> Option<Self> {
+        self.count(by, country_field).then(|| self.changed())
+    }
+
+    /// Counts the user as it is. Whether it was counted otherwise before.
+    fn count(&mut self, by: u32, country_field: Option<&str>) -> bool {
+        let tally = Tally::of(self, country_field);
+        if self.counted.as_ref() == Some(&tally) {
+            return false;
+        }
+        self.counted = Some(tally);
+        self.ticket = Some(Ticket { over: self.version, by });
+        true
     }
 
     /// The user counted as it is, without what subscribers know by now, and left to the sweeper if there is a mail to be
     /// sent or more to be told.
-    pub fn set_aside(mut self, told: &Told, country_field: Option<&str>) -> Self {
+    pub fn set_aside(mut self, told: &Told, by: u32, country_field: Option<&str>) -> Self {
         self.untold = told.left(self.untold, self.id);
-        self.counted = Some(Tally::of(&self, country_field));
+        self.count(by, country_field);
         self.wakes = false;
         self.changed()
     }
@@ -272,7 +284,7 @@ impl User {
     }
 
     /// Closes a change that the worker has to act upon.
-    fn waking(mut self) -> Self {
+    pub(crate) fn waking(mut self) -> Self {
         self.wakes = true;
         self.changed()
     }

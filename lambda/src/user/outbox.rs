@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{CODE_TRIES, MailId, NOTICE_PAUSE, Nonce, State, User};
-use crate::census::Tally;
 use crate::clock::{after, before, millis};
 use crate::config::MailKind;
 use crate::event::Told;
@@ -193,7 +192,7 @@ impl User {
             self.waiting = self.waiting.filter(|waiting| waiting.keep_until > now);
             self.later = self.later.filter(|later| later.keep_until > now);
         }
-        self.counted = Some(Tally::of(&self, country_field));
+        self.count(by, country_field);
         self.wakes = false;
         (self != before).then(|| Taken { user: self.changed(), attempt, given_up })
     }

@@ -118,7 +118,8 @@ impl User {
         let time = u64::try_from(now.as_microsecond()).unwrap_or(0);
         let version = forgotten.as_ref().map_or(time, |user| user.version);
         let kind = if confirmed { MailKind::Welcome } else { MailKind::Confirmation };
-        let (counted, untold) = forgotten.map_or((None, None), |user| (user.counted, user.untold));
+        let (counted, ticket, untold) =
+            forgotten.map_or((None, None, None), |user| (user.counted, user.ticket, user.untold));
         Self {
             id: request.id,
             version,
@@ -137,6 +138,7 @@ impl User {
             mailings: 0,
             spent: Spent::default(),
             counted,
+            ticket,
             untold,
             wakes: false,
             answers: request.answers,

@@ -1,7 +1,6 @@
 //! The worker: follows the stream, sends what it brings, counts what it tells, and tells subscribers.
 //!
-//! Every step may be repeated: a lease keeps a mail from two senders, and a user is counted together with the mark
-//! that says so. What fails goes back to the stream; what the stream gives up, [`Worker::sweep`] finds.
+//! Every step may be repeated: a lease keeps a mail from two senders, and a user is counted under a ticket that says so. What fails goes back to the stream; what the stream gives up, [`Worker::sweep`] finds.
 
 mod digest;
 mod ending;
@@ -16,9 +15,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::address::Address;
-use crate::census::{Delta, country_field};
+use crate::census::country_field;
 use crate::clock::{after, before, later};
 use crate::config::ServiceConfig;
+use crate::counting::{SETTLED_AT_ONCE, settle};
 use crate::event::{Farewell, Told};
 use crate::journal::{Journal, Line, Unit};
 use crate::ledger::Ledger;
@@ -26,7 +26,7 @@ use crate::mail::{Letter, compose};
 use crate::mailer::{Mailer, SendError};
 use crate::pace::{Pace, Quota};
 use crate::publisher::Publisher;
-use crate::store::{SETTLED_AT_ONCE, Saved, Settled, StoreError};
+use crate::store::{Saved, StoreError};
 use crate::stream::{Change, What};
 use crate::token::TokenKey;
 use crate::user::{Attempt, MailEnd, MailId, Taken, User, UserId};
@@ -164,33 +164,31 @@ impl Worker {
         changes.iter().map(|change| &change.sequence).filter(|it| failed.contains(it.as_str())).cloned().collect()
     }
 
-    /// Counts users who have to wait for their mail, all or none; whoever could not be counted comes back as before.
+    /// Counts users who have to wait for their mail; whoever could not be counted comes back as before.
     async fn count<'a>(&self, users: Vec<(User, Vec<&'a str>)>, told: &Told) -> Vec<(User, Vec<&'a str>)> {
         let country = country_field(&self.config);
-        let counted: Vec<_> =
-            users.iter().map(|(user, records)| (user.clone().set_aside(told, country), records.clone())).collect();
-        let mut delta = Delta::default();
-        for ((before, _), (after, _)) in users.iter().zip(&counted) {
-            delta.replace(before.counted.as_ref(), after.counted.as_ref());
-        }
-        let settled: Vec<_> =
-            users.iter().zip(&counted).map(|((before, _), (after, _))| (after.clone(), before.version)).collect();
-        match self.ledger.store.settle(&settled, &delta).await {
-            Ok(Settled::Done) => counted,
-            Ok(Settled::Changed(_)) => users,
-            Err(error) => {
-                error.log();
-                users
-            }
-        }
+        let aside = |user: &User| user.clone().set_aside(told, self.ledger.entropy.number(), country);
+        let pairs: Vec<(User, User)> = users.iter().map(|(user, _)| (user.clone(), aside(user))).collect();
+        let settled = settle(&*self.ledger.store, &pairs, self.ledger.clock.now()).await;
+        let kept = settled.map(|settled| {
+            settled.failure.iter().for_each(StoreError::log);
+            settled.kept
+        });
+        let kept = kept.unwrap_or_else(|error| {
+            error.log();
+            Vec::new()
+        });
+        let newest = |(before, after): (User, User)| if kept.contains(&after.id) { after } else { before };
+        pairs.into_iter().map(newest).zip(users.into_iter().map(|(_, records)| records)).collect()
     }
 
     /// Takes users, without what was told of them, counts them, and sends their mails. Returns how many there was
     /// something to do for.
     async fn work(&self, users: Vec<User>, told: &Told, until: Timestamp) -> Result<usize, StoreError> {
-        let taken = self.take(users, told).await?;
+        let mut taken = Vec::new();
+        // Whoever was taken is mailed, whatever became of the others.
+        let mut failure = self.take(users, told, &mut taken).await.err();
         let count = taken.len();
-        let mut failure = None;
         for Taken { user, attempt, .. } in taken {
             let Some(attempt) = attempt else { continue };
             if let Err(error) = self.deliver(user, attempt, until).await {
@@ -201,42 +199,38 @@ impl Worker {
         failure.map_or(Ok(count), Err)
     }
 
-    /// Leases what is due and counts what changed, of all users in one transaction. Whoever changed meanwhile is
-    /// looked at again.
-    async fn take(&self, users: Vec<User>, told: &Told) -> Result<Vec<Taken>, StoreError> {
+    /// Leases what is due and counts what changed. Whoever changed meanwhile is looked at again.
+    async fn take(&self, users: Vec<User>, told: &Told, taken: &mut Vec<Taken>) -> Result<(), StoreError> {
         let country = country_field(&self.config);
-        let mut users: BTreeMap<UserId, User> = users.into_iter().map(|user| (user.id, user)).collect();
+        let mut users = users;
         for tried in 0..TRIES {
             let now = self.ledger.clock.now();
-            let mut delta = Delta::default();
-            let (mut settled, mut taken) = (Vec::new(), Vec::new());
-            for user in users.values() {
+            let (mut pairs, mut taking) = (Vec::new(), Vec::new());
+            for user in users {
                 let by = self.ledger.entropy.number();
                 let Some(mut after) = user.clone().take(told, by, country, now) else { continue };
                 if let Some((mail, reason)) = after.given_up {
                     after.user = self.ledger.wanted.note_given_up(after.user, mail, reason, now);
                 }
-                delta.replace(user.counted.as_ref(), after.user.counted.as_ref());
-                settled.push((after.user.clone(), user.version));
-                taken.push(after);
-            }
-            if settled.is_empty() {
-                return Ok(taken);
+                pairs.push((user, after.user.clone()));
+                taking.push(after);
             }
             // Before the mark: told twice is better than never, should this invocation end in between.
-            for (mail, reason) in taken.iter().filter_map(|taken| taken.given_up) {
+            for (mail, reason) in taking.iter().filter_map(|taken| taken.given_up) {
                 tracing::error!(%mail, outcome = "dead", error = reason, "mail");
                 self.measure("MailsGivenUp");
             }
-            let others = match self.ledger.store.settle(&settled, &delta).await? {
-                Settled::Done => return Ok(taken),
-                Settled::Changed(others) => others,
-            };
-            for id in others {
-                match self.ledger.store.load(id).await? {
-                    Some(user) => drop(users.insert(id, user)),
-                    None => drop(users.remove(&id)),
-                }
+            let settled = settle(&*self.ledger.store, &pairs, now).await?;
+            taken.extend(taking.into_iter().filter(|taken| settled.kept.contains(&taken.user.id)));
+            if let Some(error) = settled.failure {
+                return Err(error);
+            }
+            if settled.changed.is_empty() {
+                return Ok(());
+            }
+            users = Vec::new();
+            for id in settled.changed {
+                users.extend(self.ledger.store.load(id).await?);
             }
             self.ledger.pause(tried).await;
         }

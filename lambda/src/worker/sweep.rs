@@ -6,6 +6,7 @@ use super::tell::Subject;
 use super::{SWEEP, Worker};
 use crate::census::month;
 use crate::clock::{before, day};
+use crate::counting::{OVERDUE, decide};
 use crate::pace::MailHealth;
 use crate::store::{SHARDS, StoreError};
 use crate::user::Queue;
@@ -60,6 +61,7 @@ impl Worker {
         let over = month(&day(before(began, OVER)));
         for ended in [
             self.ledger.store.note_mail(&health).await,
+            self.close_notes(until).await,
             self.ledger.store.fold(&over).await,
             self.wake_for_digest(&health).await,
         ] {
@@ -71,5 +73,21 @@ impl Worker {
             Err(error) => note(error),
         }
         failure.map_or(Ok(count), Err)
+    }
+
+    /// Finds out what became of users whose counting was broken off.
+    async fn close_notes(&self, until: Timestamp) -> Result<(), StoreError> {
+        let store = &*self.ledger.store;
+        let mut failure = None;
+        for note in store.notes(before(self.ledger.clock.now(), OVERDUE)).await? {
+            let now = self.ledger.clock.now();
+            if now >= until {
+                break;
+            }
+            if let Err(error) = decide(store, &note, now).await {
+                failure.get_or_insert(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
     }
 }

@@ -200,7 +200,7 @@ async fn a_crash_after_telling_tells_again_under_the_same_id() {
     let service = Service::new(config(&[]));
     sign_up(&service, ADA).await;
     // The table fails after SNS took it.
-    let failing = Failing::of(&service, StoreError::new("x", "y"), [("settle", 1), ("save", 1)]);
+    let failing = Failing::of(&service, StoreError::new("x", "y"), [("take", 1)]);
     let failed = service.worker_over(failing).batch(&service.store.changes(), service.until()).await;
     assert_eq!(failed.len(), 1);
     service.work().await;

@@ -14,10 +14,10 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use signup_service::census::Delta;
+use signup_service::counting::{Note, Ticket, Verdict};
 use signup_service::event::Told;
-use signup_service::store::{DynamoStore, Saved, Settled, Store, StoreError};
-use signup_service::user::User;
+use signup_service::store::{DynamoStore, Saved, Store, StoreError};
+use signup_service::user::{User, UserId};
 
 /// Gives the answers in their order and keeps what was asked.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +74,11 @@ fn done() -> (u16, Value) {
     (200, json!({}))
 }
 
+/// No item.
+fn none() -> (u16, Value) {
+    (200, json!({}))
+}
+
 fn failed(code: &str) -> (u16, Value) {
     (400, json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "not now" }))
 }
@@ -95,13 +100,16 @@ fn ada() -> User {
     new_user(&Counting::from(1), "ada@example.com", 36, "2026-11-22T10:59:00Z".parse().expect("a time"))
 }
 
-/// Ada as she is counted, over whom, and by how much the counters change.
-fn counted() -> (Vec<(User, u64)>, Delta) {
+/// Ada as she is and as she is when counted.
+fn counted() -> (User, User) {
     let ada = ada();
     let taken = ada.clone().take(&Told::nothing(), 1, Some("country"), ada.created_at).expect("something to do").user;
-    let mut delta = Delta::default();
-    delta.replace(None, taken.counted.as_ref());
-    (vec![(taken, ada.version)], delta)
+    (ada, taken)
+}
+
+fn note() -> Note {
+    let (before, after) = counted();
+    Note::of(&before, &after, before.created_at).expect("a change")
 }
 
 impl Replay {
@@ -110,54 +118,98 @@ impl Replay {
         self.asked.lock().expect("no panic while held")[n].1["Item"].clone()
     }
 
-    /// Where the n-th call's counters are.
-    fn counters(&self, n: usize) -> Value {
-        let asked = self.asked.lock().expect("no panic while held");
-        asked[n].1["TransactItems"][1]["Update"]["Key"]["sk"]["S"].clone()
+    /// The version of the counters that the n-th call put, and how many they say are pending.
+    fn counters(&self, n: usize) -> [Value; 2] {
+        ["version", "2026-11.s.pending"].map(|name| self.put(n)[name]["N"].clone())
     }
 }
 
+fn closing(verdict: Verdict) -> [(UserId, Ticket, Verdict); 1] {
+    [(note().user, note().ticket, verdict)]
+}
+
+fn held(version: &str, pending: &str) -> Value {
+    json!({ "pk": { "S": "COUNT" }, "sk": { "S": "RECENT#0" }, "version": { "N": version },
+            "2026-11.s.pending": { "N": pending } })
+}
+
 #[tokio::test]
-async fn counters_that_another_holds_are_counted_elsewhere() {
-    for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
-        let (replay, store) = Replay::store([cancelled(&["None", code]), done()]);
-        let (users, delta) = counted();
-        assert_eq!(store.settle(&users, &delta).await.expect("the second try works"), Settled::Done, "{code}");
-        assert_eq!(replay.operations(), ["TransactWriteItems", "TransactWriteItems"], "{code}");
-        assert_eq!((replay.counters(0), replay.counters(1)), (json!("2026-11#0"), json!("2026-11#1")));
+async fn counters_are_read_once_and_then_known_until_another_changes_them() {
+    let there = (200, json!({ "Item": held("5", "3") }));
+    let (replay, store) = Replay::store([there, done(), done(), refused(held("9", "7")), done()]);
+    store.count(&[note()]).await.expect("counted");
+    store.close(&closing(Verdict::Holds)).await.expect("closed");
+    store.count(&[note()]).await.expect("counted on top");
+    assert_eq!(replay.operations(), ["GetItem", "PutItem", "PutItem", "PutItem", "PutItem"]);
+    let counters = [1, 2, 3, 4].map(|n| replay.counters(n));
+    assert_eq!(json!(counters), json!([["6", "4"], ["7", "4"], ["8", "5"], ["10", "8"]]));
+}
+
+#[tokio::test]
+async fn what_is_not_noted_as_far_as_known_is_looked_for_before_it_is_passed_over() {
+    let (replay, scratch) = Replay::store([none(), done()]);
+    scratch.count(&[note()]).await.expect("counted");
+    let mut noted = replay.put(1);
+    noted["version"] = json!({ "N": "8" });
+    let (replay, store) = Replay::store([none(), done(), done(), (200, json!({ "Item": noted })), done()]);
+    store.count(&[note()]).await.expect("counted");
+    store.close(&closing(Verdict::Holds)).await.expect("closed");
+    store.close(&closing(Verdict::Void)).await.expect("taken back, though another noted it");
+    assert_eq!(replay.operations(), ["GetItem", "PutItem", "PutItem", "GetItem", "PutItem"]);
+    assert_eq!(json!(replay.counters(4)), json!(["9", null]));
+}
+
+#[tokio::test]
+async fn a_count_whose_answer_was_lost_is_not_counted_again() {
+    let (replay, store) = Replay::store([none(), done()]);
+    store.count(&[note()]).await.expect("counted");
+    let lost = (500, json!({ "__type": "InternalServerError" }));
+    let (replay, store) = Replay::store([none(), lost, refused(replay.put(1))]);
+    store.count(&[note()]).await.expect("it was counted");
+    assert_eq!(replay.operations().len(), 3);
+}
+
+#[tokio::test]
+async fn counters_that_others_keep_for_too_long_are_busy() {
+    let conflict = || [none(), failed("TransactionConflictException")];
+    let (replay, store) = Replay::store((0..6).flat_map(|_| conflict()));
+    let error = store.count(&[note()]).await.expect_err("it lasts");
+    assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
+    assert_eq!(replay.operations().len(), 12);
+}
+
+#[tokio::test]
+async fn a_conflict_passes_or_is_busy_and_another_reason_is_a_failure() {
+    let (_, ada) = counted();
+    // Another changed the counters since they were read, or does.
+    for code in ["ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+        let (replay, store) = Replay::store([none(), cancelled(&["None", code]), none(), done()]);
+        assert_eq!(store.erase(&ada, None).await.expect("the second try works"), Saved::Done, "{code}");
         let tokens = replay.tokens();
         assert_ne!(tokens[0], tokens[1], "what was cancelled is over, and the next is another request");
     }
-}
-
-#[tokio::test]
-async fn a_conflict_that_lasts_is_busy_and_another_reason_a_failure() {
-    let (users, delta) = counted();
-    let (replay, store) = Replay::store([(); 6].map(|()| cancelled(&["TransactionConflict", "None"])));
-    let error = store.settle(&users, &delta).await.expect_err("it lasts");
+    let (replay, store) = Replay::store((0..6).flat_map(|_| [none(), cancelled(&["TransactionConflict", "None"])]));
+    let error = store.erase(&ada, None).await.expect_err("it lasts");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
     assert_eq!(replay.tokens().len(), 6);
-    let (replay, store) = Replay::store([cancelled(&["None", "ValidationError"])]);
-    let error = store.settle(&users, &delta).await.expect_err("for good");
+    let (replay, store) = Replay::store([none(), cancelled(&["None", "ValidationError"])]);
+    let error = store.erase(&ada, None).await.expect_err("for good");
     assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
     assert_eq!(replay.tokens().len(), 1);
 }
 
 #[tokio::test]
 async fn a_condition_decides_even_where_other_items_were_busy() {
-    let (users, delta) = counted();
-    let (replay, store) = Replay::store([cancelled(&["ConditionalCheckFailed", "TransactionConflict"])]);
-    let outcome = store.settle(&users, &delta).await.expect("an outcome");
-    assert_eq!(outcome, Settled::Changed(vec![ada().id]));
+    let (replay, store) = Replay::store([none(), cancelled(&["ConditionalCheckFailed", "TransactionConflict"])]);
+    assert_eq!(store.erase(&counted().1, None).await.expect("an outcome"), Saved::Changed);
     assert_eq!(replay.tokens().len(), 1);
 }
 
 #[tokio::test]
 async fn an_answer_that_was_lost_is_asked_for_with_the_same_token() {
-    let (users, delta) = counted();
     for lost in [failed("TransactionInProgressException"), (500, json!({ "__type": "InternalServerError" }))] {
-        let (replay, store) = Replay::store([lost, done()]);
-        assert_eq!(store.settle(&users, &delta).await.expect("the repeat works"), Settled::Done);
+        let (replay, store) = Replay::store([none(), lost, done()]);
+        assert_eq!(store.erase(&counted().1, None).await.expect("the repeat works"), Saved::Done);
         let tokens = replay.tokens();
         assert_eq!((tokens.len(), &tokens[0]), (2, &tokens[1]));
     }

@@ -120,7 +120,7 @@ async fn what_the_table_refuses_comes_again_and_does_not_end_the_sweep() {
         service.form("/sign-up", &format!("email={name}%40example.com")).await;
     }
     let changes = service.store.changes();
-    let worker = service.worker_over(Failing::of(&service, lost(), [("settle", 1)]));
+    let worker = service.worker_over(Failing::of(&service, lost(), [("count", 1)]));
     let failed = worker.batch(&changes, service.until()).await;
     let users = changes.iter().filter(|change| matches!(change.what, What::User(_))).count();
     assert_eq!((failed.len(), users), (6, 6), "they were taken at once");

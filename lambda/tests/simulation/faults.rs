@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums};
+use signup_service::counting::{Note, Ticket, Verdict};
 use signup_service::digest::DigestMail;
 use signup_service::event::Event;
 use signup_service::event::Farewell;
@@ -17,9 +18,7 @@ use signup_service::notice::Notice;
 use signup_service::pace::MailHealth;
 use signup_service::pace::Quota;
 use signup_service::publisher::{PublishError, Publisher};
-use signup_service::store::{
-    Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
-};
+use signup_service::store::{Claimed, ListUsers, MemoryStore, Saved, Spending, Spent, Store, StoreError, UserPage};
 use signup_service::user::{Queue, User, UserId};
 
 use crate::witness::{Who, Witness};
@@ -94,7 +93,7 @@ impl Faulty {
         self.world.pause(3).await;
         match fault {
             Fault::After => return Err(self.failed(name, "after")),
-            Fault::Twice if name == "save" => {
+            Fault::Twice if ["save", "count", "close"].contains(&name) => {
                 self.world.note(|| format!("{:?}: {name} is asked once more", self.who));
                 done = work();
                 self.world.pause(3).await;
@@ -130,9 +129,31 @@ impl Store for Faulty {
         self.call("touch", || ()).await
     }
 
-    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-        let ids: Vec<UserId> = users.iter().map(|(user, _)| user.id).collect();
-        self.call("settle", || self.apply("settle", &ids, self.store.settle(users, delta)).expect("memory")).await
+    async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {
+        self.call("count", || self.apply("count", &[], self.store.count(notes)).expect("memory")).await
+    }
+
+    async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError> {
+        let close = || {
+            let before = at_once(self.store.notes(Timestamp::MAX)).expect("memory");
+            at_once(self.store.close(notes)).expect("memory");
+            let after = at_once(self.store.notes(Timestamp::MAX)).expect("memory");
+            self.with(|witness| {
+                before.iter().filter(|note| !after.contains(note)).for_each(|note| witness.closed(note));
+                witness.recount();
+            });
+        };
+        self.call("close", close).await
+    }
+
+    fn close_later(&self, holding: &[(UserId, Ticket)]) {
+        // A process that ends forgets what it was to do later.
+        let holding: Vec<_> = holding.iter().copied().filter(|_| self.world.in_thousand(500)).collect();
+        self.store.close_later(&holding);
+    }
+
+    async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
+        self.call("notes", || at_once(self.store.notes(until)).expect("memory")).await
     }
 
     async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use signup_service::census::{Delta, Sums, Tally, country_field};
 use signup_service::clock::{Clock, after};
 use signup_service::config::{ConfirmationMode, Duration, EventType, ServiceConfig};
+use signup_service::counting::OVERDUE;
 use signup_service::event::Wanted;
 use signup_service::journal::{Journal, Line};
 use signup_service::ledger::Ledger;
@@ -274,6 +275,16 @@ impl History {
         let hours = [1, 6, 24, 72, 200][self.world.below(5)];
         self.world.note(|| format!("{hours} hours pass"));
         self.tasks.pass(hours * 3_600_000);
+        if hours >= 24 {
+            self.trim();
+        }
+    }
+
+    /// The stream holds what it was not asked for within a day no longer.
+    fn trim(&mut self) {
+        self.bury();
+        self.read_stream();
+        self.queue.clear();
     }
 
     /// The clock on the wall is set, while everything goes on.
@@ -285,6 +296,9 @@ impl History {
         };
         self.world.note(|| format!("the clock jumps by {seconds} s"));
         self.world.jump(seconds * 1_000);
+        if seconds > 86_400 {
+            self.trim();
+        }
         self.faulty(Who::Operator).with(|witness| {
             witness.excuse(|_| true);
             witness.slack += u32::try_from(-seconds).unwrap_or(0);
@@ -319,6 +333,9 @@ impl History {
             let wait = due.map_or(60_000, |due| due.as_millisecond() - self.world.now().as_millisecond());
             self.tasks.pass(if turn < 5 { 60_000 } else { wait.max(60_000) });
         }
+        // Until whoever was lost in the middle of counting is overdue, by whatever clock.
+        let slack = self.faulty(Who::Operator).with(|witness| witness.slack);
+        self.tasks.pass(i64::from(OVERDUE + slack + 1) * 1_000);
         // What the stream loses of a digest comes again with the next sweep.
         for _ in 0..10 {
             self.sweep();

@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use signup_service::census::{Sums, Tally};
+use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::{Clock, after};
 use signup_service::config::ConfirmationMode;
+use signup_service::counting::{Note, Ticket};
 use signup_service::store::{MemoryStore, Store};
 use signup_service::user::{Answers, End, Link, MailId, Nonce, State, User, UserId};
 
@@ -77,6 +78,10 @@ pub struct Witness {
     told: BTreeSet<Nonce>,
     guesses: BTreeMap<Nonce, u8>,
     written: BTreeSet<(UserId, u64)>,
+    /// The tickets under which users were kept.
+    tickets: BTreeSet<(UserId, Ticket)>,
+    /// What was taken back for good of those whose end the stream lost.
+    written_off: Sums,
     /// Whoever the table forgot, until it is told to the counters.
     forgotten: BTreeMap<String, Tally>,
     pub mailbox: Vec<Letter>,
@@ -101,6 +106,8 @@ impl Witness {
             told: BTreeSet::new(),
             guesses: BTreeMap::new(),
             written: BTreeSet::new(),
+            tickets: BTreeSet::new(),
+            written_off: Sums::default(),
             forgotten: BTreeMap::new(),
             mailbox: Vec::new(),
             dead: 0,
@@ -122,14 +129,34 @@ impl Witness {
         self.submissions.iter().find(|it| it.nonce == nonce).map(|it| &it.answers)
     }
 
-    /// The counters are what the users carry, after every step.
+    /// The counters are what the users carry and what is noted of others, after every step.
     pub fn recount(&self) {
         let mut sums = Sums::default();
         let users = self.store.users();
         users.iter().filter_map(|user| user.counted.as_ref()).for_each(|tally| sums.add_tally(tally));
         self.forgotten.values().for_each(|tally| sums.add_tally(tally));
+        self.misjudged().iter().for_each(|(_, delta)| sums.apply(delta));
+        sums.apply(&Delta::outside(&Sums::default(), &Sums::default(), &self.written_off));
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, the users carry {sums:?}"));
+    }
+
+    /// The notes that count what was never kept, or do not count what was, and by how much the counters are off.
+    fn misjudged(&self) -> Vec<(Note, Delta)> {
+        let notes = at_once(self.store.notes(Timestamp::MAX)).expect("memory");
+        let off = |note: Note| match (self.tickets.contains(&(note.user, note.ticket)), note.is_void) {
+            (false, false) => Some((note.clone(), note.delta)),
+            (true, true) => Some((note.clone(), note.delta.reversed())),
+            _ => None,
+        };
+        notes.into_iter().filter_map(off).collect()
+    }
+
+    /// A note is gone. Of whom the stream never told that they are, it is known no better then.
+    pub fn closed(&mut self, note: &Note) {
+        if note.is_void && self.tickets.contains(&(note.user, note.ticket)) {
+            self.written_off.apply(&note.delta.reversed());
+        }
     }
 
     /// The table forgot somebody.
@@ -176,6 +203,7 @@ impl Witness {
             return self.void(old.id);
         };
         self.written.insert((new.id, new.version));
+        self.tickets.extend(new.ticket.map(|ticket| (new.id, ticket)));
         if matches!(who, Who::SignUp(_)) {
             let step = self.step;
             self.person(new.id).submitted = step;
@@ -242,6 +270,12 @@ impl Witness {
             let waits = newest.is_some_and(|link| link.expires_at > now && !link.out);
             self.check(dead || !waits, || format!("b: a mail never comes: {}", brief(Some(&user))));
         }
+        for (note, delta) in self.misjudged() {
+            // Of somebody who is gone it was known too late, and the stream lost their end.
+            self.check(note.is_void, || format!("e: nobody finds out about {note:?}"));
+            sums.apply(&delta);
+        }
+        sums.apply(&Delta::outside(&Sums::default(), &Sums::default(), &self.written_off));
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, a recount says {sums:?}"));
         self.news_at_rest();

@@ -2,12 +2,15 @@
 //!
 //! The service goes on meanwhile: what is found counts only when a second reading finds the same.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 use signup_service::census::{Delta, Sums, country_field};
-use signup_service::store::{Among, SETTLED_AT_ONCE, Saved, Settled, Store};
+use signup_service::clock::{Clock, Entropy, System};
+use signup_service::counting::{Note, SETTLED_AT_ONCE, Ticket, settle};
+use signup_service::store::{Among, Saved, Store};
 use signup_service::user::{User, UserId};
 
 use super::walk::Walk;
@@ -128,6 +131,10 @@ struct Reading {
 }
 
 impl Reading {
+    fn is_right(&self) -> bool {
+        self.difference().is_empty() && self.uncounted.is_empty() && self.erased.is_empty()
+    }
+
     fn difference(&self) -> Delta {
         Delta::outside(&self.before, &self.after, &self.tallies)
     }
@@ -150,7 +157,7 @@ impl Recount<'_> {
             counted: reading.after.census().received(),
             ..Found::default()
         };
-        if first.difference().is_empty() && first.uncounted.is_empty() && first.erased.is_empty() {
+        if first.is_right() {
             return Ok(found(&first));
         }
         tokio::time::sleep(self.pause).await;
@@ -165,6 +172,8 @@ impl Recount<'_> {
 
     async fn read(&self) -> Outcome<Reading> {
         let counters = async || self.store.counters(None).await.map_err(|error| store_failure(&error));
+        let noted = self.store.notes(Timestamp::MAX).await.map_err(|error| store_failure(&error))?;
+        let mut noted: BTreeMap<(UserId, Ticket), Note> = noted.into_iter().map(|note| (note.name(), note)).collect();
         let mut reading = Reading { before: counters().await?, ..Reading::default() };
         let mut walk = Walk::new(self.store, Among::ALL, PAGE, None);
         while let Some(page) = walk.page().await? {
@@ -174,14 +183,17 @@ impl Recount<'_> {
                     (self.note)(reading.users);
                 }
                 user.counted.iter().for_each(|tally| reading.tallies.add_tally(tally));
+                user.ticket.and_then(|ticket| noted.remove(&(user.id, ticket)));
                 if self.is_erased(&user) {
                     reading.erased.insert(user.id);
-                } else if user.clone().counted_as_is(self.country).is_some() {
+                } else if user.clone().counted_as_is(0, self.country).is_some() {
                     reading.uncounted.insert((user.id, user.version));
                 }
             }
         }
         reading.after = counters().await?;
+        // What is noted and was not kept is counted as well, until the sweeper takes it back.
+        noted.values().filter(|note| !note.is_void).for_each(|note| reading.tallies.apply(&note.delta));
         Ok(reading)
     }
 
@@ -235,21 +247,18 @@ impl Recount<'_> {
     /// Counts users as they are.
     async fn settle(&self, ids: &[UserId]) -> Outcome<()> {
         for _ in 0..TRIES {
-            let mut delta = Delta::default();
             let mut users = Vec::new();
             for id in ids {
                 let Some(user) = self.store.load(*id).await.map_err(|error| store_failure(&error))? else { continue };
-                let (counted, version) = (user.counted.clone(), user.version);
-                let Some(user) = user.counted_as_is(self.country) else { continue };
-                delta.replace(counted.as_ref(), user.counted.as_ref());
-                users.push((user, version));
+                let Some(counted) = user.clone().counted_as_is(System.number(), self.country) else { continue };
+                users.push((user, counted));
             }
-            if users.is_empty() {
+            let settled = settle(self.store, &users, System.now()).await.map_err(|error| store_failure(&error))?;
+            if let Some(error) = settled.failure {
+                return Err(store_failure(&error));
+            }
+            if settled.changed.is_empty() {
                 return Ok(());
-            }
-            match self.store.settle(&users, &delta).await.map_err(|error| store_failure(&error))? {
-                Settled::Done => return Ok(()),
-                Settled::Changed(_) => {}
             }
         }
         Err(Failure::new("throttled", "users could not be counted").cause("they kept changing").hint("run it again"))

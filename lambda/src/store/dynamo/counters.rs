@@ -1,4 +1,4 @@
-//! Counters: the items of months and years, read as sums and changed with what they count; and how the mail stands.
+//! Counters: read as sums, mended, and less by whom the table forgot; and how the mail stands.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -6,16 +6,16 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::DynamoStore;
-use super::farewell;
 use super::item::{self, BadItem, Item, s};
 use super::json;
 use super::transact::{self, Reason, TRIES, Transacted, failed, try_again};
 use super::user::token;
+use super::{farewell, recent};
 use crate::census::{Delta, Sums};
 use crate::clock::after;
 use crate::event::Farewell;
 use crate::pace::MailHealth;
-use crate::store::{MARKER, SHARDS, StoreError};
+use crate::store::{MARKER, StoreError};
 use crate::user::User;
 
 const FORGET: &str = "forget a user";
@@ -31,20 +31,12 @@ pub(super) async fn forget(
     farewell: Option<&Farewell>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let mut delta = Delta::default();
-    delta.replace(user.counted.as_ref(), None);
-    let token = token(
-        Sha256::new().chain_update(store.table()).chain_update(event).chain_update(now.as_nanosecond().to_be_bytes()),
-    );
+    let token = drawn(FORGET)?;
     for tried in 0..TRIES {
-        let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
         let marker = transact::mark(FORGET, store.table(), item::marker_key(event), after(now, MARKER).as_second());
-        let items = std::iter::once(marker).chain(farewell::put(FORGET, store, farewell)).chain(transact::counts(
-            FORGET,
-            store.table(),
-            &delta,
-            shard,
-        ));
+        let items = std::iter::once(marker)
+            .chain(farewell::put(FORGET, store, farewell))
+            .chain(recent::uncount(store, FORGET, user).await?.map(Ok));
         match store.transact(FORGET, &format!("{token}-{tried}"), items.collect::<Result<_, _>>()?).await? {
             Transacted::Done => return Ok(true),
             Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => return Ok(false),
@@ -56,7 +48,7 @@ pub(super) async fn forget(
 
 /// Changes the counters, a transaction's worth at a time. Not safe to repeat after an error.
 pub(super) async fn adjust(store: &DynamoStore, delta: &Delta) -> Result<(), StoreError> {
-    let items: Vec<_> = transact::counts(ADJUST, store.table(), delta, 0).collect::<Result<_, _>>()?;
+    let items: Vec<_> = transact::counts(ADJUST, store.table(), delta).collect::<Result<_, _>>()?;
     for part in items.chunks(50) {
         let token = drawn(ADJUST)?;
         for tried in 0.. {
@@ -80,18 +72,23 @@ pub(super) async fn counters(store: &DynamoStore, month: Option<&str>) -> Result
     let query = store.client.query().table_name(store.table()).expression_attribute_values(":pk", s(item::COUNT));
     let query = match month {
         None => query.key_condition_expression("pk = :pk").consistent_read(true),
+        // From the month on, but for the years.
         Some(month) => query
-            .key_condition_expression("pk = :pk AND begins_with(sk, :month)")
-            .expression_attribute_values(":month", s(month)),
+            .key_condition_expression("pk = :pk AND sk BETWEEN :month AND :recent")
+            .expression_attribute_values(":month", s(month))
+            .expression_attribute_values(":recent", s(format!("{}~", item::RECENT))),
     };
     let mut sums = Sums::default();
     for item in store.query(READ, query, usize::MAX).await? {
         add(&mut sums, &item).map_err(|error| StoreError::new(READ, error))?;
     }
-    Ok(sums)
+    Ok(match month {
+        None => sums,
+        Some(month) => sums.of(month),
+    })
 }
 
-/// Adds what an item of a month or of a year counts.
+/// Adds what an item counts.
 pub(super) fn add(sums: &mut Sums, item: &Item) -> Result<(), BadItem> {
     let place = item::text(item, "sk")?;
     let numbers = item.iter().filter(|(name, _)| *name != item::CHANGES);

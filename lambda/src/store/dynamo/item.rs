@@ -11,9 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::directory::{self, List, entries};
+use super::super::recent::{Name, Noted, Recent};
 use super::super::shard;
 use super::json;
 use crate::admin::{self, Admin, Attempts, Session, TokenHash};
+use crate::census::Delta;
+use crate::counting::Ticket;
 use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::user::{AdminId, Queue, User, UserId};
@@ -95,11 +98,68 @@ pub(super) fn read_digest(item: &Item) -> Result<DigestMail, BadItem> {
     read(item, "digest")
 }
 
-/// Where the counters are, by month and shard.
+/// Where the counters are: those that changed lately by shard, the others by month, and of years that are over by year.
 pub(super) const COUNT: &str = "COUNT";
 
-pub(super) fn counter_key(month: &str, shard: u8) -> Item {
-    key(COUNT.into(), format!("{month}#{shard}"))
+pub(super) fn counter_key(month: &str) -> Item {
+    key(COUNT.into(), format!("{month}#0"))
+}
+
+/// What the sort key of the counters that changed lately begins with. It sorts behind the months, and before the years.
+pub(super) const RECENT: &str = "RECENT#";
+
+pub(super) fn recent_key(shard: u8) -> Item {
+    key(COUNT.into(), format!("{RECENT}{shard}"))
+}
+
+/// What a counter of any month is called among those that changed lately: `2026-11.d22.r`.
+pub(super) fn name_in_recent(month: &str, name: &str) -> String {
+    format!("{month}.{name}")
+}
+
+/// What the attribute's name begins with that a note is, and the text of one that is void.
+const NOTE: char = '~';
+const VOID: &str = "void ";
+
+pub(super) fn of_recent(recent: &Recent, shard: u8) -> Item {
+    let mut item = recent_key(shard);
+    item.insert("version".into(), n(recent.version));
+    item.extend(recent.sums.named().map(|(month, name, count)| (name_in_recent(month, name), n(count))));
+    item.extend(recent.notes.iter().map(|((user, ticket), noted)| {
+        let void = if noted.is_void { VOID } else { "" };
+        let text = format!("{void}{} {}", noted.at.as_millisecond(), noted.delta);
+        (format!("{NOTE}{user}.{}.{}", ticket.over, ticket.by), s(text))
+    }));
+    item
+}
+
+pub(super) fn read_recent(item: &Item) -> Result<Recent, BadItem> {
+    let version = u64::try_from(number(item, "version")?).map_err(|_| BadItem::Attribute("version"))?;
+    let mut recent = Recent { version, ..Recent::default() };
+    for (name, value) in item {
+        match value {
+            AttributeValue::N(count) => {
+                let Some((month, name)) = name.split_once('.') else { continue };
+                recent.sums.add(month, name, count.parse().map_err(|_| BadItem::Kind("counter"))?);
+            }
+            AttributeValue::S(text) if name.starts_with(NOTE) => {
+                let (name, noted) = read_note(&name[NOTE.len_utf8()..], text).ok_or(BadItem::Kind("note"))?;
+                recent.notes.insert(name, noted);
+            }
+            _ => {}
+        }
+    }
+    Ok(recent)
+}
+
+fn read_note(name: &str, text: &str) -> Option<(Name, Noted)> {
+    let mut parts = name.split('.');
+    let user = UserId::parse(parts.next()?)?;
+    let ticket = Ticket { over: parts.next()?.parse().ok()?, by: parts.next()?.parse().ok()? };
+    let (is_void, text) = text.strip_prefix(VOID).map_or((false, text), |text| (true, text));
+    let (at, delta) = text.split_once(' ')?;
+    let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
+    Some(((user, ticket), Noted { at, delta: Delta::parse(delta)?, is_void }))
 }
 
 /// What the sort key of a year's counters begins with: a letter, which sorts behind the months.
@@ -121,6 +181,7 @@ pub(super) fn name_in_year(month: &str, name: &str) -> String {
 pub(super) fn counter_at<'a>(place: &str, name: &'a str) -> Option<(String, &'a str)> {
     match place.strip_prefix(YEAR) {
         Some(year) => name.split_once('.').map(|(month, name)| (format!("{year}-{month}"), name)),
+        None if place.starts_with(RECENT) => name.split_once('.').map(|(month, name)| (month.to_owned(), name)),
         None => place.split_once('#').map(|(month, _)| (month.to_owned(), name)),
     }
 }

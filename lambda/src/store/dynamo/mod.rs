@@ -9,8 +9,11 @@ mod fold;
 mod item;
 mod json;
 mod list;
+mod recent;
 mod transact;
 mod user;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -19,8 +22,9 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 
-use super::{Claimed, ListUsers, Saved, Settled, Spending, Spent, Store, StoreError, UserPage};
+use super::{Claimed, ListUsers, Saved, Spending, Spent, Store, StoreError, UserPage};
 use crate::census::{Delta, Sums};
+use crate::counting::{Note, Ticket, Verdict};
 use crate::digest::DigestMail;
 use crate::event::Farewell;
 use crate::pace::MailHealth;
@@ -41,13 +45,14 @@ pub struct DynamoStore {
     client: Client,
     table: String,
     name_field: Option<String>,
+    known: Arc<recent::Known>,
 }
 
 impl DynamoStore {
     /// `name_field` is the field of the form by which people can be looked for besides their address, see
     /// [`crate::config::Form::name_field`]: whoever keeps users keeps them under it.
     pub fn new(client: Client, table: impl Into<String>, name_field: Option<&str>) -> Self {
-        Self { client, table: table.into(), name_field: name_field.map(str::to_owned) }
+        Self { client, table: table.into(), name_field: name_field.map(str::to_owned), known: Arc::default() }
     }
 
     fn name_field(&self) -> Option<&str> {
@@ -135,8 +140,20 @@ impl Store for DynamoStore {
         user::touch(self, id).await
     }
 
-    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-        user::settle(self, users, delta).await
+    async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {
+        recent::count(self, notes).await
+    }
+
+    async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError> {
+        recent::close(self, notes).await
+    }
+
+    fn close_later(&self, holding: &[(UserId, Ticket)]) {
+        recent::close_later(self, holding);
+    }
+
+    async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
+        recent::notes(self, until).await
     }
 
     async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
@@ -213,6 +230,7 @@ impl Store for DynamoStore {
         counters::counters(self, month).await
     }
     async fn fold(&self, before: &str) -> Result<(), StoreError> {
+        recent::gather(self).await?;
         fold::fold(self, before).await
     }
 }

@@ -112,7 +112,7 @@ pub(super) async fn try_again(
 
 /// 20, 40, 80 .. ms, and up to as much again so that two that met do not meet again. The spread comes
 /// from the token, which is random, so that a replay waits the same.
-async fn pause(tried: u32, token: &str) {
+pub(super) async fn pause(tried: u32, token: &str) {
     let base = 20_u64 << tried.min(5);
     let spread = token.bytes().fold(u64::from(tried), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     tokio::time::sleep(Duration::from_millis(base + spread % base)).await;
@@ -184,15 +184,14 @@ pub(super) fn mark(
     put(operation, table, key, |put| put.condition_expression("attribute_not_exists(pk)"))
 }
 
-/// The change of the counters, an item for each month. Each is marked as changed.
+/// The change of the counters of months that are kept together, an item for each. Each is marked as changed.
 pub(super) fn counts<'a>(
     operation: &'static str,
     table: &'a str,
     delta: &'a Delta,
-    shard: u8,
 ) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> + 'a {
     delta.by_month().into_iter().map(move |(month, counts)| {
-        let mut update = Update::builder().table_name(table).set_key(Some(item::counter_key(month, shard)));
+        let mut update = Update::builder().table_name(table).set_key(Some(item::counter_key(month)));
         let mut adds = vec!["#changes :one".to_owned()];
         update = update.expression_attribute_names("#changes", item::CHANGES).expression_attribute_values(":one", n(1));
         for (number, (name, by)) in counts.into_iter().enumerate() {

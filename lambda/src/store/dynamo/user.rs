@@ -1,21 +1,20 @@
-//! Users: read, kept unless somebody was faster, settled together with the counters, erased.
+//! Users: read, kept unless somebody was faster, erased.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use sha2::{Digest, Sha256};
 
-use super::farewell;
+use super::counters::drawn;
 use super::item::{self, Item, n};
-use super::transact::{self, Reason, TRIES, Transacted, any_condition, failed, try_again};
+use super::transact::{self, Reason, TRIES, Transacted, failed, try_again};
 use super::{DynamoStore, IS_VERSION};
-use crate::census::Delta;
+use super::{farewell, recent};
 use crate::event::Farewell;
-use crate::store::{SHARDS, Saved, Settled, StoreError};
+use crate::store::{Saved, StoreError};
 use crate::user::{User, UserId};
 
 const LOAD: &str = "load a user";
 const SAVE: &str = "save a user";
 const TOUCH: &str = "touch a user";
-const SETTLE: &str = "settle users";
 const ERASE: &str = "erase a user";
 
 pub(super) async fn load(store: &DynamoStore, id: UserId) -> Result<Option<User>, StoreError> {
@@ -47,56 +46,9 @@ pub(super) async fn touch(store: &DynamoStore, id: UserId) -> Result<(), StoreEr
     }
 }
 
-pub(super) async fn settle(store: &DynamoStore, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-    if let ([(user, over)], true) = (users, delta.is_empty()) {
-        let changed = || Settled::Changed(vec![user.id]);
-        return Ok(if save(store, user, Some(*over)).await? == Saved::Done { Settled::Done } else { changed() });
-    }
-    // A token is known to the whole account, so that the table is a part of it.
-    let mut hash = Sha256::new().chain_update(store.table());
-    for (user, over) in users {
-        hash.update(user.id.0);
-        hash.update(over.to_be_bytes());
-        // Two workers may settle the same user in different ways.
-        hash.update(serde_json::to_vec(user).map_err(|error| StoreError::new(SETTLE, error))?);
-    }
-    let token = token(hash);
-    for tried in 0..TRIES {
-        // The first try of everybody is the first shard; whoever meets another there takes the next.
-        let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
-        let puts = users.iter().map(|(user, over)| {
-            transact::put(SETTLE, store.table(), item::of_user(user, store.name_field()), |put| {
-                put.condition_expression(IS_VERSION)
-                    .expression_attribute_names("#version", "version")
-                    .expression_attribute_values(":version", n(over))
-            })
-        });
-        let items = puts.chain(transact::counts(SETTLE, store.table(), delta, shard)).collect::<Result<_, _>>()?;
-        let reasons = match store.transact(SETTLE, &format!("{token}-{tried}"), items).await? {
-            Transacted::Done => return Ok(Settled::Done),
-            Transacted::Cancelled(reasons) => reasons,
-        };
-        if any_condition(&reasons) {
-            let others = users.iter().zip(&reasons).filter(|(_, reason)| reason.is_condition());
-            return Ok(Settled::Changed(others.map(|((user, _), _)| user.id).collect()));
-        }
-        try_again(SETTLE, tried, &token, &reasons).await?;
-    }
-    Err(StoreError::busy(SETTLE, "other workers kept the same counters"))
-}
-
 pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
-    let mut delta = Delta::default();
-    delta.replace(user.counted.as_ref(), None);
-    let mut hash = Sha256::new().chain_update(store.table());
-    hash.update(b"erase");
-    hash.update(user.id.0);
-    hash.update(user.version.to_be_bytes());
-    // A farewell has the time in it, and a token stands for one transaction alone.
-    hash.update(farewell.map_or(0, |farewell| farewell.due_at.as_millisecond()).to_be_bytes());
-    let token = token(hash);
+    let token = drawn(ERASE)?;
     for tried in 0..TRIES {
-        let shard = u8::try_from(tried).unwrap_or(0) % SHARDS;
         let delete = transact::delete(ERASE, store.table(), item::user_key(user.id), |delete| {
             delete
                 .condition_expression(IS_VERSION)
@@ -105,13 +57,14 @@ pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Fa
         });
         let items = std::iter::once(delete)
             .chain(farewell::put(ERASE, store, farewell))
-            .chain(transact::counts(ERASE, store.table(), &delta, shard))
+            .chain(recent::uncount(store, ERASE, user).await?.map(Ok))
             .collect::<Result<_, _>>()?;
         match store.transact(ERASE, &format!("{token}-{tried}"), items).await? {
             Transacted::Done => return Ok(Saved::Done),
             Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => {
                 return Ok(Saved::Changed);
             }
+            // Also where the counters changed since they were read.
             Transacted::Cancelled(reasons) => try_again(ERASE, tried, &token, &reasons).await?,
         }
     }

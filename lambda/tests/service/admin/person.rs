@@ -33,6 +33,7 @@ pub fn user(number: u64, email: &str, name: &str, country: &str, state: State, a
         mailings: 0,
         spent: Spent::default(),
         counted: None,
+        ticket: None,
         untold: None,
         wakes: false,
     };

@@ -7,12 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums};
+use signup_service::counting::{Note, Ticket, Verdict};
 use signup_service::digest::DigestMail;
 use signup_service::event::Farewell;
 use signup_service::pace::MailHealth;
-use signup_service::store::{
-    Claimed, ListUsers, MemoryStore, Saved, Settled, Spending, Spent, Store, StoreError, UserPage,
-};
+use signup_service::store::{Claimed, ListUsers, MemoryStore, Saved, Spending, Spent, Store, StoreError, UserPage};
 use signup_service::user::{Queue, User, UserId};
 
 use super::service::Service;
@@ -69,7 +68,9 @@ impl Store for Failing {
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-        self.call("save").await?;
+        // To hold a mail is to take it; everything else is kept.
+        let holds = user.mail.as_ref().is_some_and(|mail| mail.lease.is_some());
+        self.call(if holds { "take" } else { "save" }).await?;
         self.inner.save(user, over).await
     }
 
@@ -79,9 +80,23 @@ impl Store for Failing {
         self.inner.touch(id).await
     }
 
-    async fn settle(&self, users: &[(User, u64)], delta: &Delta) -> Result<Settled, StoreError> {
-        self.call("settle").await?;
-        self.inner.settle(users, delta).await
+    async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {
+        self.call("count").await?;
+        self.inner.count(notes).await
+    }
+
+    async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError> {
+        self.call("close").await?;
+        self.inner.close(notes).await
+    }
+
+    fn close_later(&self, holding: &[(UserId, Ticket)]) {
+        self.inner.close_later(holding);
+    }
+
+    async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
+        self.call("notes").await?;
+        self.inner.notes(until).await
     }
 
     async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {

@@ -1,0 +1,178 @@
+//! The counters that changed lately, of one shard, and the notes of those who changed them.
+//!
+//! Pure, and the same in every store.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::census::{Delta, Sums};
+use crate::counting::{Note, Ticket, Verdict};
+use crate::user::{User, UserId};
+
+/// Names a note.
+pub(super) type Name = (UserId, Ticket);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recent {
+    /// Raised by every change.
+    pub(super) version: u64,
+    pub(super) sums: Sums,
+    pub(super) notes: BTreeMap<Name, Noted>,
+}
+
+/// A note as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Noted {
+    pub(super) at: Timestamp,
+    pub(super) delta: Delta,
+    /// Whether it was taken back, as far as could be known.
+    pub(super) is_void: bool,
+}
+
+impl Recent {
+    /// Counts what is not noted yet. Whether anything changed.
+    pub(super) fn count(&mut self, notes: &[Note]) -> bool {
+        let mut changed = false;
+        for note in notes {
+            if self.notes.contains_key(&note.name()) {
+                continue;
+            }
+            self.sums.apply(&note.delta);
+            self.notes.insert(note.name(), Noted { at: note.at, delta: note.delta.clone(), is_void: false });
+            if let Some(former) = note.former {
+                self.hold((note.user, former));
+            }
+            changed = true;
+        }
+        changed
+    }
+
+    /// Closes notes. Whether anything changed.
+    pub(super) fn close(&mut self, notes: &[(UserId, Ticket, Verdict)]) -> bool {
+        let mut changed = false;
+        for (user, ticket, verdict) in notes {
+            let name = (*user, *ticket);
+            changed |= match verdict {
+                Verdict::Holds => self.hold(name),
+                Verdict::Void => {
+                    self.take_back(name, Timestamp::UNIX_EPOCH);
+                    self.notes.remove(&name).is_some()
+                }
+                Verdict::Gone(at) => self.take_back(name, *at),
+            };
+        }
+        changed
+    }
+
+    /// Takes a user who is gone out of the counters, and closes the note of how it came to be in them.
+    pub(super) fn uncount(&mut self, user: &User) {
+        let mut delta = Delta::default();
+        delta.replace(user.counted.as_ref(), None);
+        self.sums.apply(&delta);
+        if let Some(ticket) = user.ticket {
+            self.hold((user.id, ticket));
+        }
+    }
+
+    /// Drops a note that holds after all.
+    fn hold(&mut self, name: Name) -> bool {
+        let Some(noted) = self.notes.remove(&name) else { return false };
+        if noted.is_void {
+            self.sums.apply(&noted.delta);
+        }
+        true
+    }
+
+    fn take_back(&mut self, name: Name, at: Timestamp) -> bool {
+        let Some(noted) = self.notes.get_mut(&name).filter(|noted| !noted.is_void) else { return false };
+        (noted.is_void, noted.at) = (true, at);
+        self.sums.apply(&noted.delta.reversed());
+        true
+    }
+
+    /// The notes that were made by a time.
+    pub(super) fn noted_by(&self, until: Timestamp) -> impl Iterator<Item = Note> {
+        let note = |(&(user, ticket), noted): (&Name, &Noted)| {
+            let Noted { at, delta, is_void } = noted.clone();
+            Note { user, ticket, former: None, at, delta, is_void }
+        };
+        self.notes.iter().filter(move |(_, noted)| noted.at <= until).map(note)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::census::Tally;
+    use crate::user::State;
+
+    fn note(user: u8, by: u32, former: Option<Ticket>) -> Note {
+        let tally = Tally {
+            state: State::Pending,
+            received: "2026-11-22".into(),
+            confirmed: None,
+            country: None,
+            ended_by: None,
+            ended: None,
+        };
+        let mut delta = Delta::default();
+        delta.replace(None, Some(&tally));
+        Note {
+            user: UserId([user; 16]),
+            ticket: Ticket { over: 1, by },
+            former,
+            at: Timestamp::UNIX_EPOCH,
+            delta,
+            is_void: false,
+        }
+    }
+
+    fn received(recent: &Recent) -> u64 {
+        recent.sums.census().received()
+    }
+
+    fn closed(note: &Note, verdict: Verdict) -> [(UserId, Ticket, Verdict); 1] {
+        [(note.user, note.ticket, verdict)]
+    }
+
+    #[test]
+    fn a_note_counts_once_and_is_taken_back_once() {
+        let mut recent = Recent::default();
+        let (one, other) = (note(1, 1, None), note(2, 1, None));
+        assert!(recent.count(&[one.clone(), other.clone()]));
+        assert!(!recent.count(std::slice::from_ref(&other)));
+        assert_eq!(received(&recent), 2);
+        assert!(recent.close(&closed(&one, Verdict::Holds)) && recent.close(&closed(&other, Verdict::Void)));
+        assert!(!recent.close(&closed(&one, Verdict::Void)) && !recent.close(&closed(&other, Verdict::Void)));
+        assert_eq!((received(&recent), recent.notes.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_users_next_note_closes_the_one_before() {
+        let mut recent = Recent::default();
+        let one = note(1, 1, None);
+        recent.count(std::slice::from_ref(&one));
+        recent.count(&[note(1, 2, Some(one.ticket))]);
+        assert!(!recent.close(&closed(&one, Verdict::Void)), "what holds is not taken back");
+        assert_eq!((received(&recent), recent.noted_by(Timestamp::UNIX_EPOCH).count()), (2, 1));
+    }
+
+    #[test]
+    fn what_was_taken_back_of_somebody_gone_is_put_right_when_it_held() {
+        let mut recent = Recent::default();
+        let one = note(1, 1, None);
+        recent.count(std::slice::from_ref(&one));
+        assert!(
+            recent.close(&closed(&one, Verdict::Gone(Timestamp::UNIX_EPOCH)))
+                && !recent.close(&closed(&one, Verdict::Gone(Timestamp::UNIX_EPOCH)))
+        );
+        assert_eq!((received(&recent), recent.notes.len()), (0, 1));
+        assert!(!recent.count(std::slice::from_ref(&one)), "nor is it counted late");
+        let mut held = recent.clone();
+        assert!(held.close(&closed(&one, Verdict::Holds)));
+        assert_eq!((received(&held), held.notes.len()), (1, 0));
+        assert!(recent.close(&closed(&one, Verdict::Void)));
+        assert_eq!((received(&recent), recent.notes.len()), (0, 0));
+    }
+}

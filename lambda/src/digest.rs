@@ -93,7 +93,7 @@ mod tests {
             ..Census::default()
         };
         let quota = Some(Quota { per_second: 14.0, per_day: 50_000.0, sent: 13.0 });
-        let mail = MailHealth { at: at("2026-11-22T06:00:00Z"), waiting: 1, quota };
+        let mail = MailHealth { at: at("2026-11-22T06:00:00Z"), waiting: 1, quota, looked: None };
         let busy = digest("waitlist", "2026-11-21", &census, Some(&mail));
         assert_eq!(busy.subject, "waitlist 2026-11-21: 12 sign-ups, 1 confirmed");
         insta::assert_snapshot!(busy.text, @r"

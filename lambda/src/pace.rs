@@ -38,6 +38,9 @@ pub struct MailHealth {
     /// Of the whole account; absent when SES did not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<Quota>,
+    /// The last of those who signed up whose first mail was looked after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<String>,
 }
 
 impl Quota {

@@ -192,7 +192,9 @@ fn whoever_was_made_up_to_prove_the_service_is_told_of_to_nobody() {
 fn what_is_untold_is_due_once_no_mail_is() {
     use crate::user::Queue;
     let user = received();
-    assert_eq!(user.due().map(|(queue, _)| queue), Some(Queue::Mail));
+    assert_eq!(user.due(), None, "its mail is fresh");
+    let late = mailed(user.clone(), &MailEnd::Later(at(9)), at(1));
+    assert_eq!(late.due().map(|(queue, _)| queue), Some(Queue::Mail));
     let user = mailed(user, &MailEnd::Sent, at(1));
     assert_eq!(user.due(), Some((Queue::News, at(TELL_GRACE))));
     assert_eq!(told(user).due(), None);

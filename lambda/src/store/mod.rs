@@ -174,12 +174,14 @@ pub struct ListUsers {
     pub from: From,
     /// At most this many.
     pub limit: u16,
+    /// Whether they are read as just written, or perhaps as of a moment ago, at half the price.
+    pub is_now: bool,
 }
 
 impl ListUsers {
     /// So many of all, newest first.
     pub fn newest(limit: u16) -> Self {
-        Self { among: Among::ALL, from: From::Start, limit }
+        Self { among: Among::ALL, from: From::Start, limit, is_now: true }
     }
 }
 

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::config::MailKind;
 pub use confirm::{CODE_TRIES, ConfirmOutcome, Proof};
 pub use id::{AdminId, EventId, MailId, Nonce, UserId};
-pub use outbox::{Attempt, End, LEASE, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
+pub(crate) use outbox::LIFETIME;
+pub use outbox::{Attempt, End, LEASE, LOOK_AFTER, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
 pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules, SECOND_PAUSE};
 pub(crate) use receive::{hour, until_next_day, until_next_hour};
 pub use undeliverable::{EndedBy, Undeliverable};
@@ -230,12 +231,12 @@ pub struct User {
 }
 
 impl User {
-    /// When the worker has to look at this user again, if ever, and what for.
+    /// When the worker has to look at this user again, if ever, and what for; but for a mail that is fresh.
     pub fn due(&self) -> Option<(Queue, Timestamp)> {
         // Answers are not forgotten while a mail for them is open.
         let waiting = [&self.waiting, &self.later].into_iter().flatten().map(|waiting| waiting.keep_until).min();
-        if let Some(at) = self.mail.as_ref().and_then(Mail::sweep_at) {
-            return Some((Queue::Mail, at));
+        if let Some(mail) = self.mail.as_ref().filter(|mail| mail.is_open()) {
+            return mail.sweep_at().map(|at| (Queue::Mail, at));
         }
         let untold = self.untold.as_ref().map(|untold| (Queue::News, untold.due_at));
         untold.into_iter().chain(waiting.map(|at| (Queue::Mail, at))).min_by_key(|(_, at)| *at)
@@ -270,9 +271,12 @@ impl User {
 
     /// The user counted as it is, without what subscribers know by now, and left to the sweeper if there is a mail to be
     /// sent or more to be told.
-    pub fn set_aside(mut self, told: &Told, by: u32, country_field: Option<&str>) -> Self {
+    pub fn set_aside(mut self, told: &Told, by: u32, country_field: Option<&str>, now: Timestamp) -> Self {
         self.untold = told.left(self.untold, self.id);
         self.count(by, country_field);
+        if let Some(mail) = &mut self.mail {
+            mail.is_handled(now);
+        }
         self.wakes = false;
         self.changed()
     }

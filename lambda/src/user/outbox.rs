@@ -26,6 +26,13 @@ const LONGEST_LOST: u32 = 4 * 3_600;
 /// How long the stream has to deliver a new mail before the sweeper takes it, in seconds.
 pub const STREAM_GRACE: u32 = 120;
 
+/// How long after a sign-up its first mail may be taken without being put into the index of what is due, in seconds.
+const FRESH: u32 = 60;
+
+/// When the sweeper looks whether the first mails of those who signed up were taken, in seconds: when whoever took one
+/// in time is done or lost, and the list of who signed up is certainly up to date.
+pub const LOOK_AFTER: u32 = 240;
+
 /// When a mail is given up, in seconds after it was due first, unless its link dies earlier. A quota recovers
 /// within 24 hours, and an identity that is verified later than that is beyond what a person waits for.
 pub(crate) const LIFETIME: u32 = 36 * 3_600;
@@ -78,6 +85,10 @@ pub struct Mail {
     pub lease: Option<Lease>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+    /// Whether it is the first of a sign-up and has had no trouble yet. It is not in the index of what is due then, which
+    /// saves two writes: the sweeper looks through those who signed up, [`LOOK_AFTER`] seconds later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -86,7 +97,19 @@ fn is_zero(number: &u32) -> bool {
 
 impl Mail {
     pub(super) fn new(id: MailId, kind: MailKind, base_url: String, due_at: Timestamp) -> Self {
-        Self { id, kind, since: due_at, due_at, base_url, attempts: 0, unanswered: 0, lost: 0, lease: None, end: None }
+        Self {
+            id,
+            kind,
+            since: due_at,
+            due_at,
+            base_url,
+            attempts: 0,
+            unanswered: 0,
+            lost: 0,
+            lease: None,
+            end: None,
+            fresh: false,
+        }
     }
 
     /// Whether it is still to be sent.
@@ -112,7 +135,12 @@ impl Mail {
     pub(super) fn sweep_at(&self) -> Option<Timestamp> {
         let first = self.attempts == 0 || (self.attempts == 1 && self.lease.is_some());
         let grace = if first { STREAM_GRACE } else { 0 };
-        self.is_open().then(|| after(self.since, grace).max(self.due_at))
+        (self.is_open() && !self.fresh).then(|| after(self.since, grace).max(self.due_at))
+    }
+
+    /// Somebody has it in hand, and may keep it until the sweeper has looked.
+    pub(super) fn is_handled(&mut self, now: Timestamp) {
+        self.fresh &= now < after(self.since, FRESH);
     }
 
     fn is_free(&self, now: Timestamp) -> bool {
@@ -222,6 +250,7 @@ impl User {
         }
         let lease = Lease { until: after(now, LEASE), by, carries: link.map(|(nonce, ..)| nonce) };
         mail.attempts += 1;
+        mail.is_handled(now);
         mail.lease = Some(lease.clone());
         if mail.attempts == 1 {
             let in_a_row = self.mailed_at.is_some_and(|at| after(at, NOTICE_PAUSE) > now);
@@ -255,6 +284,7 @@ impl User {
         let Some(mail) = &mut self.mail else { return false };
         let Some(lease) = mail.lease.take() else { return false };
         let pause = LOST_PAUSE.saturating_mul(1 << mail.lost.min(16)).min(LONGEST_LOST);
+        mail.fresh = false;
         mail.lost = mail.lost.saturating_add(1);
         mail.due_at = after(now, pause / 2 + by % (pause / 2));
         if let Some(link) = lease.carries.and_then(|nonce| self.link_of(nonce)) {
@@ -266,7 +296,7 @@ impl User {
     /// The user after an attempt; `None` when the lease was lost to another meanwhile.
     pub fn finish(mut self, lease: &Lease, end: &MailEnd, next: MailId, now: Timestamp) -> Option<Self> {
         let mail = self.mail.as_mut().filter(|mail| mail.lease.as_ref() == Some(lease) && mail.is_open())?;
-        mail.lease = None;
+        (mail.lease, mail.fresh) = (None, false);
         let out = match end {
             MailEnd::Sent => {
                 mail.end = Some(End::Sent);

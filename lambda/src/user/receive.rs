@@ -133,7 +133,7 @@ impl User {
             waiting: None,
             later: None,
             done: Vec::new(),
-            mail: Some(Mail::new(request.draws.mail, kind, request.base_url, now)),
+            mail: Some(Mail { fresh: true, ..Mail::new(request.draws.mail, kind, request.base_url, now) }),
             mailed_at: None,
             mailings: 0,
             spent: Spent::default(),

@@ -3,6 +3,7 @@ mod undeliverable;
 use super::*;
 use crate::clock::after;
 use crate::config::ConfirmationMode;
+use crate::counting::Ticket;
 use crate::event::Told;
 
 const RULES: Rules =
@@ -402,10 +403,10 @@ fn a_link_that_is_about_to_die_is_not_mailed() {
 #[test]
 fn a_user_is_counted_without_a_mail() {
     let user = receive(None, 36, at(0));
-    let counted = user.clone().counted_as_is(None).expect("not counted yet");
-    let tally = counted.counted.clone().expect("a tally");
-    assert_eq!(counted, User { counted: Some(tally), version: user.version + 1, ..user });
-    assert_eq!(counted.counted_as_is(None), None);
+    let counted = user.clone().counted_as_is(1, None).expect("not counted yet");
+    let (tally, ticket) = (counted.counted.clone().expect("a tally"), Ticket { over: user.version, by: 1 });
+    assert_eq!(counted, User { counted: Some(tally), ticket: Some(ticket), version: user.version + 1, ..user });
+    assert_eq!(counted.counted_as_is(2, None), None);
 }
 
 #[test]

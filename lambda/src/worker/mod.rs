@@ -4,6 +4,7 @@
 
 mod digest;
 mod ending;
+mod look;
 mod notice;
 mod sweep;
 mod tell;
@@ -167,9 +168,10 @@ impl Worker {
     /// Counts users who have to wait for their mail; whoever could not be counted comes back as before.
     async fn count<'a>(&self, users: Vec<(User, Vec<&'a str>)>, told: &Told) -> Vec<(User, Vec<&'a str>)> {
         let country = country_field(&self.config);
-        let aside = |user: &User| user.clone().set_aside(told, self.ledger.entropy.number(), country);
+        let now = self.ledger.clock.now();
+        let aside = |user: &User| user.clone().set_aside(told, self.ledger.entropy.number(), country, now);
         let pairs: Vec<(User, User)> = users.iter().map(|(user, _)| (user.clone(), aside(user))).collect();
-        let settled = settle(&*self.ledger.store, &pairs, self.ledger.clock.now()).await;
+        let settled = settle(&*self.ledger.store, &pairs, now).await;
         let kept = settled.map(|settled| {
             settled.failure.iter().for_each(StoreError::log);
             settled.kept

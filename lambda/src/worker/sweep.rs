@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::look::Look;
 use super::tell::Subject;
 use super::{SWEEP, Worker};
 use crate::census::month;
@@ -56,11 +57,18 @@ impl Worker {
                 }
             }
         }
+        let look = match self.ledger.store.mail_health().await {
+            Ok(last) => self.look(last, until).await,
+            Err(error) => Look { failure: Some(error), ..Look::default() },
+        };
+        (count, waiting) = (count + look.count, waiting + look.waiting);
+        look.failure.map(&mut note);
         let quota = self.sending().quota;
-        let health = MailHealth { at: began, waiting, quota };
+        let health = MailHealth { at: began, waiting, quota, looked: look.looked };
         let over = month(&day(before(began, OVER)));
         for ended in [
-            self.ledger.store.note_mail(&health).await,
+            // Without the place of the last look the next would begin far back.
+            if health.looked.is_some() { self.ledger.store.note_mail(&health).await } else { Ok(()) },
             self.close_notes(until).await,
             self.ledger.store.fold(&over).await,
             self.wake_for_digest(&health).await,

@@ -15,7 +15,7 @@ use signup_service::mailer::SendError;
 use signup_service::publisher::PublishError;
 use signup_service::store::{DynamoStore, StoreError};
 use signup_service::stream::{Change, What};
-use signup_service::user::{State, User};
+use signup_service::user::{LOOK_AFTER, State, User};
 
 const ADA: &str = "ada@example.com";
 
@@ -213,7 +213,7 @@ async fn a_crash_after_telling_tells_again_under_the_same_id() {
 async fn what_the_stream_lost_is_told_by_the_sweeper() {
     let service = Service::new(config(&[]));
     sign_up(&service, ADA).await;
-    service.clock.forward(150);
+    service.clock.forward(LOOK_AFTER);
     service.sweep().await;
     assert_eq!(told(&service), ["sign_up.received"]);
     erase(&service).await;

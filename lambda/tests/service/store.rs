@@ -303,10 +303,15 @@ async fn the_due_are_found_in_their_shard(store: &dyn Store) {
     let entropy = Counting::from(8);
     let mut users = Vec::new();
     for number in 0..6 {
-        let user = new_user(&entropy, &format!("user{number}@example.com"), 36, after(start(), number));
+        let mut user = new_user(&entropy, &format!("user{number}@example.com"), 36, after(start(), number));
+        if let Some(mail) = &mut user.mail {
+            mail.fresh = false;
+        }
         keep(store, &user).await;
         users.push(user);
     }
+    // One whom the list of those who signed up is enough for.
+    keep(store, &new_user(&entropy, "fresh@example.com", 36, start())).await;
     let ids = |users: &[User]| users.iter().map(|user| user.id).collect::<BTreeSet<_>>();
     // The stream has its chance first.
     assert_eq!(due(store, after(start(), STREAM_GRACE - 1), 100).await, []);
@@ -325,7 +330,7 @@ async fn the_due_are_found_in_their_shard(store: &dyn Store) {
 /// Who is on the pages from the first to the last; going back from there must show the same.
 async fn listed(store: &dyn Store, among: &Among, limit: u16) -> Vec<UserId> {
     let page = async |from| {
-        let query = ListUsers { among: among.clone(), from, limit };
+        let query = ListUsers { among: among.clone(), from, limit, is_now: true };
         let page = store.list_users(&query).await.expect("the store works");
         assert!(page.users.len() <= usize::from(limit));
         page
@@ -416,8 +421,8 @@ async fn users_are_listed_in_every_order(store: &dyn Store) {
 async fn how_the_mail_stands_is_told_as_last_noted(store: &dyn Store) {
     assert_eq!(store.mail_health().await.expect("the store works"), None);
     let quota = Quota { per_second: 14.0, per_day: 50_000.0, sent: 12.0 };
-    let first = MailHealth { at: start(), waiting: 3, quota: Some(quota) };
-    let second = MailHealth { at: after(start(), 60), waiting: 0, quota: None };
+    let first = MailHealth { at: start(), waiting: 3, quota: Some(quota), looked: Some("x".into()) };
+    let second = MailHealth { at: after(start(), 60), waiting: 0, quota: None, looked: None };
     for health in [first, second] {
         store.note_mail(&health).await.expect("the store works");
         assert_eq!(store.mail_health().await.expect("the store works"), Some(health));

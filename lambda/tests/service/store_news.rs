@@ -37,8 +37,11 @@ async fn due(store: &dyn Store, queue: Queue, now: Timestamp) -> Vec<UserId> {
 }
 
 pub async fn what_is_untold_is_found_apart_from_the_mail(store: &dyn Store) {
-    let user = kept(store, &Counting::from(20), "ada@example.com").await;
+    let fresh = kept(store, &Counting::from(20), "ada@example.com").await;
     let now = after(start(), TELL_GRACE);
+    assert_eq!((due(store, Queue::Mail, now).await, due(store, Queue::News, now).await), (vec![], vec![]));
+    let user = fresh.clone().set_aside(&Told::nothing(), 1, None, now);
+    assert_eq!(store.save(&user, Some(fresh.version)).await.expect("the store works"), Saved::Done);
     // While there is a mail, whoever sends it tells.
     assert_eq!((due(store, Queue::Mail, now).await, due(store, Queue::News, now).await), (vec![user.id], vec![]));
     let taken = user.clone().take(&Told::nothing(), 1, None, start()).expect("something to do");

@@ -7,7 +7,7 @@ use signup_service::mailer::SendError;
 use signup_service::pace::Quota;
 use signup_service::store::{Store, StoreError};
 use signup_service::stream::What;
-use signup_service::user::End;
+use signup_service::user::{End, LOOK_AFTER};
 
 fn lost() -> StoreError {
     StoreError::new("first", "y")
@@ -37,7 +37,7 @@ async fn a_mail_that_the_stream_lost_is_found_and_its_user_counted() {
     let service = Service::new(small_config());
     service.form("/sign-up", "email=ada%40example.com").await;
     assert_eq!(service.sweep().await, 0);
-    service.clock.forward(150);
+    service.clock.forward(LOOK_AFTER);
     assert_eq!(service.sweep().await, 1);
     assert_eq!(service.census().await.received(), 1);
     service.work().await;
@@ -124,7 +124,11 @@ async fn what_the_table_refuses_comes_again_and_does_not_end_the_sweep() {
     let failed = worker.batch(&changes, service.until()).await;
     let users = changes.iter().filter(|change| matches!(change.what, What::User(_))).count();
     assert_eq!((failed.len(), users), (6, 6), "they were taken at once");
-    service.clock.forward(150);
+    for _ in 0..6 {
+        service.mailer.fail_next(SendError::Later("no answer".into()));
+    }
+    service.work().await;
+    service.clock.forward(LOOK_AFTER);
     let worker = service.worker_over(Failing::of(&service, lost(), [("load", 1), ("due", 1)]));
     let error = worker.sweep(service.until()).await.expect_err("told in the end");
     assert_eq!(error.to_string(), "the table could not `first`");
@@ -134,13 +138,52 @@ async fn what_the_table_refuses_comes_again_and_does_not_end_the_sweep() {
     assert_eq!(service.sweep().await + sent, 6, "the rest is still due");
 }
 
+/// Nobody is looked after twice, and nobody is passed over because the table failed.
+#[tokio::test]
+async fn a_look_begins_where_the_last_one_came_to() {
+    let service = Service::new(small_config());
+    let sign_up = async |name: &str| drop(service.form("/sign-up", &format!("email={name}%40example.com")).await);
+    let looked = async || service.store.mail_health().await.expect("the store works").and_then(|health| health.looked);
+    sign_up("a").await;
+    service.clock.forward(LOOK_AFTER - 1);
+    assert_eq!((service.sweep().await, looked().await.as_deref()), (0, Some("0")), "the stream has its chance first");
+    sign_up("b").await;
+    service.clock.forward(1);
+    let worker = service.worker_over(Failing::of(&service, lost(), [("count", 1)]));
+    assert!(worker.sweep(service.until()).await.is_err());
+    assert_eq!(looked().await.as_deref(), Some("0"));
+    assert_eq!((service.sweep().await, service.mailer.sent().len()), (1, 1));
+    let place = looked().await.expect("a place");
+    let user = service.users().into_iter().find(|user| user.answers.email.starts_with('a')).expect("a user");
+    assert!(place.ends_with(&user.id.to_string()), "{place}");
+    service.clock.forward(LOOK_AFTER);
+    assert_eq!((service.sweep().await, service.sweep().await, service.mailer.sent().len()), (1, 0, 2));
+    assert!(looked().await.is_some_and(|next| next > place));
+}
+
+/// Whoever kept every mail in the index need not have everybody looked after who ever signed up.
+#[tokio::test]
+async fn the_first_look_after_an_upgrade_goes_back_as_far_as_mails_live() {
+    let service = Service::new(small_config());
+    service.sweep().await;
+    let mut health = service.store.mail_health().await.expect("the store works").expect("noted");
+    health.looked = None;
+    service.store.note_mail(&health).await.expect("the store works");
+    service.form("/sign-up", "email=old%40example.com").await;
+    service.clock.forward(36 * 3_600);
+    service.form("/sign-up", "email=new%40example.com").await;
+    service.clock.forward(LOOK_AFTER);
+    assert_eq!(service.sweep().await, 1);
+    assert!(service.mailer.sent()[0].to.starts_with("new"), "{:?}", service.mailer.sent()[0].to);
+}
+
 #[tokio::test]
 async fn a_sweep_tells_how_the_mail_stands() {
     let service = Service::new(small_config());
     for name in ["a", "b"] {
         service.form("/sign-up", &format!("email={name}%40example.com")).await;
     }
-    service.clock.forward(150);
+    service.clock.forward(LOOK_AFTER);
     for waiting in [2, 0] {
         service.sweep().await;
         let health = service.store.mail_health().await.expect("the store works").expect("noted");

@@ -290,7 +290,9 @@ impl History {
     /// The clock on the wall is set, while everything goes on.
     fn jump(&mut self) {
         let seconds = if self.world.in_thousand(500) {
-            -1 - self.world.below(60) as i64
+            // Not by more than minutes, in all.
+            let left = 120_u32.saturating_sub(self.faulty(Who::Operator).with(|witness| witness.slack));
+            -(self.world.below(60) as i64).min(i64::from(left))
         } else {
             [30, 600, 7_200, 172_800][self.world.below(4)]
         };

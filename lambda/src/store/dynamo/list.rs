@@ -35,7 +35,7 @@ pub(super) async fn list_users(store: &DynamoStore, query: &ListUsers) -> Result
     let ids: Vec<UserId> = page.places.iter().filter_map(|place| directory::id_at(place)).collect();
     let mut users = HashMap::new();
     for part in ids.chunks(READ_AT_ONCE) {
-        users.extend(read(store, part).await?.into_iter().map(|user| (user.id, user)));
+        users.extend(read(store, part, query.is_now).await?.into_iter().map(|user| (user.id, user)));
     }
     // Since the index was read somebody may have been erased, or have become another's.
     let is_there = |user: &User| query.among.holds(user, store.name_field());
@@ -45,7 +45,7 @@ pub(super) async fn list_users(store: &DynamoStore, query: &ListUsers) -> Result
 
 /// The places in one part of a list: one more than the page holds, from the cursor on.
 async fn places(store: &DynamoStore, query: &ListUsers, part: &str) -> Result<Vec<String>, StoreError> {
-    let ListUsers { among, from, limit } = query;
+    let ListUsers { among, from, limit, .. } = query;
     let (index, [hash, range]) = item::index(among.list());
     let backwards = matches!(from, From::Before(_));
     let request = store
@@ -82,10 +82,10 @@ async fn places(store: &DynamoStore, query: &ListUsers, part: &str) -> Result<Ve
 }
 
 /// Those of the users who are there, in any order.
-async fn read(store: &DynamoStore, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+async fn read(store: &DynamoStore, ids: &[UserId], is_now: bool) -> Result<Vec<User>, StoreError> {
     let mut users = Vec::new();
     let keys = KeysAndAttributes::builder().set_keys(Some(ids.iter().map(|id| item::user_key(*id)).collect()));
-    let keys = keys.consistent_read(true).build().map_err(|error| StoreError::new(LIST, error))?;
+    let keys = keys.consistent_read(is_now).build().map_err(|error| StoreError::new(LIST, error))?;
     let mut left = HashMap::from([(store.table().to_owned(), keys)]);
     // What does not fit into an answer comes back as keys that were not processed.
     while !left.is_empty() {

@@ -47,7 +47,7 @@ impl Lists {
 
     /// The places of a page, at the cost of its length.
     pub(super) fn page(&self, query: &ListUsers) -> Places {
-        let ListUsers { among, from, limit } = query;
+        let ListUsers { among, from, limit, .. } = query;
         let beginning = among.beginning();
         // Behind every place that begins so.
         let end = format!("{beginning}{}", char::MAX);

@@ -1,0 +1,88 @@
+//! Looking after first mails: while all goes well they are in no index, and so the sweeper goes through everybody who
+//! signed up, once.
+
+use jiff::Timestamp;
+
+use super::tell::Subject;
+use super::{SWEEP, Worker};
+use crate::clock::before;
+use crate::pace::MailHealth;
+use crate::store::{Among, From, ListUsers, StoreError, at};
+use crate::user::{LIFETIME, LOOK_AFTER, User, UserId};
+
+/// Before every place of the list, which begin with a year.
+const BEGINNING: &str = "0";
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// Where the next one begins, if that is known.
+    pub(super) looked: Option<String>,
+    /// Whose mail was still to be sent.
+    pub(super) waiting: usize,
+    /// For how many there was something to do.
+    pub(super) count: usize,
+    /// What failed first.
+    pub(super) failure: Option<StoreError>,
+}
+
+impl Worker {
+    /// Looks after everybody who signed up since the last look, up to [`LOOK_AFTER`] seconds ago, oldest first. The next
+    /// begins where this one ended, or where something failed first, which does not keep the others. The first of all
+    /// begins with whoever signed up first; the first after one of an earlier version, which kept every mail in the index,
+    /// goes back as far as mails live.
+    pub(super) async fn look(&self, last: Option<MailHealth>, until: Timestamp) -> Look {
+        let now = self.ledger.clock.now();
+        let mut place = match last {
+            None => BEGINNING.to_owned(),
+            Some(last) => last.looked.unwrap_or_else(|| at(before(now, LIFETIME), UserId::default())),
+        };
+        let mut look = Look { looked: Some(place.clone()), ..Look::default() };
+        while self.ledger.clock.now() < until {
+            let query = ListUsers { among: Among::ALL, from: From::Before(place), limit: SWEEP, is_now: false };
+            let page = match self.ledger.store.list_users(&query).await {
+                Ok(page) => page,
+                Err(error) => {
+                    look.failure.get_or_insert(error);
+                    break;
+                }
+            };
+            let (mut users, mut next) = (page.users, page.previous);
+            if users.first().is_some_and(|newest| newest.created_at > before(now, LOOK_AFTER)) {
+                users.retain(|user| user.created_at <= before(now, LOOK_AFTER));
+                next = None;
+            }
+            let newest = next.clone().or(users.first().map(|user| at(user.created_at, user.id)));
+            let fresh = |user: &User| user.mail.as_ref().is_some_and(|mail| mail.is_open() && mail.fresh);
+            let fresh: Vec<User> = users.into_iter().rev().filter(fresh).collect();
+            look.waiting += fresh.len();
+            if !self.look_after(fresh, &mut look, until).await {
+                break;
+            }
+            if let (Some(newest), None) = (newest, &look.failure) {
+                look.looked = Some(newest);
+            }
+            match next {
+                Some(next) => place = next,
+                None => break,
+            }
+        }
+        look
+    }
+
+    /// Sends mails that nobody took. Whether there was time for all.
+    async fn look_after(&self, mut users: Vec<User>, look: &mut Look, until: Timestamp) -> bool {
+        while !users.is_empty() {
+            if self.ledger.clock.now() >= until {
+                return false;
+            }
+            let part: Vec<User> = users.drain(..self.at_once().min(users.len())).collect();
+            let told = self.tell(part.iter().map(Subject::User)).await;
+            match self.work(part, &told, until).await {
+                Ok(worked) => look.count += worked,
+                Err(error) => drop(look.failure.get_or_insert(error)),
+            }
+        }
+        true
+    }
+}

@@ -53,7 +53,7 @@ impl Tally {
 
     /// The counters that it raises by one. All are in the month of the sign-up but the days of the confirmation
     /// and of the end.
-    /// Their names are short: those of a month are one item, which each change of any of them writes anew.
+    /// Their names are short: many of them are one item, which each change of any of them writes anew.
     fn counters(&self) -> impl Iterator<Item = Counter> {
         let own = |name| Counter { month: month(&self.received), name };
         let on =

@@ -4,6 +4,7 @@
 //! What the emulator does without asking the role cannot be proven here, and is listed in [`UNPROVEN`].
 
 mod admin;
+mod sweeper;
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,8 @@ use support::{Sandbox, http};
 
 /// Actions that Lambda and the Scheduler take on the role's behalf; the emulator takes them on its own. And what a
 /// function asks for only now and then, and goes on without in these flows: the quota, which the worker estimates when
-/// it is not told, the user who changed while the worker held it, and what is told of whoever is gone, where somebody listens.
-const UNPROVEN: [&str; 11] = [
+/// it is not told, and what is told of whoever is gone, where somebody listens.
+const UNPROVEN: [&str; 10] = [
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "dynamodb:DescribeStream",
@@ -25,7 +26,6 @@ const UNPROVEN: [&str; 11] = [
     "sqs:SendMessage",
     "lambda:InvokeFunction",
     "ses:GetSendQuota",
-    "worker dynamodb:GetItem",
     "worker dynamodb:DeleteItem",
 ];
 
@@ -128,45 +128,6 @@ impl Service {
             self.account.json("dynamodb", "DynamoDB_20120810.DeleteItem", json!({"TableName": self.table, "Key": key}));
         }
         self.digests.take(&self.account);
-    }
-
-    /// Everything that the sweeper does: a mail that was overdue is sent, and months that are over become a year.
-    fn sweeper(&self, patience: Duration) -> Result<(), String> {
-        let id = format!("{:032x}", 1 + u128::from(self.people.get()) + (1 << 100));
-        self.people.set(self.people.get() + 1);
-        let address = format!("overdue-{}@example.org", self.people.get());
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
-        let (minute_ago, tomorrow) = ((now - 60_000).to_string(), (now + 86_400_000).to_string());
-        // A user as the stream lost them: the mail due long ago, and without a lease.
-        let item = json!({
-            "pk": {"S": format!("USER#{id}")}, "sk": {"S": "USER"}, "version": {"N": "1"}, "state": {"S": "pending"},
-            "email": {"S": address}, "created_at": {"S": "2026-01-01T00:00:00Z"},
-            "spent": {"M": {"hour": {"N": "1"}, "count": {"N": "1"}}},
-            "link": {"M": {"nonce": {"S": id}, "expires_at": {"N": tomorrow}}},
-            "mail": {"M": {"id": {"S": id}, "kind": {"S": "confirmation"}, "since": {"N": minute_ago},
-                "due_at": {"N": minute_ago}, "base_url": {"S": self.endpoint}, "attempts": {"N": "1"}}},
-            "due": {"S": "0"}, "due_at": {"N": minute_ago},
-        });
-        self.quiet_worker(true);
-        let put = json!({"TableName": self.table, "Item": item});
-        self.account.json("dynamodb", "DynamoDB_20120810.PutItem", put);
-        let year = 1_000 + self.people.get();
-        for month in 1..=9 {
-            let item = json!({"pk": {"S": "COUNT"}, "sk": {"S": format!("{year}-{month:02}#0")}, "d01.r": {"N": "1"}});
-            let put = json!({"TableName": self.table, "Item": item});
-            self.account.json("dynamodb", "DynamoDB_20120810.PutItem", put);
-        }
-        let invoked = self.account.invoke("waitlist-sweeper", &json!({}));
-        let sent = until(patience, || self.mail(&address)).ok_or(format!("no mail came: {invoked}"));
-        self.quiet_worker(false);
-        sent?;
-        let key = json!({"pk": {"S": "COUNT"}, "sk": {"S": format!("YEAR#{year}")}});
-        let get = json!({"TableName": self.table, "Key": key, "ConsistentRead": true});
-        let folded = || {
-            let found = self.account.json("dynamodb", "DynamoDB_20120810.GetItem", get.clone());
-            found.get("Item").map(drop)
-        };
-        until(patience, folded).ok_or(format!("the year {year} did not come to be: {invoked}"))
     }
 
     /// Everything that the feedback function does: whoever bounces is suppressed.

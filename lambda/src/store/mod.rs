@@ -27,7 +27,7 @@ use crate::event::Farewell;
 use crate::pace::MailHealth;
 use crate::user::{Queue, User, UserId};
 
-/// Shards of the due users and of the counters: one partition of DynamoDB takes 1,000 writes a second.
+/// Shards of the due users and of the counters that change: one partition of DynamoDB takes 1,000 writes a second.
 pub const SHARDS: u8 = 4;
 
 /// How long a removed user's marker is kept, in seconds: longer than the 24 hours a stream can repeat it.

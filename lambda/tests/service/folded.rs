@@ -1,13 +1,16 @@
 //! Counters of the table while the months that are over are folded into their years.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
-use signup_service::store::{DynamoStore, Store};
-use signup_service::user::State;
+use signup_service::counting::settle;
+use signup_service::store::{DynamoStore, Saved, Store};
+use signup_service::user::{FieldValue, State, User};
 
-use crate::support::table;
+use crate::support::{Counting, new_user, table};
 
 /// Four years are folded, again and again, while workers go on counting in them.
 #[tokio::test]
@@ -71,4 +74,63 @@ async fn counters_add_up_wherever_they_are_kept() {
     assert_eq!(places, ["YEAR#2023", "YEAR#2024", "YEAR#2025", "YEAR#2026"], "nothing is left beside its year");
     let month = store.counters(Some("2026-11")).await.expect("the store works");
     assert_eq!((month.received_on("2026-11-07"), month.census().days["2026-11-22"].confirmed), (1, 36));
+}
+
+/// People of forty countries are counted while a sweeper keeps what changed lately small.
+#[tokio::test]
+async fn counters_that_changed_lately_stay_few_and_nothing_is_lost_on_the_way() {
+    let client = table::client();
+    let name = table::create(&client).await;
+    // Two processes, neither of which knows what the other wrote.
+    let (worker, sweeper) =
+        (DynamoStore::new(client.clone(), &name, None), DynamoStore::new(client.clone(), &name, None));
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+    let entropy = Counting::from(31);
+    let user = |number: usize| {
+        let mut user = new_user(&entropy, &format!("u{number}@example.com"), 36, now);
+        let country = format!("{}{}", char::from(b'A' + u8::try_from(number / 10).expect("few")), number % 10);
+        user.answers.fields.insert("country".into(), FieldValue::Text(country));
+        user
+    };
+    let mut expected = Sums::default();
+    let count = async |users: Vec<User>, expected: &mut Sums| {
+        let mut pairs = Vec::new();
+        for user in users {
+            assert_eq!(worker.save(&user, None).await.expect("the store works"), Saved::Done);
+            let counted = user.clone().counted_as_is(7, Some("country")).expect("not counted yet");
+            expected.add_tally(counted.counted.as_ref().expect("a tally"));
+            pairs.push((user, counted));
+        }
+        let settled = settle(&worker, &pairs, now).await.expect("the store works");
+        assert_eq!((settled.kept.len(), settled.failure.is_none()), (pairs.len(), true));
+    };
+    for part in 0..8 {
+        let users = (0..20).map(|number| user(part * 20 + number)).collect();
+        let (_, folded) = tokio::join!(count(users, &mut expected), sweeper.fold("2026-11"));
+        folded.expect("the store works");
+        for store in [&worker, &sweeper] {
+            assert_eq!(store.counters(None).await.expect("the store works"), expected);
+        }
+    }
+    sweeper.fold("2026-11").await.expect("the store works");
+    assert_eq!(sweeper.counters(Some("2026-11")).await.expect("the store works"), expected);
+    let query = client.query().table_name(&name).key_condition_expression("pk = :pk AND begins_with(sk, :recent)");
+    let query = query.expression_attribute_values(":pk", AttributeValue::S("COUNT".into()));
+    let items = query.expression_attribute_values(":recent", AttributeValue::S("RECENT#".into())).send().await;
+    let items = items.expect("the table works").items.unwrap_or_default();
+    let held = |item: &HashMap<String, AttributeValue>| item.values().filter(|value| value.is_n()).count() - 1;
+    let notes = |item: &HashMap<String, AttributeValue>| item.keys().filter(|name| name.starts_with('~')).count();
+    assert_eq!(items.len(), 4);
+    assert!(items.iter().all(|item| held(item) <= 20), "{items:?}");
+    // Those of the last part alone: the others were dropped with what came after.
+    let notes: usize = items.iter().map(notes).sum();
+    assert!((1..=20).contains(&notes), "{notes}");
+    // Whoever confirms is counted on top of what was moved.
+    let later = worker.notes(now).await.expect("the store works");
+    let kept = worker.load(later[0].user).await.expect("the store works").expect("a user");
+    let confirmed = User { state: State::Confirmed, version: kept.version + 1, ..kept.clone() };
+    assert_eq!(worker.save(&confirmed, Some(kept.version)).await.expect("the store works"), Saved::Done);
+    let counted = confirmed.clone().counted_as_is(8, Some("country")).expect("counted otherwise");
+    settle(&worker, &[(confirmed, counted)], now).await.expect("the store works");
+    assert_eq!(sweeper.counters(None).await.expect("the store works").census().confirmed(), 1);
 }

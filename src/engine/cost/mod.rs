@@ -241,8 +241,8 @@ mod tests {
            $0.01  functions         58,800 invocations at $0.20 a million
            $0.01  their memory      712 GB-seconds at $13.3334 a million
            $0.01  HTTP API          12,000 requests at $1.00 a million
-           $0.01  table, writes     21,000 units at $0.625 a million
-           $0.00  table, reads      2,500 units at $0.125 a million
+           $0.01  table, writes     15,000 units at $0.625 a million
+           $0.00  table, reads      3,000 units at $0.125 a million
            $0.00  table, storage    0.003 GB at $0.25
            $0.00  table, backups    0.003 GB at $0.20
            $0.10  mail              1,000 mails at $0.10 a thousand
@@ -267,8 +267,8 @@ mod tests {
            $0.04  schedule          43,800 invocations at $1.00 a million
            $0.01  functions         46,800 invocations at $0.20 a million
            $0.01  their memory      622 GB-seconds at $13.3334 a million
-           $0.01  table, writes     21,000 units at $0.625 a million
-           $0.00  table, reads      2,500 units at $0.125 a million
+           $0.01  table, writes     15,000 units at $0.625 a million
+           $0.00  table, reads      3,000 units at $0.125 a million
            $0.00  table, storage    0.003 GB at $0.25
            $0.00  table, backups    0.003 GB at $0.20
            $0.10  mail              1,000 mails at $0.10 a thousand
@@ -291,15 +291,15 @@ mod tests {
                $30.01  functions         150,043,800 invocations at $0.20 a million
                $22.01  their memory      1,650,548 GB-seconds at $13.3334 a million
               $120.00  HTTP API          120,000,000 requests at $1.00 a million
-              $131.25  table, writes     210,000,000 units at $0.625 a million
-                $3.13  table, reads      25,000,000 units at $0.125 a million
+               $93.75  table, writes     150,000,000 units at $0.625 a million
+                $3.75  table, reads      30,000,000 units at $0.125 a million
                 $7.50  table, storage    30 GB at $0.25
             $1,000.00  mail              10,000,000 mails at $0.10 a thousand
                $89.80  logs              180 GB at $0.50
                $45.00  data out          500 GB at $0.09
-            $1,458.34  in all
+            $1,421.46  in all
         the same by other means
-            $1,330.18  high-performance  a load balancer, 2 t4g.small in two zones
+            $1,293.30  high-performance  a load balancer, 2 t4g.small in two zones
           $150,000.00  Cognito           Essentials, the default; on Lite $0.0055 each
         No free tiers (Cognito: 10,000 users); Cognito's logs and alarms are left out.
         ");

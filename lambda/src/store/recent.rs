@@ -10,6 +10,9 @@ use crate::census::{Delta, Sums};
 use crate::counting::{Note, Ticket, Verdict};
 use crate::user::{User, UserId};
 
+/// Void notes that are kept at most.
+const VOID_NOTES: usize = 20;
+
 /// Names a note.
 pub(super) type Name = (UserId, Ticket);
 
@@ -59,7 +62,11 @@ impl Recent {
                     self.take_back(name, Timestamp::UNIX_EPOCH);
                     self.notes.remove(&name).is_some()
                 }
-                Verdict::Gone(at) => self.take_back(name, *at),
+                Verdict::Gone(at) => {
+                    let taken = self.take_back(name, *at);
+                    self.drop_oldest_void();
+                    taken
+                }
             };
         }
         changed
@@ -89,6 +96,16 @@ impl Recent {
         (noted.is_void, noted.at) = (true, at);
         self.sums.apply(&noted.delta.reversed());
         true
+    }
+
+    /// Keeps the item small, should many be gone before they were counted: what was taken back of them is right but in the
+    /// rarest case.
+    fn drop_oldest_void(&mut self) {
+        let void = || self.notes.iter().filter(|(_, noted)| noted.is_void);
+        let oldest = void().min_by_key(|(_, noted)| noted.at).map(|(name, _)| *name);
+        if let Some(oldest) = oldest.filter(|_| void().count() > VOID_NOTES) {
+            self.notes.remove(&oldest);
+        }
     }
 
     /// The notes that were made by a time.
@@ -156,6 +173,19 @@ mod tests {
         recent.count(&[note(1, 2, Some(one.ticket))]);
         assert!(!recent.close(&closed(&one, Verdict::Void)), "what holds is not taken back");
         assert_eq!((received(&recent), recent.noted_by(Timestamp::UNIX_EPOCH).count()), (2, 1));
+    }
+
+    #[test]
+    fn many_who_are_gone_do_not_fill_the_item() {
+        let mut recent = Recent::default();
+        for number in 0..100 {
+            let note = note(number, 1, None);
+            recent.count(std::slice::from_ref(&note));
+            let at = Timestamp::from_second(number.into()).expect("a time");
+            assert!(recent.close(&closed(&note, Verdict::Gone(at))));
+        }
+        let left: Vec<u8> = recent.notes.keys().map(|(user, _)| user.0[0]).collect();
+        assert_eq!((received(&recent), left), (0, (80..100).collect()));
     }
 
     #[test]

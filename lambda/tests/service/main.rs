@@ -14,6 +14,7 @@ mod known;
 mod notifications;
 mod replay;
 mod store;
+mod store_counts;
 mod store_news;
 mod support;
 mod web;

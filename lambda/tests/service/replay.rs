@@ -172,10 +172,10 @@ async fn a_count_whose_answer_was_lost_is_not_counted_again() {
 #[tokio::test]
 async fn counters_that_others_keep_for_too_long_are_busy() {
     let conflict = || [none(), failed("TransactionConflictException")];
-    let (replay, store) = Replay::store((0..6).flat_map(|_| conflict()));
+    let (replay, store) = Replay::store((0..9).flat_map(|_| conflict()));
     let error = store.count(&[note()]).await.expect_err("it lasts");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
-    assert_eq!(replay.operations().len(), 12);
+    assert_eq!(replay.operations().len(), 18);
 }
 
 #[tokio::test]

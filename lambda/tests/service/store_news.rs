@@ -1,6 +1,7 @@
 //! What every store does with news, and of those who are gone: a part of its conformance suite.
 
-use crate::store::{count, counters, keep};
+use crate::store::keep;
+use crate::store_counts::{count, counters};
 use crate::support::{Counting, new_user};
 use jiff::Timestamp;
 use signup_service::census::Sums;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::counters::drawn;
 use super::item::{self, Item, n, s};
-use super::transact::{self, Reason, TRIES, Transacted, failed, pause};
+use super::transact::{self, Reason, Transacted, failed, pause};
 use super::{DynamoStore, IS_ABSENT, IS_VERSION};
 use crate::census::{Delta, Sums};
 use crate::counting::{Note, Ticket, Verdict};
@@ -28,6 +28,10 @@ const GATHER: &str = "gather counters";
 /// Counters that a shard holds before they are moved: with some notes they fit into a kilobyte, which is one unit of
 /// writing.
 const HELD: usize = 20;
+
+/// How often a change is tried while others change the same shard: some three seconds with the pauses, in which dozens of
+/// workers come to their turn.
+const TRIES: u32 = 9;
 
 /// Months that are moved at once at most; a transaction takes 100 items.
 const MONTHS: usize = 50;

@@ -112,12 +112,12 @@ impl fmt::Display for Counter {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta(BTreeMap<Counter, i64>);
 
-/// As it is kept: `2026-11.s.confirmed+1 2026-11.s.pending-1`.
+/// As it is kept, a line each: `2026-11.s.confirmed+1`. No answer holds a line's end.
 impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (month, name, by)) in self.each().enumerate() {
-            let space = if number > 0 { " " } else { "" };
-            write!(f, "{space}{month}.{name}{by:+}")?;
+            let end = if number > 0 { "\n" } else { "" };
+            write!(f, "{end}{month}.{name}{by:+}")?;
         }
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Delta {
             let (month, name) = name.split_once('.')?;
             Some((Counter { month: month.to_owned(), name: name.to_owned() }, by.parse().ok()?))
         };
-        text.split(' ').filter(|word| !word.is_empty()).map(counter).collect::<Option<_>>().map(Self)
+        text.lines().map(counter).collect::<Option<_>>().map(Self)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -231,12 +231,10 @@ impl Sums {
         self.0.len()
     }
 
-    /// The same in two: of so many months at most, and of the others.
-    pub(crate) fn split_months(mut self, months: usize) -> (Self, Self) {
-        let mut all: Vec<&str> = self.0.keys().map(|counter| counter.month.as_str()).collect();
-        all.dedup();
-        let Some(first_left) = all.get(months).map(|month| (*month).to_owned()) else { return (self, Self::default()) };
-        let left = self.0.split_off(&Counter { month: first_left, name: String::new() });
+    /// The same in two: so many counters at most, and the others.
+    pub(crate) fn split(mut self, counters: usize) -> (Self, Self) {
+        let Some(first_left) = self.0.keys().nth(counters).cloned() else { return (self, Self::default()) };
+        let left = self.0.split_off(&first_left);
         (self, Self(left))
     }
 
@@ -370,9 +368,11 @@ mod tests {
         let expected =
             ["2026-11 FR confirmed +1", "2026-11 confirmed +1", "2026-11 pending -1", "2026-12-01 confirmed +1"];
         assert_eq!(lines, expected);
-        assert_eq!(delta.to_string(), "2026-11.cFR.c+1 2026-11.s.confirmed+1 2026-11.s.pending-1 2026-12.d01.c+1");
+        assert_eq!(delta.to_string(), "2026-11.cFR.c+1\n2026-11.s.confirmed+1\n2026-11.s.pending-1\n2026-12.d01.c+1");
         assert_eq!(Delta::parse(&delta.to_string()), Some(delta.clone()));
         assert_eq!(["2026-11.s", "2026-11+1", "x"].map(Delta::parse), [None, None, None]);
+        let odd = "2026-11.cNew Zealand. (x)-1.r+2";
+        assert_eq!(Delta::parse(odd).expect("any name").to_string(), odd);
         let mut back = delta.reversed();
         back.replace(Some(&pending), Some(&confirmed));
         assert_eq!(back, Delta::default());

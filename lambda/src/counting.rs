@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::census::Delta;
 use crate::clock::after;
-use crate::store::{MARKER, Saved, Store, StoreError};
+use crate::store::{Saved, Store, StoreError};
 use crate::user::{User, UserId};
 
 /// Users that are settled at once at most: as many are kept side by side.
@@ -24,6 +24,10 @@ pub const SETTLED_AT_ONCE: usize = 25;
 
 /// How old a note is before it is looked into, in seconds: no invocation lasts as long.
 pub const OVERDUE: u32 = 300;
+
+/// How long a void note of somebody who is gone is kept, in seconds: longer than the 24 hours in which the stream can tell of
+/// their end.
+pub const GONE: u32 = 25 * 3_600;
 
 /// Names one attempt to count a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,11 +92,15 @@ pub struct Settled {
 /// Keeps users, each as it was and as it is to be, and counts them as they are then. An error says that nobody was kept.
 pub async fn settle(store: &dyn Store, users: &[(User, User)], now: Timestamp) -> Result<Settled, StoreError> {
     let notes: Vec<Note> = users.iter().filter_map(|(before, after)| Note::of(before, after, now)).collect();
-    if !notes.is_empty() {
-        store.count(&notes).await?;
+    if !notes.is_empty()
+        && let Err(error) = store.count(&notes).await
+    {
+        let void: Vec<_> = notes.iter().map(|note| (note.user, note.ticket, Verdict::Void)).collect();
+        store.close(&void).await.unwrap_or_else(|error| error.log());
+        return Err(error);
     }
     let saved = join_all(users.iter().map(|(before, after)| store.save(after, Some(before.version)))).await;
-    let (mut settled, mut holding) = (Settled::default(), Vec::new());
+    let mut settled = Settled::default();
     for ((_, after), saved) in users.iter().zip(saved) {
         match saved {
             Ok(Saved::Done) => settled.kept.push(after.id),
@@ -100,40 +108,45 @@ pub async fn settle(store: &dyn Store, users: &[(User, User)], now: Timestamp) -
             Err(error) => drop(settled.failure.get_or_insert(error)),
         }
     }
-    for note in notes {
-        if settled.kept.contains(&note.user) {
-            holding.push(note.name());
-        } else if settled.changed.contains(&note.user) {
-            // It may have been kept even so, by an earlier try whose answer was lost, and have changed since.
-            decide(store, &note, now).await.unwrap_or_else(|error| error.log());
-        }
-    }
-    store.close_later(&holding);
+    let of = |ids: &[UserId]| notes.iter().filter(|note| ids.contains(&note.user)).cloned().collect::<Vec<_>>();
+    store.close_later(&of(&settled.kept).iter().map(Note::name).collect::<Vec<_>>());
+    // They may have been kept even so, by an earlier try whose answer was lost, and have changed since.
+    decide(store, &of(&settled.changed), now).await.unwrap_or_else(|error| error.log());
     Ok(settled)
 }
 
-/// Finds out whether a note holds and closes it. What cannot be decided yet stays.
-pub async fn decide(store: &dyn Store, note: &Note, now: Timestamp) -> Result<(), StoreError> {
-    if note.is_void {
-        // The stream has told of the user's end by then, if it ever does: it holds records for 24 hours.
-        let is_over = after(note.at, MARKER) <= now;
-        return if is_over { close(store, note, Verdict::Void).await } else { Ok(()) };
-    }
-    match store.load(note.user).await? {
-        Some(user) if user.ticket == Some(note.ticket) => close(store, note, Verdict::Holds).await,
-        // Whoever left the note might still keep this user. Not any more, and the user is counted anew.
-        Some(user) if user.version == note.ticket.over => {
-            match store.save(&user.clone().waking(), Some(user.version)).await? {
-                Saved::Done => close(store, note, Verdict::Void).await,
-                Saved::Changed => Ok(()),
+/// Finds out whether notes hold, and closes them. What cannot be decided yet stays. What fails does not keep the others, and
+/// is the error at the end.
+pub async fn decide(store: &dyn Store, notes: &[Note], now: Timestamp) -> Result<(), StoreError> {
+    let (mut closed, mut failure) = (Vec::new(), None);
+    for part in notes.chunks(SETTLED_AT_ONCE) {
+        let judged = join_all(part.iter().map(|note| judge(store, note, now))).await;
+        for (note, judged) in part.iter().zip(judged) {
+            match judged {
+                Ok(verdict) => closed.extend(verdict.map(|verdict| (note.user, note.ticket, verdict))),
+                Err(error) => drop(failure.get_or_insert(error)),
             }
         }
-        Some(user) if user.created_at <= note.at => close(store, note, Verdict::Void).await,
-        // Gone, or there anew.
-        _ => close(store, note, Verdict::Gone(now)).await,
     }
+    if !closed.is_empty() {
+        store.close(&closed).await?;
+    }
+    failure.map_or(Ok(()), Err)
 }
 
-async fn close(store: &dyn Store, note: &Note, verdict: Verdict) -> Result<(), StoreError> {
-    store.close(&[(note.user, note.ticket, verdict)]).await
+async fn judge(store: &dyn Store, note: &Note, now: Timestamp) -> Result<Option<Verdict>, StoreError> {
+    if note.is_void {
+        return Ok((after(note.at, GONE) <= now).then_some(Verdict::Void));
+    }
+    Ok(match store.load(note.user).await? {
+        Some(user) if user.ticket == Some(note.ticket) => Some(Verdict::Holds),
+        // Whoever left the note might still keep this user. Not any more, and the user is counted anew.
+        Some(user) if user.version == note.ticket.over => {
+            let saved = store.save(&user.clone().waking(), Some(user.version)).await?;
+            (saved == Saved::Done).then_some(Verdict::Void)
+        }
+        Some(user) if user.created_at <= note.at => Some(Verdict::Void),
+        // Gone, or there anew.
+        _ => Some(Verdict::Gone(now)),
+    })
 }

@@ -86,7 +86,7 @@ impl Service {
 
     /// More counters of a year to come than are kept with those that changed lately.
     fn count_lately(&self, year: u32) {
-        let mut item = self.item("COUNT", "RECENT#3").unwrap_or(json!({"pk": {"S": "COUNT"}, "sk": {"S": "RECENT#3"}}));
+        let mut item = self.item("COUNT", "RECENT.3").unwrap_or(json!({"pk": {"S": "COUNT"}, "sk": {"S": "RECENT.3"}}));
         let version = item["version"]["N"].as_str().and_then(|version| version.parse::<u64>().ok()).unwrap_or(0);
         item["version"] = json!({ "N": (version + 1).to_string() });
         for day in 1..=21 {

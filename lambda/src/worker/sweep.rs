@@ -29,6 +29,13 @@ impl Worker {
             failure.get_or_insert(error);
         };
         self.ask_quota().await;
+        // First those who never had a mail, in half of the time at most: what is due was tried before.
+        let look = match self.ledger.store.mail_health().await {
+            Ok(last) => self.look(last, halfway(began, until)).await,
+            Err(error) => Look { failure: Some(error), ..Look::default() },
+        };
+        (count, waiting) = (count + look.count, waiting + look.waiting);
+        look.failure.map(&mut note);
         // Another shard begins each minute, so that a full one cannot keep the others waiting for good.
         let minute = began.as_second().rem_euclid(3_600) / 60;
         let first = u8::try_from(minute).unwrap_or(0);
@@ -57,19 +64,13 @@ impl Worker {
                 }
             }
         }
-        let look = match self.ledger.store.mail_health().await {
-            Ok(last) => self.look(last, until).await,
-            Err(error) => Look { failure: Some(error), ..Look::default() },
-        };
-        (count, waiting) = (count + look.count, waiting + look.waiting);
-        look.failure.map(&mut note);
         let quota = self.sending().quota;
         let health = MailHealth { at: began, waiting, quota, looked: look.looked };
         let over = month(&day(before(began, OVER)));
         for ended in [
             // Without the place of the last look the next would begin far back.
             if health.looked.is_some() { self.ledger.store.note_mail(&health).await } else { Ok(()) },
-            self.close_notes(until).await,
+            self.close_notes().await,
             self.ledger.store.fold(&over).await,
             self.wake_for_digest(&health).await,
         ] {
@@ -84,18 +85,12 @@ impl Worker {
     }
 
     /// Finds out what became of users whose counting was broken off.
-    async fn close_notes(&self, until: Timestamp) -> Result<(), StoreError> {
-        let store = &*self.ledger.store;
-        let mut failure = None;
-        for note in store.notes(before(self.ledger.clock.now(), OVERDUE)).await? {
-            let now = self.ledger.clock.now();
-            if now >= until {
-                break;
-            }
-            if let Err(error) = decide(store, &note, now).await {
-                failure.get_or_insert(error);
-            }
-        }
-        failure.map_or(Ok(()), Err)
+    async fn close_notes(&self) -> Result<(), StoreError> {
+        let (store, now) = (&*self.ledger.store, self.ledger.clock.now());
+        decide(store, &store.notes(before(now, OVERDUE)).await?, now).await
     }
+}
+
+fn halfway(from: Timestamp, until: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(i64::midpoint(from.as_millisecond(), until.as_millisecond())).unwrap_or(until)
 }

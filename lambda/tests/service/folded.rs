@@ -116,7 +116,7 @@ async fn counters_that_changed_lately_stay_few_and_nothing_is_lost_on_the_way() 
     assert_eq!(sweeper.counters(Some("2026-11")).await.expect("the store works"), expected);
     let query = client.query().table_name(&name).key_condition_expression("pk = :pk AND begins_with(sk, :recent)");
     let query = query.expression_attribute_values(":pk", AttributeValue::S("COUNT".into()));
-    let items = query.expression_attribute_values(":recent", AttributeValue::S("RECENT#".into())).send().await;
+    let items = query.expression_attribute_values(":recent", AttributeValue::S("RECENT.".into())).send().await;
     let items = items.expect("the table works").items.unwrap_or_default();
     let held = |item: &HashMap<String, AttributeValue>| item.values().filter(|value| value.is_n()).count() - 1;
     let notes = |item: &HashMap<String, AttributeValue>| item.keys().filter(|name| name.starts_with('~')).count();

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::{after, before};
-use signup_service::counting::{Note, decide, settle};
+use signup_service::counting::{GONE, Note, decide, settle};
 use signup_service::event::Told;
-use signup_service::store::{MARKER, Saved, Store};
+use signup_service::store::{Saved, Store};
 use signup_service::user::{State, User};
 
 use crate::store::{keep, load, refused, start};
@@ -77,7 +77,7 @@ pub async fn what_was_counted_and_not_kept_is_taken_back(store: &dyn Store) {
     assert_eq!(store.notes(before(start(), 1)).await.expect("the store works"), []);
     // The worker is gone: whoever finds the note wakes another, and whatever the lost one still does is too late.
     for _ in 0..2 {
-        decide(store, &note(&lost), start()).await.expect("the store works");
+        decide(store, &[note(&lost)], start()).await.expect("the store works");
         assert_eq!((received().await, noted().await), (0, vec![]));
     }
     assert_eq!(store.save(&lost.1, Some(user.version)).await.expect("the store works"), Saved::Changed);
@@ -87,7 +87,7 @@ pub async fn what_was_counted_and_not_kept_is_taken_back(store: &dyn Store) {
     let held = taken(&[woken], 8, start()).remove(0);
     store.count(&[note(&held)]).await.expect("the store works");
     assert_eq!(store.save(&held.1, Some(held.0.version)).await.expect("the store works"), Saved::Done);
-    decide(store, &note(&held), start()).await.expect("the store works");
+    decide(store, &[note(&held)], start()).await.expect("the store works");
     assert_eq!((received().await, noted().await), (1, vec![]));
     // One that was kept and not told so is closed by the next, and one that is gone is not decided.
     let next = refused(&held.1, start()).expect("a change");
@@ -102,13 +102,13 @@ pub async fn what_was_counted_and_not_kept_is_taken_back(store: &dyn Store) {
     let gone = Note { is_void: true, ..note(&lost) };
     for ends in [true, false] {
         store.count(&[note(&lost)]).await.expect("the store works");
-        decide(store, &note(&lost), start()).await.expect("the store works");
+        decide(store, &[note(&lost)], start()).await.expect("the store works");
         assert_eq!((counters(store).await, noted().await), (Sums::default(), vec![gone.clone()]));
-        decide(store, &gone, after(start(), MARKER - 1)).await.expect("the store works");
+        decide(store, std::slice::from_ref(&gone), after(start(), GONE - 1)).await.expect("the store works");
         assert_eq!(noted().await.len(), 1);
         match ends {
             true => assert!(store.forget("event-1", &lost.1, None, start()).await.expect("the store works")),
-            false => decide(store, &gone, after(start(), MARKER)).await.expect("the store works"),
+            false => decide(store, std::slice::from_ref(&gone), after(start(), GONE)).await.expect("the store works"),
         }
         assert_eq!((counters(store).await, noted().await), (Sums::default(), vec![]));
     }

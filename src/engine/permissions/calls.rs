@@ -128,7 +128,7 @@ pub const ALL: &[Call] = &[
     ),
     call("dynamodb", "get_item", &["dynamodb:GetItem"], On::Table, &[Deploy, Rollback, Status, Users, Admin]),
     call("dynamodb", "query", &["dynamodb:Query"], On::Table, &[Deploy, Rollback, Destroy, Status, Users, Admin]),
-    call("dynamodb", "batch_get_item", &["dynamodb:BatchGetItem"], On::Table, &[Deploy, Rollback, Users]),
+    call("dynamodb", "batch_get_item", &["dynamodb:BatchGetItem"], On::Table, &[Deploy, Rollback, Status, Users]),
     call("dynamodb", "update_item", &["dynamodb:UpdateItem"], On::Table, &[Users]),
     call(
         "dynamodb",

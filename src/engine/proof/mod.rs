@@ -31,7 +31,7 @@ const HEALTH: Duration = Duration::from_secs(30);
 /// A load balancer looks at a new instance some times before it sends anybody there.
 const SERVERS_HEALTH: Duration = Duration::from_secs(180);
 
-/// The stream tells the worker within seconds. Two minutes later the sweeper would send the mail, and nothing would be
+/// The stream tells the worker within seconds. Four minutes later the sweeper would send the mail, and nothing would be
 /// shown of the stream.
 const MAIL: Duration = Duration::from_secs(110);
 

@@ -106,7 +106,7 @@ pub(super) fn counter_key(month: &str) -> Item {
 }
 
 /// What the sort key of the counters that changed lately begins with. It sorts behind the months, and before the years.
-pub(super) const RECENT: &str = "RECENT#";
+pub(super) const RECENT: &str = "RECENT.";
 
 pub(super) fn recent_key(shard: u8) -> Item {
     key(COUNT.into(), format!("{RECENT}{shard}"))
@@ -143,8 +143,11 @@ pub(super) fn read_recent(item: &Item) -> Result<Recent, BadItem> {
                 recent.sums.add(month, name, count.parse().map_err(|_| BadItem::Kind("counter"))?);
             }
             AttributeValue::S(text) if name.starts_with(NOTE) => {
-                let (name, noted) = read_note(&name[NOTE.len_utf8()..], text).ok_or(BadItem::Kind("note"))?;
-                recent.notes.insert(name, noted);
+                // One that cannot be read must not keep all others from being counted; a recount finds what it hid.
+                match read_note(&name[NOTE.len_utf8()..], text) {
+                    Some((name, noted)) => drop(recent.notes.insert(name, noted)),
+                    None => tracing::error!("a note of the counters cannot be read"),
+                }
             }
             _ => {}
         }

@@ -230,7 +230,7 @@ impl Store for DynamoStore {
         counters::counters(self, month).await
     }
     async fn fold(&self, before: &str) -> Result<(), StoreError> {
-        recent::gather(self).await?;
-        fold::fold(self, before).await
+        let gathered = recent::gather(self).await;
+        fold::fold(self, before).await.and(gathered)
     }
 }

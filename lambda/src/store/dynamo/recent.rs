@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::counters::drawn;
@@ -29,12 +30,11 @@ const GATHER: &str = "gather counters";
 /// writing.
 const HELD: usize = 20;
 
-/// How often a change is tried while others change the same shard: some three seconds with the pauses, in which dozens of
-/// workers come to their turn.
-const TRIES: u32 = 9;
+/// How often a change is tried while others change the same shard: two to four seconds with the pauses.
+const TRIES: u32 = 8;
 
-/// Months that are moved at once at most; a transaction takes 100 items.
-const MONTHS: usize = 50;
+/// Counters that are moved at once at most, each perhaps of another month: a transaction takes 100 items.
+const MOVED_AT_ONCE: usize = 90;
 
 /// What this process knows of the shards.
 #[derive(Debug, Default)]
@@ -72,20 +72,20 @@ impl Known {
 
 pub(super) async fn count(store: &DynamoStore, notes: &[Note]) -> Result<(), StoreError> {
     let shards: BTreeSet<u8> = notes.iter().map(|note| shard(note.user)).collect();
-    for of in shards {
+    let of_shard = async |of| {
         let notes: Vec<Note> = notes.iter().filter(|note| shard(note.user) == of).cloned().collect();
-        change(store, COUNT, of, |recent| recent.count(&notes)).await?;
-    }
-    Ok(())
+        change(store, COUNT, of, |recent| recent.count(&notes)).await
+    };
+    join_all(shards.into_iter().map(of_shard)).await.into_iter().collect()
 }
 
 pub(super) async fn close(store: &DynamoStore, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError> {
     let shards: BTreeSet<u8> = notes.iter().map(|(user, ..)| shard(*user)).collect();
-    for of in shards {
+    let of_shard = async |of| {
         let notes: Vec<_> = notes.iter().filter(|(user, ..)| shard(*user) == of).copied().collect();
-        change(store, CLOSE, of, |recent| recent.close(&notes)).await?;
-    }
-    Ok(())
+        change(store, CLOSE, of, |recent| recent.close(&notes)).await
+    };
+    join_all(shards.into_iter().map(of_shard)).await.into_iter().collect()
 }
 
 /// The put that is part of a user's deletion: takes it out of the counters. Nothing, of whoever was never counted.
@@ -101,6 +101,7 @@ pub(super) async fn uncount(
     let last = read(store, operation, of).await?;
     let mut next = Recent { version: last.version + 1, ..last.clone() };
     next.uncount(user);
+    store.known.forget(of);
     put_over(store, operation, &last, &next, of).map(Some)
 }
 
@@ -157,10 +158,10 @@ async fn change(
                 store.known.wrote(of, next, &holding);
                 return Ok(());
             }
-            Put::Refused(there) => known = there,
-        }
-        if tried > 0 {
-            pause(tried, &format!("{of}{}", last.version)).await;
+            // At once on top of what is there; from then on apart from others who were refused, and read anew.
+            Put::Refused(there) if tried == 0 => known = there,
+            Put::Refused(_) if tried + 1 < TRIES => pause(tried, &drawn(operation)?).await,
+            Put::Refused(_) => {}
         }
     }
     store.known.forget(of);
@@ -242,19 +243,25 @@ pub(super) async fn gather(store: &DynamoStore) -> Result<(), StoreError> {
     if all(store, GATHER, false).await?.iter().all(|recent| recent.sums.len() <= HELD) {
         return Ok(());
     }
+    let mut failure = None;
     for of in 0..SHARDS {
-        let last = read(store, GATHER, of).await?;
-        if last.sums.len() > HELD {
-            move_to_months(store, last, of).await?;
+        if let Err(error) = gather_one(store, of).await {
+            failure.get_or_insert(error);
         }
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
+}
+
+async fn gather_one(store: &DynamoStore, of: u8) -> Result<(), StoreError> {
+    let last = read(store, GATHER, of).await?;
+    if last.sums.len() > HELD { move_to_months(store, last, of).await } else { Ok(()) }
 }
 
 /// A shard that somebody changes meanwhile is left for the next time.
 async fn move_to_months(store: &DynamoStore, last: Recent, of: u8) -> Result<(), StoreError> {
-    let (moved, sums) = last.sums.clone().split_months(MONTHS);
+    let (moved, sums) = last.sums.clone().split(MOVED_AT_ONCE);
     let next = Recent { version: last.version + 1, sums, notes: last.notes.clone() };
+    store.known.forget(of);
     let put = put_over(store, GATHER, &last, &next, of);
     let moved = Delta::outside(&Sums::default(), &Sums::default(), &moved);
     let counts = transact::counts(GATHER, store.table(), &moved);

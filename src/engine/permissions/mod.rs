@@ -118,7 +118,9 @@ mod tests {
         for command in [Command::Status, Command::Logs] {
             for action in actions(command) {
                 let (_, verb) = action.split_once(':').expect("a service");
-                let looks = ["Describe", "Get", "List", "Filter", "Query"].iter().any(|word| verb.starts_with(word));
+                let looks = ["BatchGet", "Describe", "Get", "List", "Filter", "Query"]
+                    .iter()
+                    .any(|word| verb.starts_with(word));
                 assert!(looks, "{command:?} needs {action}");
             }
         }

@@ -33,7 +33,7 @@ pub struct Quota {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MailHealth {
     pub at: Timestamp,
-    /// Users whose mail was overdue; a sweep looks at 400 at most.
+    /// Users whose mail was overdue, as far as the sweep had time to look.
     pub waiting: usize,
     /// Of the whole account; absent when SES did not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]

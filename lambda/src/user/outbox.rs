@@ -23,7 +23,8 @@ const LOST_PAUSE: u32 = 120;
 /// mailbox until it is mended: some ten mails in a day at the very worst.
 const LONGEST_LOST: u32 = 4 * 3_600;
 
-/// How long the stream has to deliver a new mail before the sweeper takes it, in seconds.
+/// How long the stream has to deliver a later mail before the sweeper takes it, in seconds; a first one has
+/// [`LOOK_AFTER`].
 pub const STREAM_GRACE: u32 = 120;
 
 /// How long after a sign-up its first mail may be taken without being put into the index of what is due, in seconds.

@@ -426,3 +426,26 @@ fn whole_numbers_have_one_form() {
     assert_eq!(FieldValue::number(-0.5), FieldValue::Number(-0.5));
     assert_eq!(serde_json::to_string(&FieldValue::number(3.0)).expect("json"), "3");
 }
+
+#[test]
+fn a_first_mail_is_in_no_index_while_it_is_taken_in_time_and_goes_out() {
+    let user = receive(None, 36, at(0));
+    let fresh = |user: &User| user.mail.as_ref().is_some_and(|mail| mail.fresh);
+    assert!(fresh(&user) && user.due().is_none());
+    for (seconds, stays) in [(59, true), (60, false)] {
+        let taken = user.clone().take(&Told::nothing(), 7, None, at(seconds)).expect("something to do");
+        let aside = user.clone().set_aside(&Told::nothing(), 7, None, at(seconds));
+        for user in [&taken.user, &aside] {
+            assert_eq!((fresh(user), user.due().is_none()), (stays, stays), "{seconds}");
+        }
+        let lease = taken.attempt.expect("a mail").lease;
+        let later = taken.user.clone().finish(&lease, &MailEnd::Later(at(900)), MailId([9; 16]), at(seconds));
+        assert_eq!(later.expect("the lease holds").due_at(), Some(at(900)));
+        let lost = taken.user.take(&Told::nothing(), 8, None, at(seconds + LEASE)).expect("the holder is lost").user;
+        assert!(!fresh(&lost) && lost.due().is_some());
+    }
+    assert!(LOOK_AFTER > 60 + LEASE, "whoever took it in time is done or lost");
+    // Only the first of a life.
+    let again = receive(Some(User { mail: None, ..user }), 37, at(1));
+    assert!(!fresh(&again) && again.due().is_some());
+}

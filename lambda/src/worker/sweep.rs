@@ -17,9 +17,10 @@ use crate::user::Queue;
 const OVER: u32 = 3_600;
 
 impl Worker {
-    /// Works off the users who are due, and begins none from `until` on. Returns how many; what fails is due again
-    /// later, does not keep the others, and is the error at the end. Tells how the mail stood when it began, folds the
-    /// counters of months that are over, and wakes the worker where a digest is due.
+    /// Looks after first mails, works off the users who are due, and begins none from `until` on. Returns how many; what
+    /// fails is due again later, does not keep the others, and is the error at the end. Tells how the mail stood when it
+    /// began, closes notes of counting that was broken off, keeps counters together, and wakes the worker where a digest is
+    /// due.
     pub async fn sweep(&self, until: Timestamp) -> Result<usize, StoreError> {
         let (mut count, mut waiting) = (0, 0);
         let began = self.ledger.clock.now();

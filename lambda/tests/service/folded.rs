@@ -134,3 +134,40 @@ async fn counters_that_changed_lately_stay_few_and_nothing_is_lost_on_the_way() 
     settle(&worker, &[(confirmed, counted)], now).await.expect("the store works");
     assert_eq!(sweeper.counters(None).await.expect("the store works").census().confirmed(), 1);
 }
+
+/// Ten processes count at once, none of which knows what the others wrote, and the sweeper moves what they counted.
+#[tokio::test]
+async fn of_many_processes_each_counts_exactly() {
+    let client = table::client();
+    let name = table::create(&client).await;
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+    let mut tasks = tokio::task::JoinSet::new();
+    for process in 0..10 {
+        let store = DynamoStore::new(client.clone(), &name, None);
+        tasks.spawn(async move {
+            let entropy = Counting::from(40 + process);
+            for number in 0..8 {
+                let user = new_user(&entropy, &format!("u{process}-{number}@example.com"), 36, now);
+                assert_eq!(store.save(&user, None).await.expect("the store works"), Saved::Done);
+                let counted = user.clone().counted_as_is(7, Some("country")).expect("not counted yet");
+                // Whoever was busy for too long comes again, as the stream has it.
+                let mut settled = settle(&store, &[(user.clone(), counted.clone())], now).await;
+                for _ in 0..5 {
+                    match settled {
+                        Err(error) if error.is_passing() => {
+                            settled = settle(&store, &[(user.clone(), counted.clone())], now).await;
+                        }
+                        _ => break,
+                    }
+                }
+                assert_eq!(settled.expect("the store works").kept, [user.id]);
+                if number == 4 {
+                    store.fold("2026-11").await.expect("the store works");
+                }
+            }
+        });
+    }
+    tasks.join_all().await;
+    let store = DynamoStore::new(client, &name, None);
+    assert_eq!(store.counters(None).await.expect("the store works").census().received(), 80);
+}

@@ -47,7 +47,8 @@ async fn between(store: &DynamoStore, from: &str, before: &str, is_now: bool) ->
     store.query(FOLD, query, usize::MAX).await
 }
 
-/// Moves the months of a year before this one. They have 48 items at most, about half of what a transaction holds.
+/// Moves the months of a year before this one. They have 48 items at most (of this version 12), about half of
+/// what a transaction holds.
 async fn into_year(store: &DynamoStore, year: &str, before: &str) -> Result<(), StoreError> {
     // The year is read first: who folds it between the two reads changes it, and then nothing is done here.
     let get = store.client.get_item().table_name(store.table()).set_key(Some(item::year_key(year)));

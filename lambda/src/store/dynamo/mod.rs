@@ -39,6 +39,13 @@ pub(crate) use json::plain;
 const IS_VERSION: &str = "#version = :version";
 const IS_ABSENT: &str = "attribute_not_exists(pk)";
 
+/// What came of a put over a version.
+enum Put<T> {
+    Done,
+    /// This is there, in another version, or nothing.
+    Refused(Option<T>),
+}
+
 /// The service's table.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
@@ -78,6 +85,14 @@ impl DynamoStore {
         over: Option<u64>,
         is_kept: impl Fn(&Item) -> bool,
     ) -> Result<Saved, StoreError> {
+        Ok(match self.try_put(operation, item, over).await? {
+            Put::Done => Saved::Done,
+            Put::Refused(found) if found.as_ref().is_some_and(is_kept) => Saved::Done,
+            Put::Refused(_) => Saved::Changed,
+        })
+    }
+
+    async fn try_put(&self, operation: &'static str, item: Item, over: Option<u64>) -> Result<Put<Item>, StoreError> {
         let put = self
             .client
             .put_item()
@@ -92,13 +107,11 @@ impl DynamoStore {
                 .expression_attribute_values(":version", item::n(version)),
         };
         let error = match put.send().await {
-            Ok(_) => return Ok(Saved::Done),
+            Ok(_) => return Ok(Put::Done),
             Err(error) => error,
         };
         match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(found)) => {
-                Ok(if found.item().is_some_and(is_kept) { Saved::Done } else { Saved::Changed })
-            }
+            Some(PutItemError::ConditionalCheckFailedException(found)) => Ok(Put::Refused(found.item().cloned())),
             _ => Err(failed(operation, error)),
         }
     }

@@ -6,15 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::counters::drawn;
 use super::item::{self, Item, n, s};
-use super::transact::{self, Reason, Transacted, failed, pause};
-use super::{DynamoStore, IS_ABSENT, IS_VERSION};
+use super::transact::{self, Reason, Transacted, pause};
+use super::{DynamoStore, IS_ABSENT, IS_VERSION, Put};
 use crate::census::{Delta, Sums};
 use crate::counting::{Note, Ticket, Verdict};
 use crate::store::recent::{Name, Recent};
@@ -168,49 +167,26 @@ async fn change(
     Err(StoreError::busy(operation, "other workers kept the same counters"))
 }
 
-/// What came of a put.
-enum Put {
-    Done,
-    /// Another version is there: this one, if it was told.
-    Refused(Option<Recent>),
-}
-
 async fn put(
     store: &DynamoStore,
     operation: &'static str,
     last: &Recent,
     next: &Recent,
     of: u8,
-) -> Result<Put, StoreError> {
-    let put = store
-        .client
-        .put_item()
-        .table_name(store.table())
-        .set_item(Some(item::of_recent(next, of)))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    let put = match last.version {
-        0 => put.condition_expression(IS_ABSENT),
-        version => put
-            .condition_expression(IS_VERSION)
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(version)),
-    };
-    let error = match put.send().await {
-        Ok(_) => return Ok(Put::Done),
-        Err(error) => error,
-    };
-    match error.as_service_error() {
-        Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-            let there = refused.item().map(|item| parse(operation, item)).transpose()?;
-            // The answer to an earlier try may have been lost.
-            Ok(if there.as_ref() == Some(next) { Put::Done } else { Put::Refused(there) })
-        }
-        Some(PutItemError::TransactionConflictException(_)) => Ok(Put::Refused(None)),
-        _ => {
+) -> Result<Put<Recent>, StoreError> {
+    let over = (last.version > 0).then_some(last.version);
+    let there = match store.try_put(operation, item::of_recent(next, of), over).await {
+        Ok(Put::Done) => return Ok(Put::Done),
+        Ok(Put::Refused(there)) => there.map(|item| parse(operation, &item)).transpose()?,
+        // In the middle of a transaction, or of too many requests.
+        Err(StoreError::Busy { .. }) => None,
+        Err(error) => {
             store.known.forget(of);
-            Err(failed(operation, error))
+            return Err(error);
         }
-    }
+    };
+    // The answer to an earlier try may have been lost.
+    Ok(if there.as_ref() == Some(next) { Put::Done } else { Put::Refused(there) })
 }
 
 async fn read(store: &DynamoStore, operation: &'static str, of: u8) -> Result<Recent, StoreError> {

@@ -112,12 +112,13 @@ impl fmt::Display for Counter {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta(BTreeMap<Counter, i64>);
 
-/// As it is kept, a line each: `2026-11.s.confirmed+1`. No answer holds a line's end.
+/// As it is kept: the lines of each month, `s.confirmed+1`, under its own, `2026-11.`. No answer holds a line's end.
 impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (month, name, by)) in self.each().enumerate() {
+        for (number, (month, counts)) in self.by_month().into_iter().enumerate() {
             let end = if number > 0 { "\n" } else { "" };
-            write!(f, "{end}{month}.{name}{by:+}")?;
+            write!(f, "{end}{month}.")?;
+            counts.into_iter().try_for_each(|(name, by)| write!(f, "\n{name}{by:+}"))?;
         }
         Ok(())
     }
@@ -138,12 +139,16 @@ impl Delta {
 
     /// Reads one as it is written; `None` for anything else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let counter = |word: &str| {
-            let (name, by) = word.split_at_checked(word.rfind(['+', '-'])?)?;
-            let (month, name) = name.split_once('.')?;
-            Some((Counter { month: month.to_owned(), name: name.to_owned() }, by.parse().ok()?))
-        };
-        text.lines().map(counter).collect::<Option<_>>().map(Self)
+        let (mut month, mut counts) = (None, BTreeMap::new());
+        for line in text.lines() {
+            if let Some(begun) = line.strip_suffix('.') {
+                month = Some(begun);
+                continue;
+            }
+            let (name, by) = line.split_at_checked(line.rfind(['+', '-'])?)?;
+            counts.insert(Counter { month: month?.to_owned(), name: name.to_owned() }, by.parse().ok()?);
+        }
+        Some(Self(counts))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -153,11 +158,6 @@ impl Delta {
     /// The opposite change.
     pub fn reversed(&self) -> Self {
         Self(self.0.iter().map(|(counter, by)| (counter.clone(), -by)).collect())
-    }
-
-    /// Each counter, with its month, and by how much it changes.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str, i64)> {
-        self.0.iter().map(|(counter, by)| (counter.month.as_str(), counter.name.as_str(), *by))
     }
 
     /// The changes by month, in order.
@@ -368,10 +368,10 @@ mod tests {
         let expected =
             ["2026-11 FR confirmed +1", "2026-11 confirmed +1", "2026-11 pending -1", "2026-12-01 confirmed +1"];
         assert_eq!(lines, expected);
-        assert_eq!(delta.to_string(), "2026-11.cFR.c+1\n2026-11.s.confirmed+1\n2026-11.s.pending-1\n2026-12.d01.c+1");
+        assert_eq!(delta.to_string(), "2026-11.\ncFR.c+1\ns.confirmed+1\ns.pending-1\n2026-12.\nd01.c+1");
         assert_eq!(Delta::parse(&delta.to_string()), Some(delta.clone()));
-        assert_eq!(["2026-11.s", "2026-11+1", "x"].map(Delta::parse), [None, None, None]);
-        let odd = "2026-11.cNew Zealand. (x)-1.r+2";
+        assert_eq!(["2026-11.\ns", "s+1", "2026-11.\ns+x"].map(Delta::parse), [None, None, None]);
+        let odd = "2026-11.\ncNew Zealand. (x)-1.r+2";
         assert_eq!(Delta::parse(odd).expect("any name").to_string(), odd);
         let mut back = delta.reversed();
         back.replace(Some(&pending), Some(&confirmed));

@@ -3,9 +3,9 @@
 //! A transaction would write everything at twice the price. Instead the counters are changed first, together with a
 //! [`Note`] of the change; then the user is kept, with the note's [`Ticket`], over the very version that the change was
 //! made for. So a user tells for good whether a note holds: it does if the user has its ticket. If the user is at another
-//! version without it, it never will, and what was counted is taken back. A note that holds is dropped with the next
-//! change of the same counters, or before the user is counted anew. What a lost worker leaves is told apart by
-//! [`decide`], minutes later. At every moment the counters are the sum of what users are counted as ([`Tally`]) and of
+//! version without it, it never will, and what was counted is taken back. A note that holds is in nobody's way, and is
+//! dropped when the same counters are changed again. What a lost worker leaves is told apart by [`decide`], minutes
+//! later. At every moment the counters are the sum of what users are counted as ([`Tally`]) and of
 //! the notes that do not hold.
 //!
 //! [`Tally`]: crate::census::Tally
@@ -109,7 +109,7 @@ pub async fn settle(store: &dyn Store, users: &[(User, User)], now: Timestamp) -
         }
     }
     let of = |ids: &[UserId]| notes.iter().filter(|note| ids.contains(&note.user)).cloned().collect::<Vec<_>>();
-    store.close_later(&of(&settled.kept).iter().map(Note::name).collect::<Vec<_>>());
+    store.drop_later(&of(&settled.kept).iter().map(Note::name).collect::<Vec<_>>());
     // They may have been kept even so, by an earlier try whose answer was lost, and have changed since.
     decide(store, &of(&settled.changed), now).await.unwrap_or_else(|error| error.log());
     Ok(settled)
@@ -118,16 +118,18 @@ pub async fn settle(store: &dyn Store, users: &[(User, User)], now: Timestamp) -
 /// Finds out whether notes hold, and closes them. What cannot be decided yet stays. What fails does not keep the others, and
 /// is the error at the end.
 pub async fn decide(store: &dyn Store, notes: &[Note], now: Timestamp) -> Result<(), StoreError> {
-    let (mut closed, mut failure) = (Vec::new(), None);
+    let (mut closed, mut holding, mut failure) = (Vec::new(), Vec::new(), None);
     for part in notes.chunks(SETTLED_AT_ONCE) {
         let judged = join_all(part.iter().map(|note| judge(store, note, now))).await;
         for (note, judged) in part.iter().zip(judged) {
             match judged {
+                Ok(Some(Verdict::Holds)) => holding.push(note.name()),
                 Ok(verdict) => closed.extend(verdict.map(|verdict| (note.user, note.ticket, verdict))),
                 Err(error) => drop(failure.get_or_insert(error)),
             }
         }
     }
+    store.drop_later(&holding);
     if !closed.is_empty() {
         store.close(&closed).await?;
     }
@@ -138,8 +140,13 @@ async fn judge(store: &dyn Store, note: &Note, now: Timestamp) -> Result<Option<
     if note.is_void {
         return Ok((after(note.at, GONE) <= now).then_some(Verdict::Void));
     }
-    Ok(match store.load(note.user).await? {
-        Some(user) if user.ticket == Some(note.ticket) => Some(Verdict::Holds),
+    let holds = |user: &Option<User>| user.as_ref().is_some_and(|user| user.ticket == Some(note.ticket));
+    if holds(&store.glance(note.user).await?) {
+        return Ok(Some(Verdict::Holds));
+    }
+    let user = store.load(note.user).await?;
+    Ok(match user {
+        user if holds(&user) => Some(Verdict::Holds),
         // Whoever left the note might still keep this user. Not any more, and the user is counted anew.
         Some(user) if user.version == note.ticket.over => {
             let saved = store.save(&user.clone().waking(), Some(user.version)).await?;

@@ -1,7 +1,8 @@
 //! One user, changed: loaded, decided upon, kept unless somebody was faster, and then all over again.
 //!
 //! The decisions are pure functions of `crate::user`. A change is always one read and one write, whatever is found
-//! and whatever comes of it, so that nobody learns from the time it takes who has signed up.
+//! and whatever comes of it, so that nobody learns from the time it takes who has signed up. (Two reads, where it says
+//! openly that nothing changed: see [`Reading::Lately`].)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,17 @@ pub struct Ledger {
     pub wanted: Wanted,
 }
 
+/// How a user is read before it is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As just written.
+    Now,
+    /// Perhaps as of a moment ago, at half the price. A change of what has changed since is refused and tried anew; that
+    /// there is nothing to change is decided only upon the user as just written. It is for those who are told whether
+    /// something changed: to others the second read would tell it.
+    Lately,
+}
+
 impl Ledger {
     /// Changes a user as `decide` says, which gets the user as it is and the time, and gives the user as it is to
     /// be, if it is to change, and what came of it.
@@ -33,15 +45,20 @@ impl Ledger {
         &self,
         operation: &'static str,
         id: UserId,
+        reading: Reading,
         mut decide: impl FnMut(Option<User>, Timestamp) -> (Option<User>, T),
     ) -> Result<T, StoreError> {
         for tried in 0..TRIES {
             let now = self.clock.now();
-            let found = self.store.load(id).await?;
+            let is_late = tried == 0 && reading == Reading::Lately;
+            let found = if is_late { self.store.glance(id).await? } else { self.store.load(id).await? };
             let over = found.as_ref().map(|user| user.version);
             let before = found.clone().filter(|_| !self.wanted.is_empty());
             let (next, outcome) = decide(found, now);
             let Some(user) = next else {
+                if is_late {
+                    continue;
+                }
                 self.store.touch(id).await?;
                 return Ok(outcome);
             };

@@ -9,7 +9,9 @@ use signup_service::counting::{Note, Ticket, Verdict};
 use signup_service::digest::DigestMail;
 use signup_service::event::Farewell;
 use signup_service::pace::MailHealth;
-use signup_service::store::{Claimed, ListUsers, MemoryStore, Saved, Spending, Spent, Store, StoreError, UserPage};
+use signup_service::store::{
+    Claimed, ListUsers, MemoryStore, Saved, SignedUp, Spending, Spent, Store, StoreError, UserPage,
+};
 use signup_service::user::{Queue, User, UserId};
 
 /// What a page asked for.
@@ -49,6 +51,10 @@ impl Store for Counted {
         self.asked().load(id).await
     }
 
+    async fn glance(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.asked().glance(id).await
+    }
+
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
         self.asked().save(user, over).await
     }
@@ -65,8 +71,8 @@ impl Store for Counted {
         self.asked().close(notes).await
     }
 
-    fn close_later(&self, holding: &[(UserId, Ticket)]) {
-        self.inner.close_later(holding);
+    fn drop_later(&self, holding: &[(UserId, Ticket)]) {
+        self.inner.drop_later(holding);
     }
 
     async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
@@ -123,6 +129,10 @@ impl Store for Counted {
         let page = self.asked().list_users(query).await?;
         self.users.fetch_add(page.users.len() as u64, Ordering::Relaxed);
         Ok(page)
+    }
+
+    async fn signed_up(&self, behind: &str, until: Timestamp, limit: u16) -> Result<SignedUp, StoreError> {
+        self.asked().signed_up(behind, until, limit).await
     }
 
     async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {

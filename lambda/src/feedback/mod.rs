@@ -12,7 +12,7 @@ pub use report::{Report, What, reports, unread};
 
 use crate::journal::{Journal, Line, Unit};
 use crate::keys::AddressKey;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Reading};
 use crate::store::StoreError;
 use crate::user::{EndedBy, User};
 
@@ -49,7 +49,7 @@ impl Listener {
             let outcome = if next.is_some() { "suppressed" } else { "unchanged" };
             (next, outcome)
         };
-        self.ledger.change("suppress a user", id, decide).await
+        self.ledger.change("suppress a user", id, Reading::Now, decide).await
     }
 
     fn count(&self, report: &Report, outcome: &'static str) {

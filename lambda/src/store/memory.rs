@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::recent::Recent;
-use super::{CLAIM, Claimed, ListUsers, Saved, Spending, Spent, Store, StoreError, UserPage, directory};
+use super::{CLAIM, Claimed, ListUsers, Saved, SignedUp, Spending, Spent, Store, StoreError, UserPage, directory};
 use crate::census::{Delta, Sums};
 use crate::clock::after;
 use crate::counting::{Note, Ticket, Verdict};
@@ -147,6 +147,10 @@ impl Store for MemoryStore {
         Ok(self.held().users.get(&id).cloned())
     }
 
+    async fn glance(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.load(id).await
+    }
+
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
         let mut held = self.held();
         if held.users.get(&user.id) == Some(user) {
@@ -173,7 +177,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn close_later(&self, holding: &[(UserId, Ticket)]) {
+    fn drop_later(&self, holding: &[(UserId, Ticket)]) {
         let holding: Vec<_> = holding.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect();
         self.held().counters.close(&holding);
     }
@@ -274,6 +278,15 @@ impl Store for MemoryStore {
         let user = |place: &String| held.users.get(&directory::id_at(place)?).cloned();
         let users = page.places.iter().filter_map(user).collect();
         Ok(UserPage { users, previous: page.previous, next: page.next })
+    }
+
+    async fn signed_up(&self, behind: &str, until: Timestamp, limit: u16) -> Result<SignedUp, StoreError> {
+        let held = self.held();
+        let mut places = held.lists.signed_up(behind, until, usize::from(limit) + 1);
+        let more = places.len() > usize::from(limit);
+        places.truncate(limit.into());
+        let user = |place: &String| held.users.get(&directory::id_at(place)?).cloned();
+        Ok(SignedUp { users: places.iter().filter_map(user).collect(), last: places.pop(), more })
     }
 
     async fn due(&self, queue: Queue, of: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {

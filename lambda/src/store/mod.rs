@@ -42,6 +42,9 @@ pub trait Store: Debug + Send + Sync {
     /// The user as just written.
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
+    /// The user perhaps as of a moment ago, at half the price.
+    async fn glance(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
     /// Keeps a user in the place of the version `over`, or of none.
     /// Safe to repeat: a user that is there already, exactly so, was kept.
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError>;
@@ -56,10 +59,10 @@ pub trait Store: Debug + Send + Sync {
     /// Closes notes. Safe to repeat: a note that is not there is closed.
     async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError>;
 
-    /// Drops notes that hold, when that is for nothing: with the next change of the same counters, if there is one.
-    fn close_later(&self, holding: &[(UserId, Ticket)]);
+    /// Drops notes that are known to hold when that is for nothing: with the next change of the same counters.
+    fn drop_later(&self, holding: &[(UserId, Ticket)]);
 
-    /// The notes that were made by a time, as just written.
+    /// The notes that were made by a time, as just written, but for those that this process is to drop later.
     async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError>;
 
     /// Deletes a user, as it was loaded, takes it out of the counters and keeps what is to be told of it, in one
@@ -103,6 +106,10 @@ pub trait Store: Debug + Send + Sync {
     /// A page of some of the users. Never scans, and never depends on what the stream has brought, but for countries.
     /// Costs at most [`LIST_SHARDS`] queries of one more than the page's length each, and a read for each user.
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError>;
+
+    /// Who signed up behind a place and up to a time, oldest first and at most so many, perhaps as of a moment ago. Whoever
+    /// cannot be read is told in the log and left out.
+    async fn signed_up(&self, behind: &str, until: Timestamp, limit: u16) -> Result<SignedUp, StoreError>;
 
     /// Users of a shard (`0..SHARDS`) who are due in a queue, oldest first.
     async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError>;
@@ -174,14 +181,12 @@ pub struct ListUsers {
     pub from: From,
     /// At most this many.
     pub limit: u16,
-    /// Whether they are read as just written, or perhaps as of a moment ago, at half the price.
-    pub is_now: bool,
 }
 
 impl ListUsers {
     /// So many of all, newest first.
     pub fn newest(limit: u16) -> Self {
-        Self { among: Among::ALL, from: From::Start, limit, is_now: true }
+        Self { among: Among::ALL, from: From::Start, limit }
     }
 }
 
@@ -194,9 +199,25 @@ pub struct UserPage {
     pub next: Option<String>,
 }
 
+/// Some of those who signed up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SignedUp {
+    pub users: Vec<User>,
+    /// The place of the last of them, also of one who is left out; absent where there is nobody.
+    pub last: Option<String>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
 /// The place of a user in time, and the cursor after it: `2026-11-22T17:00:00.000Z#<id>`.
 pub(crate) fn at(created_at: Timestamp, id: UserId) -> String {
     format!("{}#{id}", rfc3339(created_at))
+}
+
+/// The first and the last place that can be behind one and up to a time, both included.
+fn places_between(behind: &str, until: Timestamp) -> (String, String) {
+    // No place begins another one, and what is put behind an ID or a time is behind every place that has it.
+    (format!("{behind}!"), format!("{}~", rfc3339(until)))
 }
 
 /// The shard of a user among the due and the counters.

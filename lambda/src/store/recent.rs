@@ -57,7 +57,7 @@ impl Recent {
         for (user, ticket, verdict) in notes {
             let name = (*user, *ticket);
             changed |= match verdict {
-                Verdict::Holds => self.hold(name),
+                Verdict::Holds => self.drop_open(name),
                 Verdict::Void => {
                     self.take_back(name, Timestamp::UNIX_EPOCH);
                     self.notes.remove(&name).is_some()
@@ -80,6 +80,12 @@ impl Recent {
         if let Some(ticket) = user.ticket {
             self.hold((user.id, ticket));
         }
+    }
+
+    /// Drops a note that holds. One that was taken back belongs to somebody who is gone, and waits for their end.
+    fn drop_open(&mut self, name: Name) -> bool {
+        let is_open = self.notes.get(&name).is_some_and(|noted| !noted.is_void);
+        is_open && self.notes.remove(&name).is_some()
     }
 
     /// Drops a note that holds after all.
@@ -199,9 +205,10 @@ mod tests {
         );
         assert_eq!((received(&recent), recent.notes.len()), (0, 1));
         assert!(!recent.count(std::slice::from_ref(&one)), "nor is it counted late");
+        assert!(!recent.close(&closed(&one, Verdict::Holds)), "whoever knows that it did knows nothing of the end");
         let mut held = recent.clone();
-        assert!(held.close(&closed(&one, Verdict::Holds)));
-        assert_eq!((received(&held), held.notes.len()), (1, 0));
+        held.count(&[note(1, 2, Some(one.ticket))]);
+        assert_eq!((received(&held), held.notes.len()), (2, 1));
         assert!(recent.close(&closed(&one, Verdict::Void)));
         assert_eq!((received(&recent), recent.notes.len()), (0, 0));
     }

@@ -11,6 +11,7 @@ use super::App;
 use crate::address::Address;
 use crate::clock::{after, day};
 use crate::form::Submission;
+use crate::ledger::Reading;
 use crate::store::{Claimed, Spending, Spent, StoreError};
 use crate::user::{
     Answers, ConfirmOutcome, Draws, MailId, Nonce, Proof, Receipt, Request, User, UserId, hour, until_next_day,
@@ -119,7 +120,7 @@ impl App {
             draws: Draws { nonce: Nonce(entropy.bytes()), mail: MailId(entropy.bytes()) },
         };
         let receive = |found, now| User::receive(found, request.clone(), &self.rules, now);
-        if let Receipt::TooMany { retry_after } = self.ledger.change("sign up", id, receive).await? {
+        if let Receipt::TooMany { retry_after } = self.ledger.change("sign up", id, Reading::Lately, receive).await? {
             return Ok(Granted::TooMany { retry_after });
         }
         if let Some(claim) = claim {
@@ -135,7 +136,7 @@ impl App {
 
     pub(super) async fn confirm(&self, token: &str) -> Result<ConfirmOutcome, StoreError> {
         let Some((id, nonce)) = self.read_token(token) else { return Ok(ConfirmOutcome::Unknown) };
-        self.in_time("confirm", self.confirm_with(id, &Proof::Link(nonce))).await
+        self.in_time("confirm", self.confirm_with(id, Reading::Lately, &Proof::Link(nonce))).await
     }
 
     /// Confirms by the six digits.
@@ -147,29 +148,34 @@ impl App {
     ) -> Result<Granted<ConfirmOutcome>, StoreError> {
         let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
         let fits = |nonce| self.parts.token_key.code(id, nonce) == digits;
-        self.after_sign_up("confirm", visitor, self.confirm_with(id, &Proof::Code(&fits))).await
+        self.after_sign_up("confirm", visitor, self.confirm_with(id, Reading::Now, &Proof::Code(&fits))).await
     }
 
-    async fn confirm_with(&self, id: UserId, proof: &Proof<'_>) -> Result<ConfirmOutcome, StoreError> {
+    async fn confirm_with(
+        &self,
+        id: UserId,
+        reading: Reading,
+        proof: &Proof<'_>,
+    ) -> Result<ConfirmOutcome, StoreError> {
         let confirm = |found: Option<User>, now| match found {
             Some(user) => user.confirm(proof, now),
             None => (None, ConfirmOutcome::Unknown),
         };
-        self.ledger.change("confirm", id, confirm).await
+        self.ledger.change("confirm", id, reading, confirm).await
     }
 
     /// Sends the mail once more, if there is one to send and the last is not too recent.
     pub(super) async fn resend(&self, id: UserId, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
         let mail = MailId(self.ledger.entropy.bytes());
         let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
-        self.after_sign_up("resend", visitor, self.ledger.change("resend", id, resend)).await
+        self.after_sign_up("resend", visitor, self.ledger.change("resend", id, Reading::Now, resend)).await
     }
 
     /// Stops all mail to whom the token was made for. `false` when this service did not make it.
     pub(super) async fn unsubscribe(&self, token: &str) -> Result<bool, StoreError> {
         let Some(id) = self.parts.token_key.check_unsubscribe(token) else { return Ok(false) };
         let unsubscribe = |found, now| (User::unsubscribe(found, id, now), ());
-        self.in_time("unsubscribe", self.ledger.change("unsubscribe", id, unsubscribe)).await?;
+        self.in_time("unsubscribe", self.ledger.change("unsubscribe", id, Reading::Now, unsubscribe)).await?;
         Ok(true)
     }
 

@@ -7,7 +7,7 @@ use super::tell::Subject;
 use super::{SWEEP, Worker};
 use crate::clock::before;
 use crate::pace::MailHealth;
-use crate::store::{Among, From, ListUsers, StoreError, at};
+use crate::store::{StoreError, at};
 use crate::user::{LIFETIME, LOOK_AFTER, User, UserId};
 
 /// Before every place of the list, which begin with a year.
@@ -38,33 +38,30 @@ impl Worker {
             Some(last) => last.looked.unwrap_or_else(|| at(before(now, LIFETIME), UserId::default())),
         };
         let mut look = Look { looked: Some(place.clone()), ..Look::default() };
+        let newest = before(now, LOOK_AFTER);
         while self.ledger.clock.now() < until {
-            let query = ListUsers { among: Among::ALL, from: From::Before(place), limit: SWEEP, is_now: false };
-            let page = match self.ledger.store.list_users(&query).await {
+            let page = match self.ledger.store.signed_up(&place, newest, SWEEP).await {
                 Ok(page) => page,
                 Err(error) => {
                     look.failure.get_or_insert(error);
                     break;
                 }
             };
-            let (mut users, mut next) = (page.users, page.previous);
-            if users.first().is_some_and(|newest| newest.created_at > before(now, LOOK_AFTER)) {
-                users.retain(|user| user.created_at <= before(now, LOOK_AFTER));
-                next = None;
-            }
-            let newest = next.clone().or(users.first().map(|user| at(user.created_at, user.id)));
+            let holding = page.users.iter().filter_map(|user| Some((user.id, user.ticket?)));
+            self.ledger.store.drop_later(&holding.collect::<Vec<_>>());
             let fresh = |user: &User| user.mail.as_ref().is_some_and(|mail| mail.is_open() && mail.fresh);
-            let fresh: Vec<User> = users.into_iter().rev().filter(fresh).collect();
+            let fresh: Vec<User> = page.users.into_iter().filter(fresh).collect();
             look.waiting += fresh.len();
             if !self.look_after(fresh, &mut look, until).await {
                 break;
             }
-            if let (Some(newest), None) = (newest, &look.failure) {
-                look.looked = Some(newest);
+            let Some(last) = page.last else { break };
+            place = last;
+            if look.failure.is_none() {
+                look.looked = Some(place.clone());
             }
-            match next {
-                Some(next) => place = next,
-                None => break,
+            if !page.more {
+                break;
             }
         }
         look

@@ -20,7 +20,7 @@ fn config() -> ServiceConfig {
 }
 
 /// Asks for a challenge and solves it, as the page's script does.
-async fn proof(service: &Service, client: &str) -> String {
+pub async fn proof(service: &Service, client: &str) -> String {
     let request = Request::get("/api/v1/challenges").extension(ClientAddress(client.parse().expect("an address")));
     let answer = service.send(request.body(Body::empty()).expect("a request")).await;
     assert_eq!(answer.status, StatusCode::OK);

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use signup_service::counting::{Note, Ticket, Verdict};
 use signup_service::event::Told;
 use signup_service::store::{DynamoStore, Saved, Store, StoreError};
-use signup_service::user::{User, UserId};
+use signup_service::user::User;
 
 /// Gives the answers in their order and keeps what was asked.
 #[derive(Clone, Debug, Default)]
@@ -113,67 +113,106 @@ fn note() -> Note {
 }
 
 impl Replay {
+    /// What the n-th call asked.
+    fn asked(&self, n: usize) -> Value {
+        self.asked.lock().expect("no panic while held")[n].1.clone()
+    }
+
     /// The item that the n-th call put.
     fn put(&self, n: usize) -> Value {
-        self.asked.lock().expect("no panic while held")[n].1["Item"].clone()
+        self.asked(n)["Item"].clone()
     }
 
     /// The version of the counters that the n-th call put, and how many they say are pending.
     fn counters(&self, n: usize) -> [Value; 2] {
         ["version", "2026-11.s.pending"].map(|name| self.put(n)[name]["N"].clone())
     }
+
+    /// The expression of the n-th call that changes counters, with its names and values put in.
+    fn update(&self, n: usize) -> String {
+        let asked = self.asked(n);
+        let mut words = Vec::new();
+        for word in asked["UpdateExpression"].as_str().expect("an update").split_whitespace() {
+            let (word, comma) = word.strip_suffix(',').map_or((word, ""), |word| (word, ","));
+            let value = &asked["ExpressionAttributeValues"][word];
+            let name = asked["ExpressionAttributeNames"][word].as_str();
+            let known = name.or(value["N"].as_str()).or(value["S"].as_str());
+            words.push(format!("{}{comma}", known.unwrap_or(word)));
+        }
+        words.join(" ")
+    }
 }
 
-fn closing(verdict: Verdict) -> [(UserId, Ticket, Verdict); 1] {
-    [(note().user, note().ticket, verdict)]
+/// The attribute of Ada's note under a ticket, and what it says.
+fn noted(kind: char, by: u32) -> (String, Value) {
+    let Note { user, ticket, at, delta, .. } = note();
+    let name = format!("{kind}{user}.{}.{by}", ticket.over);
+    (name, json!({ "S": format!("{} {delta}", at.as_millisecond()) }))
 }
 
-fn held(version: &str, pending: &str) -> Value {
-    json!({ "pk": { "S": "COUNT" }, "sk": { "S": "RECENT.0" }, "version": { "N": version },
-            "2026-11.s.pending": { "N": pending } })
+fn there(pending: &str, notes: impl IntoIterator<Item = (String, Value)>) -> (u16, Value) {
+    let mut item = json!({ "pk": { "S": "COUNT" }, "sk": { "S": "RECENT.0" }, "version": { "N": "5" },
+                           "2026-11.s.pending": { "N": pending } });
+    item.as_object_mut().expect("an item").extend(notes);
+    (200, json!({ "Item": item }))
 }
 
 #[tokio::test]
-async fn counters_are_read_once_and_then_known_until_another_changes_them() {
-    let there = (200, json!({ "Item": held("5", "3") }));
-    let (replay, store) = Replay::store([there, done(), done(), refused(held("9", "7")), done()]);
+async fn counting_reads_nothing_and_drops_what_is_known_to_hold() {
+    let (replay, store) = Replay::store([done(), done(), done()]);
+    let next = Note { ticket: Ticket { by: 2, ..note().ticket }, former: Some(note().ticket), ..note() };
     store.count(&[note()]).await.expect("counted");
-    store.close(&closing(Verdict::Holds)).await.expect("closed");
-    store.count(&[note()]).await.expect("counted on top");
-    assert_eq!(replay.operations(), ["GetItem", "PutItem", "PutItem", "PutItem", "PutItem"]);
-    let counters = [1, 2, 3, 4].map(|n| replay.counters(n));
-    assert_eq!(json!(counters), json!([["6", "4"], ["7", "4"], ["8", "5"], ["10", "8"]]));
-}
-
-#[tokio::test]
-async fn what_is_not_noted_as_far_as_known_is_looked_for_before_it_is_passed_over() {
-    let (replay, scratch) = Replay::store([none(), done()]);
-    scratch.count(&[note()]).await.expect("counted");
-    let mut noted = replay.put(1);
-    noted["version"] = json!({ "N": "8" });
-    let (replay, store) = Replay::store([none(), done(), done(), (200, json!({ "Item": noted })), done()]);
-    store.count(&[note()]).await.expect("counted");
-    store.close(&closing(Verdict::Holds)).await.expect("closed");
-    store.close(&closing(Verdict::Void)).await.expect("taken back, though another noted it");
-    assert_eq!(replay.operations(), ["GetItem", "PutItem", "PutItem", "GetItem", "PutItem"]);
-    assert_eq!(json!(replay.counters(4)), json!(["9", null]));
+    store.count(std::slice::from_ref(&next)).await.expect("counted on top");
+    store.drop_later(&[next.name()]);
+    let last = Note { ticket: Ticket { by: 3, ..note().ticket }, ..note() };
+    store.count(&[last]).await.expect("counted on top");
+    assert_eq!(replay.operations(), ["UpdateItem", "UpdateItem", "UpdateItem"]);
+    let adds = "ADD version 1, 2026-11.cFR.r 1, 2026-11.d22.r 1, 2026-11.s.pending 1";
+    for (n, dropped) in [(0, None), (1, Some(1)), (2, Some(2))] {
+        let ((name, text), by) = (noted('~', 0), u32::try_from(n).expect("few") + 1);
+        let name = name.trim_end_matches('0');
+        let removes = dropped.map(|by| format!(" REMOVE {name}{by}")).unwrap_or_default();
+        let says = text["S"].as_str().expect("text").split_whitespace().collect::<Vec<_>>().join(" ");
+        let asked = replay.update(n).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(asked, format!("{adds} SET {name}{by} = {says}{removes}"));
+    }
+    assert_eq!(replay.asked(0)["ConditionExpression"], "attribute_not_exists(#4) AND attribute_not_exists(#5)");
 }
 
 #[tokio::test]
 async fn a_count_whose_answer_was_lost_is_not_counted_again() {
-    let (replay, store) = Replay::store([none(), done()]);
-    store.count(&[note()]).await.expect("counted");
     let lost = (500, json!({ "__type": "InternalServerError" }));
-    let (replay, store) = Replay::store([none(), lost, refused(replay.put(1))]);
+    let (replay, store) = Replay::store([lost, refused(json!({})), there("1", [noted('~', 1)])]);
     store.count(&[note()]).await.expect("it was counted");
-    assert_eq!(replay.operations().len(), 3);
+    assert_eq!(replay.operations(), ["UpdateItem", "UpdateItem", "GetItem"]);
+}
+
+/// What was taken back and held after all is counted once more with what comes after it.
+#[tokio::test]
+async fn where_a_former_note_was_taken_back_what_is_there_decides() {
+    let next = Note { ticket: Ticket { by: 2, ..note().ticket }, former: Some(note().ticket), ..note() };
+    let newer = (
+        400,
+        json!({ "__type": "ConditionalCheckFailedException", "message": "no",
+                              "Item": there("7", [noted('!', 1)]).1["Item"] }),
+    );
+    let (replay, store) = Replay::store([refused(json!({})), there("3", [noted('!', 1)]), newer, done()]);
+    store.count(&[next]).await.expect("counted");
+    assert_eq!(replay.operations(), ["UpdateItem", "GetItem", "PutItem", "PutItem"]);
+    assert_eq!(json!([replay.counters(2), replay.counters(3)]), json!([["6", "5"], ["6", "9"]]));
+    let notes = |n: usize| replay.put(n).as_object().expect("an item").keys().filter(|it| it.contains('~')).count();
+    assert_eq!((notes(3), replay.put(3).get(noted('!', 1).0)), (1, None));
 }
 
 #[tokio::test]
 async fn counters_that_others_keep_for_too_long_are_busy() {
-    let conflict = || [none(), failed("TransactionConflictException")];
-    let (replay, store) = Replay::store((0..8).flat_map(|_| conflict()));
+    let (replay, store) = Replay::store((0..8).map(|_| failed("TransactionConflictException")));
     let error = store.count(&[note()]).await.expect_err("it lasts");
+    assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
+    assert_eq!(replay.operations().len(), 8);
+    let conflict = || [there("3", [noted('~', 1)]), failed("TransactionConflictException")];
+    let (replay, store) = Replay::store((0..8).flat_map(|_| conflict()));
+    let error = store.close(&[(note().user, note().ticket, Verdict::Void)]).await.expect_err("it lasts");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
     assert_eq!(replay.operations().len(), 16);
 }
@@ -181,18 +220,21 @@ async fn counters_that_others_keep_for_too_long_are_busy() {
 #[tokio::test]
 async fn a_conflict_passes_or_is_busy_and_another_reason_is_a_failure() {
     let (_, ada) = counted();
-    // Another changed the counters since they were read, or does.
+    // Something was taken back of the user, or another changes the counters: the next try reads them.
     for code in ["ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
-        let (replay, store) = Replay::store([none(), cancelled(&["None", code]), none(), done()]);
+        let (replay, store) = Replay::store([cancelled(&["None", code]), none(), done()]);
         assert_eq!(store.erase(&ada, None).await.expect("the second try works"), Saved::Done, "{code}");
         let tokens = replay.tokens();
         assert_ne!(tokens[0], tokens[1], "what was cancelled is over, and the next is another request");
     }
-    let (replay, store) = Replay::store((0..6).flat_map(|_| [none(), cancelled(&["TransactionConflict", "None"])]));
+    let (replay, store) = Replay::store((0..11).map(|n| match n % 2 {
+        0 => cancelled(&["TransactionConflict", "None"]),
+        _ => none(),
+    }));
     let error = store.erase(&ada, None).await.expect_err("it lasts");
     assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
     assert_eq!(replay.tokens().len(), 6);
-    let (replay, store) = Replay::store([none(), cancelled(&["None", "ValidationError"])]);
+    let (replay, store) = Replay::store([cancelled(&["None", "ValidationError"])]);
     let error = store.erase(&ada, None).await.expect_err("for good");
     assert!(matches!(error, StoreError::Failed { .. }), "{error:?}");
     assert_eq!(replay.tokens().len(), 1);
@@ -200,7 +242,7 @@ async fn a_conflict_passes_or_is_busy_and_another_reason_is_a_failure() {
 
 #[tokio::test]
 async fn a_condition_decides_even_where_other_items_were_busy() {
-    let (replay, store) = Replay::store([none(), cancelled(&["ConditionalCheckFailed", "TransactionConflict"])]);
+    let (replay, store) = Replay::store([cancelled(&["ConditionalCheckFailed", "TransactionConflict"])]);
     assert_eq!(store.erase(&counted().1, None).await.expect("an outcome"), Saved::Changed);
     assert_eq!(replay.tokens().len(), 1);
 }
@@ -208,7 +250,7 @@ async fn a_condition_decides_even_where_other_items_were_busy() {
 #[tokio::test]
 async fn an_answer_that_was_lost_is_asked_for_with_the_same_token() {
     for lost in [failed("TransactionInProgressException"), (500, json!({ "__type": "InternalServerError" }))] {
-        let (replay, store) = Replay::store([none(), lost, done()]);
+        let (replay, store) = Replay::store([lost, done()]);
         assert_eq!(store.erase(&counted().1, None).await.expect("the repeat works"), Saved::Done);
         let tokens = replay.tokens();
         assert_eq!((tokens.len(), &tokens[0]), (2, &tokens[1]));

@@ -206,7 +206,7 @@ async fn the_due_are_found_in_their_shard(store: &dyn Store) {
 /// Who is on the pages from the first to the last; going back from there must show the same.
 async fn listed(store: &dyn Store, among: &Among, limit: u16) -> Vec<UserId> {
     let page = async |from| {
-        let query = ListUsers { among: among.clone(), from, limit, is_now: true };
+        let query = ListUsers { among: among.clone(), from, limit };
         let page = store.list_users(&query).await.expect("the store works");
         assert!(page.users.len() <= usize::from(limit));
         page

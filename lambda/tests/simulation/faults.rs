@@ -3,6 +3,7 @@
 //! Each is handed to one task, so that the witness knows who did what.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -18,10 +19,12 @@ use signup_service::notice::Notice;
 use signup_service::pace::MailHealth;
 use signup_service::pace::Quota;
 use signup_service::publisher::{PublishError, Publisher};
-use signup_service::store::{Claimed, ListUsers, MemoryStore, Saved, Spending, Spent, Store, StoreError, UserPage};
+use signup_service::store::{
+    Claimed, ListUsers, MemoryStore, Saved, SignedUp, Spending, Spent, Store, StoreError, UserPage,
+};
 use signup_service::user::{Queue, User, UserId};
 
-use crate::witness::{Who, Witness};
+use crate::witness::{LATE, Who, Witness};
 use crate::world::{World, at_once};
 
 /// How often calls fail, in a thousand; nothing fails once both are 0.
@@ -41,6 +44,8 @@ pub struct Faulty {
     pub witness: Arc<Mutex<Witness>>,
     pub odds: Arc<Mutex<Odds>>,
     pub who: Who,
+    /// Whether the user that was read last was not so any more.
+    pub late: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -55,6 +60,10 @@ enum Fault {
 impl Faulty {
     pub fn with<T>(&self, see: impl FnOnce(&mut Witness) -> T) -> T {
         see(&mut self.witness.lock().expect("a history ends with its first panic"))
+    }
+
+    pub fn was_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
     }
 
     fn fault(&self) -> Fault {
@@ -115,10 +124,24 @@ impl Store for Faulty {
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let load = || {
             let found = self.held(id);
+            self.late.store(false, Ordering::Relaxed);
             self.with(|witness| witness.reads(&self.who, id, found.as_ref()));
             found
         };
         self.call("load", load).await
+    }
+
+    async fn glance(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        // Another copy may not know yet what was written last.
+        let late = self.world.chance(|chance| chance.in_thousand(200).then(|| chance.below(LATE)));
+        let glance = || {
+            let now = self.held(id);
+            let found = late.and_then(|changes| self.with(|witness| witness.before(id, changes)));
+            let found = found.unwrap_or_else(|| now.clone());
+            self.late.store(found != now, Ordering::Relaxed);
+            found
+        };
+        self.call("glance", glance).await
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
@@ -146,10 +169,10 @@ impl Store for Faulty {
         self.call("close", close).await
     }
 
-    fn close_later(&self, holding: &[(UserId, Ticket)]) {
+    fn drop_later(&self, holding: &[(UserId, Ticket)]) {
         // A process that ends forgets what it was to do later.
         let holding: Vec<_> = holding.iter().copied().filter(|_| self.world.in_thousand(500)).collect();
-        self.store.close_later(&holding);
+        self.store.drop_later(&holding);
     }
 
     async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
@@ -219,6 +242,10 @@ impl Store for Faulty {
         self.store.list_users(query).await
     }
 
+    async fn signed_up(&self, behind: &str, until: Timestamp, limit: u16) -> Result<SignedUp, StoreError> {
+        self.call("signed_up", || at_once(self.store.signed_up(behind, until, limit)).expect("memory")).await
+    }
+
     async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
         self.call("due", || at_once(self.store.due(queue, shard, now, limit)).expect("memory")).await
     }
@@ -228,7 +255,7 @@ impl Store for Faulty {
     }
 
     async fn mail_health(&self) -> Result<Option<MailHealth>, StoreError> {
-        self.store.mail_health().await
+        self.call("mail_health", || at_once(self.store.mail_health()).expect("memory")).await
     }
 
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {

@@ -151,7 +151,7 @@ impl History {
 
     fn faulty(&self, who: Who) -> Faulty {
         let (store, witness, odds) = (self.store.clone(), self.witness.clone(), self.odds.clone());
-        Faulty { world: self.world.clone(), store, witness, odds, who }
+        Faulty { world: self.world.clone(), store, witness, odds, who, late: Arc::default() }
     }
 
     fn ledger(&self, faulty: Faulty) -> Ledger {

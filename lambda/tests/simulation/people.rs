@@ -11,7 +11,7 @@ use signup_service::config::ConfirmationMode;
 use signup_service::feedback::{Listener, Report, What};
 use signup_service::journal::Kept;
 use signup_service::keys::{AddressKey, Key};
-use signup_service::ledger::Ledger;
+use signup_service::ledger::{Ledger, Reading};
 use signup_service::store::{Saved, Store};
 use signup_service::token::TokenKey;
 use signup_service::user::{
@@ -204,14 +204,14 @@ impl Act {
                         let next = to.with(|witness| witness.step());
                         (User::unsubscribe(found, id, now), std::mem::replace(&mut read_after, next))
                     };
-                    if let Ok(known) = ledger.change("unsubscribe", id, unsubscribe).await {
+                    if let Ok(known) = ledger.change("unsubscribe", id, Reading::Now, unsubscribe).await {
                         to.with(|witness| witness.refused(id, known));
                     }
                 }
                 Self::Resend(id) => {
                     let mail = MailId(ledger.entropy.bytes());
                     let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
-                    let _ = ledger.change("resend", id, resend).await;
+                    let _ = ledger.change("resend", id, Reading::Now, resend).await;
                 }
                 Self::Erase(id) => erase(&ledger, &to, id).await,
                 Self::Report(report, _) => {
@@ -232,7 +232,7 @@ async fn sign_up(ledger: &Ledger, to: &Faulty, number: usize, request: Request, 
         kept = next.clone().map(|user| (user, now));
         (next, receipt)
     };
-    let receipt = ledger.change("sign up", request.id, receive).await;
+    let receipt = ledger.change("sign up", request.id, Reading::Lately, receive).await;
     to.world.note(|| format!("submission {number}: {receipt:?}"));
     if let (Ok(Receipt::New | Receipt::Known), Some((kept, now))) = (receipt, kept) {
         to.with(|witness| witness.taken(number, &kept, now));
@@ -245,15 +245,24 @@ async fn confirm(ledger: &Ledger, to: &Faulty, id: UserId, digits: &str) {
         Who::Link(nonce) => Proof::Link(nonce),
         _ => Proof::Code(&fits),
     };
+    // Upon what was not true any more, and tells nobody anything unless it is left at that.
+    let mut late = None;
     let decide = |found: Option<User>, now: Timestamp| {
         let (next, outcome) = match found.clone() {
             Some(user) => user.confirm(&proof, now),
             None => (None, ConfirmOutcome::Unknown),
         };
-        to.with(|witness| witness.confirmed(&to.who, found.as_ref(), outcome, now));
+        late = to.was_late().then(|| (found.clone(), outcome, now));
+        if late.is_none() {
+            to.with(|witness| witness.confirmed(&to.who, found.as_ref(), outcome, now));
+        }
         (next, outcome)
     };
-    let outcome = ledger.change("confirm", id, decide).await;
+    let reading = if matches!(to.who, Who::Link(_)) { Reading::Lately } else { Reading::Now };
+    let outcome = ledger.change("confirm", id, reading, decide).await;
+    if let (Ok(_), Some((found, outcome, now))) = (&outcome, late) {
+        to.with(|witness| witness.confirmed(&to.who, found.as_ref(), outcome, now));
+    }
     to.world.note(|| format!("{:?}: {outcome:?}", to.who));
     if matches!(outcome, Ok(ConfirmOutcome::Confirmed)) {
         to.with(|witness| witness.told(&to.who));

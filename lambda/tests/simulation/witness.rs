@@ -8,7 +8,7 @@ mod digests;
 mod mails;
 mod news;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -23,6 +23,9 @@ use crate::world::{World, at_once};
 use digests::Digests;
 use mails::{Attempt, Item, Letter};
 use news::News;
+
+/// How many changes back whoever reads as of a moment ago may be.
+pub const LATE: usize = 4;
 
 /// Who makes a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +81,8 @@ pub struct Witness {
     told: BTreeSet<Nonce>,
     guesses: BTreeMap<Nonce, u8>,
     written: BTreeSet<(UserId, u64)>,
+    /// What every user was before the last changes.
+    former: BTreeMap<UserId, VecDeque<Option<User>>>,
     /// The tickets under which users were kept.
     tickets: BTreeSet<(UserId, Ticket)>,
     /// What was taken back for good of those whose end the stream lost.
@@ -106,6 +111,7 @@ impl Witness {
             told: BTreeSet::new(),
             guesses: BTreeMap::new(),
             written: BTreeSet::new(),
+            former: BTreeMap::new(),
             tickets: BTreeSet::new(),
             written_off: Sums::default(),
             forgotten: BTreeMap::new(),
@@ -159,8 +165,20 @@ impl Witness {
         }
     }
 
+    /// What a user was so many changes ago, if that is known.
+    pub fn before(&self, id: UserId, changes: usize) -> Option<Option<User>> {
+        self.former.get(&id)?.get(changes).cloned()
+    }
+
+    fn changes(&mut self, id: UserId, old: Option<&User>) {
+        let former = self.former.entry(id).or_default();
+        former.push_front(old.cloned());
+        former.truncate(LATE);
+    }
+
     /// The table forgot somebody.
     pub fn forgot(&mut self, user: &User) {
+        self.changes(user.id, Some(user));
         self.note_gone(user);
         self.person(user.id).generation += 1;
     }
@@ -195,6 +213,8 @@ impl Witness {
         self.step += 1;
         let now = self.world.now();
         self.world.note(|| format!("{who:?}: {name}: {} -> {}", brief(old), brief(new)));
+        let id = new.or(old).expect("somebody was there or is").id;
+        self.changes(id, old);
         let Some(new) = new else {
             let old = old.expect("somebody was there");
             self.check(*who == Who::Operator, || format!("f: {who:?} removed a user"));

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use signup_service::clock::{Entropy, System, after, rfc3339};
 use signup_service::event::Wanted;
-use signup_service::ledger::Ledger;
+use signup_service::ledger::{Ledger, Reading};
 use signup_service::user::{EndedBy, Mail, MailId, NOTICE_PAUSE, RESEND_PAUSE, State, User};
 
 use super::{Book, Context, Who, store_failure};
@@ -23,7 +23,7 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
         wanted: Wanted::of(&book.spec.service_config()),
     };
     let mail = MailId(System.bytes());
-    let answer = ledger.change("resend a mail", id, |found, now| decide(found, mail, now)).await;
+    let answer = ledger.change("resend a mail", id, Reading::Now, |found, now| decide(found, mail, now)).await;
     let output = &context.output;
     match answer.map_err(|error| store_failure(&error))? {
         Answer::Nobody => Err(who.not_found(context)),

@@ -34,7 +34,7 @@ impl<'a> Walk<'a> {
             Next::Page(cursor) => cursor.take(),
             Next::End => return Ok(None),
         };
-        let query = ListUsers { among: self.among.clone(), from: From::after(cursor), limit: self.size, is_now: true };
+        let query = ListUsers { among: self.among.clone(), from: From::after(cursor), limit: self.size };
         let page = self.store.list_users(&query).await;
         let page = page.map_err(|error| store_failure(&error))?;
         self.next = page.next.map_or(Next::End, |next| Next::Page(Some(next)));

@@ -36,7 +36,7 @@ pub(super) async fn forget(
         let marker = transact::mark(FORGET, store.table(), item::marker_key(event), after(now, MARKER).as_second());
         let items = std::iter::once(marker)
             .chain(farewell::put(FORGET, store, farewell))
-            .chain(recent::uncount(store, FORGET, user).await?.map(Ok));
+            .chain(recent::uncount(store, FORGET, user, tried).await?.map(Ok));
         match store.transact(FORGET, &format!("{token}-{tried}"), items.collect::<Result<_, _>>()?).await? {
             Transacted::Done => return Ok(true),
             Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => return Ok(false),

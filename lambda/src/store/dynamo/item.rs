@@ -117,20 +117,31 @@ pub(super) fn name_in_recent(month: &str, name: &str) -> String {
     format!("{month}.{name}")
 }
 
-/// What the attribute's name begins with that a note is, and the text of one that is void.
+/// The shard that a key of those is of.
+pub(super) fn shard_of_recent(item: &Item) -> Option<u8> {
+    text(item, "sk").ok()?.strip_prefix(RECENT)?.parse().ok()
+}
+
+/// What the attribute's name begins with that a note is, and one that was taken back.
 const NOTE: char = '~';
-const VOID: &str = "void ";
+const VOID_NOTE: char = '!';
 
 pub(super) fn of_recent(recent: &Recent, shard: u8) -> Item {
     let mut item = recent_key(shard);
     item.insert("version".into(), n(recent.version));
     item.extend(recent.sums.named().map(|(month, name, count)| (name_in_recent(month, name), n(count))));
-    item.extend(recent.notes.iter().map(|((user, ticket), noted)| {
-        let void = if noted.is_void { VOID } else { "" };
-        let text = format!("{void}{} {}", noted.at.as_millisecond(), noted.delta);
-        (format!("{NOTE}{user}.{}.{}", ticket.over, ticket.by), s(text))
-    }));
+    item.extend(recent.notes.iter().map(|(name, noted)| (note_name(name, noted.is_void), of_note(noted))));
     item
+}
+
+/// The attribute that a note is, or would be if it were taken back.
+pub(super) fn note_name((user, ticket): &Name, is_void: bool) -> String {
+    let kind = if is_void { VOID_NOTE } else { NOTE };
+    format!("{kind}{user}.{}.{}", ticket.over, ticket.by)
+}
+
+pub(super) fn of_note(noted: &Noted) -> AttributeValue {
+    s(format!("{} {}", noted.at.as_millisecond(), noted.delta))
 }
 
 pub(super) fn read_recent(item: &Item) -> Result<Recent, BadItem> {
@@ -142,9 +153,9 @@ pub(super) fn read_recent(item: &Item) -> Result<Recent, BadItem> {
                 let Some((month, name)) = name.split_once('.') else { continue };
                 recent.sums.add(month, name, count.parse().map_err(|_| BadItem::Kind("counter"))?);
             }
-            AttributeValue::S(text) if name.starts_with(NOTE) => {
+            AttributeValue::S(text) if name.starts_with([NOTE, VOID_NOTE]) => {
                 // One that cannot be read must not keep all others from being counted; a recount finds what it hid.
-                match read_note(&name[NOTE.len_utf8()..], text) {
+                match read_note(name, text) {
                     Some((name, noted)) => drop(recent.notes.insert(name, noted)),
                     None => tracing::error!("a note of the counters cannot be read"),
                 }
@@ -156,13 +167,24 @@ pub(super) fn read_recent(item: &Item) -> Result<Recent, BadItem> {
 }
 
 fn read_note(name: &str, text: &str) -> Option<(Name, Noted)> {
-    let mut parts = name.split('.');
+    let is_void = name.starts_with(VOID_NOTE);
+    let mut parts = name.trim_start_matches([NOTE, VOID_NOTE]).split('.');
     let user = UserId::parse(parts.next()?)?;
     let ticket = Ticket { over: parts.next()?.parse().ok()?, by: parts.next()?.parse().ok()? };
-    let (is_void, text) = text.strip_prefix(VOID).map_or((false, text), |text| (true, text));
     let (at, delta) = text.split_once(' ')?;
     let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
     Some(((user, ticket), Noted { at, delta: Delta::parse(delta)?, is_void }))
+}
+
+/// About what an item takes in the table, in bytes: a number has two digits in each and one byte more, as DynamoDB's
+/// documentation says.
+pub(super) fn size(item: &Item) -> usize {
+    let of_value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => number.len().div_ceil(2) + 1,
+        _ => 1,
+    };
+    item.iter().map(|(name, value)| name.len() + of_value(value)).sum()
 }
 
 /// What the sort key of a year's counters begins with: a letter, which sorts behind the months.

@@ -6,16 +6,18 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 use super::DynamoStore;
-use super::item::{self, n, s};
+use super::item::{self, Item, n, s};
 use super::transact::failed;
-use crate::store::directory::{self, From};
-use crate::store::{ListUsers, StoreError, UserPage};
+use crate::store::directory::{self, Among, From};
+use crate::store::{ListUsers, SignedUp, StoreError, UserPage, at, places_between};
 use crate::user::{Queue, User, UserId};
 
 const LIST: &str = "list users";
+const SIGNED_UP: &str = "list who signed up";
 const LIST_DUE: &str = "list due users";
 
 /// Users that are read by one call at most, which is DynamoDB's limit.
@@ -33,10 +35,10 @@ pub(super) async fn list_users(store: &DynamoStore, query: &ListUsers) -> Result
     };
     let page = directory::page(found, &query.among, &query.from, query.limit);
     let ids: Vec<UserId> = page.places.iter().filter_map(|place| directory::id_at(place)).collect();
-    let mut users = HashMap::new();
-    for part in ids.chunks(READ_AT_ONCE) {
-        users.extend(read(store, part, query.is_now).await?.into_iter().map(|user| (user.id, user)));
-    }
+    let found = read(store, &ids, true).await?;
+    let found: Result<Vec<User>, _> = found.iter().map(item::read_user).collect();
+    let found = found.map_err(|error| StoreError::new(LIST, error))?;
+    let mut users: HashMap<UserId, User> = found.into_iter().map(|user| (user.id, user)).collect();
     // Since the index was read somebody may have been erased, or have become another's.
     let is_there = |user: &User| query.among.holds(user, store.name_field());
     let users = ids.iter().filter_map(|id| users.remove(id)).filter(is_there).collect();
@@ -73,7 +75,7 @@ async fn places(store: &DynamoStore, query: &ListUsers, part: &str) -> Result<Ve
         None => request,
     };
     let found = store.query(LIST, request, usize::from((*limit).max(1)) + 1).await?;
-    let place = |item: &item::Item| item::text(item, range).map(str::to_owned);
+    let place = |item: &Item| item::text(item, range).map(str::to_owned);
     let places: Result<Vec<String>, _> = found.iter().map(place).collect();
     let mut places = places.map_err(|error| StoreError::new(LIST, error))?;
     // Behind a cursor the query goes on to what begins otherwise.
@@ -81,22 +83,58 @@ async fn places(store: &DynamoStore, query: &ListUsers, part: &str) -> Result<Ve
     Ok(places)
 }
 
-/// Those of the users who are there, in any order.
-async fn read(store: &DynamoStore, ids: &[UserId], is_now: bool) -> Result<Vec<User>, StoreError> {
-    let mut users = Vec::new();
-    let keys = KeysAndAttributes::builder().set_keys(Some(ids.iter().map(|id| item::user_key(*id)).collect()));
-    let keys = keys.consistent_read(is_now).build().map_err(|error| StoreError::new(LIST, error))?;
-    let mut left = HashMap::from([(store.table().to_owned(), keys)]);
-    // What does not fit into an answer comes back as keys that were not processed.
-    while !left.is_empty() {
-        let found = store.client.batch_get_item().set_request_items(Some(left)).send().await;
-        let found = found.map_err(|error| failed(LIST, error))?;
-        for item in found.responses.unwrap_or_default().remove(store.table()).unwrap_or_default() {
-            users.push(item::read_user(&item).map_err(|error| StoreError::new(LIST, error))?);
+/// The items of those of the users who are there, in any order.
+async fn read(store: &DynamoStore, ids: &[UserId], is_now: bool) -> Result<Vec<Item>, StoreError> {
+    let mut items = Vec::new();
+    for part in ids.chunks(READ_AT_ONCE) {
+        let keys = KeysAndAttributes::builder().set_keys(Some(part.iter().map(|id| item::user_key(*id)).collect()));
+        let keys = keys.consistent_read(is_now).build().map_err(|error| StoreError::new(LIST, error))?;
+        let mut left = HashMap::from([(store.table().to_owned(), keys)]);
+        // What does not fit into an answer comes back as keys that were not processed.
+        while !left.is_empty() {
+            let found = store.client.batch_get_item().set_request_items(Some(left)).send().await;
+            let found = found.map_err(|error| failed(LIST, error))?;
+            items.extend(found.responses.unwrap_or_default().remove(store.table()).unwrap_or_default());
+            left = found.unprocessed_keys.unwrap_or_default();
         }
-        left = found.unprocessed_keys.unwrap_or_default();
     }
-    Ok(users)
+    Ok(items)
+}
+
+pub(super) async fn signed_up(
+    store: &DynamoStore,
+    behind: &str,
+    until: Timestamp,
+    limit: u16,
+) -> Result<SignedUp, StoreError> {
+    let (low, high) = places_between(behind, until);
+    let (index, [hash, range]) = item::index(Among::ALL.list());
+    let limit = usize::from(limit);
+    let query = store
+        .client
+        .query()
+        .table_name(store.table())
+        .index_name(index)
+        .key_condition_expression("#part = :part AND #place BETWEEN :low AND :high")
+        .expression_attribute_names("#part", hash)
+        .expression_attribute_names("#place", range)
+        .expression_attribute_values(":low", s(low))
+        .expression_attribute_values(":high", s(high));
+    let part =
+        |part: String| store.query(SIGNED_UP, query.clone().expression_attribute_values(":part", s(part)), limit + 1);
+    let found = try_join_all(Among::ALL.parts().into_iter().map(part)).await?.concat();
+    let place = |item: &Item| item::text(item, range).map(str::to_owned);
+    let places: Result<Vec<String>, _> = found.iter().map(place).collect();
+    let mut places = places.map_err(|error| StoreError::new(SIGNED_UP, error))?;
+    places.sort_unstable();
+    let more = places.len() > limit;
+    places.truncate(limit);
+    let ids: Vec<UserId> = places.iter().filter_map(|place| directory::id_at(place)).collect();
+    let read_user =
+        |item: &Item| item::read_user(item).inspect_err(|error| tracing::error!(%error, "a user cannot be read"));
+    let mut users: Vec<User> = read(store, &ids, false).await?.iter().filter_map(|item| read_user(item).ok()).collect();
+    users.sort_unstable_by_key(|user| at(user.created_at, user.id));
+    Ok(SignedUp { users, last: places.pop(), more })
 }
 
 pub(super) async fn due(

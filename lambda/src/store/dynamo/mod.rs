@@ -1,5 +1,6 @@
 //! The store on DynamoDB: one table and its indexes, no scan.
 
+mod addition;
 mod admin;
 mod budget;
 mod counters;
@@ -22,7 +23,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 
-use super::{Claimed, ListUsers, Saved, Spending, Spent, Store, StoreError, UserPage};
+use super::{Claimed, ListUsers, Saved, SignedUp, Spending, Spent, Store, StoreError, UserPage};
 use crate::census::{Delta, Sums};
 use crate::counting::{Note, Ticket, Verdict};
 use crate::digest::DigestMail;
@@ -52,14 +53,14 @@ pub struct DynamoStore {
     client: Client,
     table: String,
     name_field: Option<String>,
-    known: Arc<recent::Known>,
+    held: Arc<recent::Held>,
 }
 
 impl DynamoStore {
     /// `name_field` is the field of the form by which people can be looked for besides their address, see
     /// [`crate::config::Form::name_field`]: whoever keeps users keeps them under it.
     pub fn new(client: Client, table: impl Into<String>, name_field: Option<&str>) -> Self {
-        Self { client, table: table.into(), name_field: name_field.map(str::to_owned), known: Arc::default() }
+        Self { client, table: table.into(), name_field: name_field.map(str::to_owned), held: Arc::default() }
     }
 
     fn name_field(&self) -> Option<&str> {
@@ -72,7 +73,12 @@ impl DynamoStore {
 
     /// An item as just written.
     async fn get(&self, operation: &'static str, key: Item) -> Result<Option<Item>, StoreError> {
-        let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        self.read(operation, key, true).await
+    }
+
+    /// An item, as just written or perhaps as of a moment ago.
+    async fn read(&self, operation: &'static str, key: Item, is_now: bool) -> Result<Option<Item>, StoreError> {
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(is_now);
         request.send().await.map(|found| found.item).map_err(|error| failed(operation, error))
     }
 
@@ -142,7 +148,11 @@ impl DynamoStore {
 #[async_trait]
 impl Store for DynamoStore {
     async fn load(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        user::load(self, id).await
+        user::load(self, id, true).await
+    }
+
+    async fn glance(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        user::load(self, id, false).await
     }
 
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
@@ -161,8 +171,8 @@ impl Store for DynamoStore {
         recent::close(self, notes).await
     }
 
-    fn close_later(&self, holding: &[(UserId, Ticket)]) {
-        recent::close_later(self, holding);
+    fn drop_later(&self, holding: &[(UserId, Ticket)]) {
+        self.held.add(holding);
     }
 
     async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
@@ -219,6 +229,10 @@ impl Store for DynamoStore {
         list::list_users(self, query).await
     }
 
+    async fn signed_up(&self, behind: &str, until: Timestamp, limit: u16) -> Result<SignedUp, StoreError> {
+        list::signed_up(self, behind, until, limit).await
+    }
+
     async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {
         list::due(self, queue, shard, now, limit).await
     }
@@ -243,7 +257,7 @@ impl Store for DynamoStore {
         counters::counters(self, month).await
     }
     async fn fold(&self, before: &str) -> Result<(), StoreError> {
-        let gathered = recent::gather(self).await;
-        fold::fold(self, before).await.and(gathered)
+        let tidied = recent::tidy(self).await;
+        fold::fold(self, before).await.and(tidied)
     }
 }

@@ -1,18 +1,21 @@
-//! The counters that changed lately: read, changed unless somebody was faster, and moved to those of their months.
+//! The counters that changed lately: changed without being read, and moved to those of their months.
 //!
-//! Each shard is one small item, so that a change costs one unit of writing however many counters there are. What a
-//! shard was when this process last wrote it is remembered, and mostly still true: then it is not even read.
+//! Each shard is one small item, so that a change costs one unit of writing however many counters there are. Counting
+//! adds to what is there, whatever it is, so that many count at once. Whoever has to look at what is there raises its
+//! version, unless somebody was faster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
+use super::addition::Addition;
 use super::counters::drawn;
 use super::item::{self, Item, n, s};
-use super::transact::{self, Reason, Transacted, pause};
+use super::transact::{self, Reason, Transacted, failed, pause};
 use super::{DynamoStore, IS_ABSENT, IS_VERSION, Put};
 use crate::census::{Delta, Sums};
 use crate::counting::{Note, Ticket, Verdict};
@@ -23,11 +26,14 @@ use crate::user::{User, UserId};
 const COUNT: &str = "count users";
 const CLOSE: &str = "close notes of counters";
 const LIST: &str = "list notes of counters";
-const GATHER: &str = "gather counters";
+const TIDY: &str = "tidy counters";
 
-/// Counters that a shard holds before they are moved: with some notes they fit into a kilobyte, which is one unit of
-/// writing.
-const HELD: usize = 20;
+/// How large a shard's item may grow before it is tidied, in bytes: up to a kilobyte is one unit of writing, and whoever
+/// signs up and confirms adds some two hundred.
+const ROOMY: usize = 800;
+
+/// Counters that are left in a shard that is tidied.
+const LEFT: usize = 30;
 
 /// How often a change is tried while others change the same shard: two to four seconds with the pauses.
 const TRIES: u32 = 8;
@@ -35,37 +41,40 @@ const TRIES: u32 = 8;
 /// Counters that are moved at once at most, each perhaps of another month: a transaction takes 100 items.
 const MOVED_AT_ONCE: usize = 90;
 
-/// What this process knows of the shards.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<BTreeMap<u8, Shard>>);
+/// Notes that are dropped by the way at most: an expression has room for 300 operators.
+const DROPPED_AT_ONCE: usize = 50;
 
+/// Notes of which this process knows that they hold, by shard: to be dropped with the next change.
 #[derive(Debug, Default)]
-struct Shard {
-    last: Option<Recent>,
-    /// Notes to be dropped with the next change.
-    holding: Vec<Name>,
-}
+pub(super) struct Held(Mutex<BTreeMap<u8, BTreeSet<Name>>>);
 
-impl Known {
-    fn shards(&self) -> MutexGuard<'_, BTreeMap<u8, Shard>> {
+impl Held {
+    fn shards(&self) -> MutexGuard<'_, BTreeMap<u8, BTreeSet<Name>>> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn of(&self, shard: u8) -> (Option<Recent>, Vec<Name>) {
-        self.shards().get(&shard).map(|shard| (shard.last.clone(), shard.holding.clone())).unwrap_or_default()
-    }
-
-    /// Somebody changed a shard, perhaps in a way that is not known.
-    fn forget(&self, shard: u8) {
-        self.shards().entry(shard).or_default().last = None;
-    }
-
-    /// This is a shard now, without the notes that were to be dropped.
-    fn wrote(&self, shard: u8, last: Recent, dropped: &[Name]) {
+    pub(super) fn add(&self, names: &[Name]) {
         let mut shards = self.shards();
-        let shard = shards.entry(shard).or_default();
-        shard.last = Some(last);
-        shard.holding.retain(|name| !dropped.contains(name));
+        for name in names {
+            shards.entry(shard(name.0)).or_default().insert(*name);
+        }
+    }
+
+    fn of(&self, shard: u8) -> Vec<Name> {
+        self.shards().get(&shard).into_iter().flatten().take(DROPPED_AT_ONCE).copied().collect()
+    }
+
+    fn dropped(&self, shard: u8, names: &[Name]) {
+        self.shards().entry(shard).or_default().retain(|name| !names.contains(name));
+    }
+
+    /// The notes of which it is not known that they hold. What is not there any more need not be dropped.
+    fn others(&self, noted: Vec<Note>) -> Vec<Note> {
+        let mut shards = self.shards();
+        let there: BTreeSet<Name> = noted.iter().map(Note::name).collect();
+        shards.values_mut().for_each(|held| held.retain(|name| there.contains(name)));
+        let is_held = |note: &Note| shards.get(&shard(note.user)).is_some_and(|held| held.contains(&note.name()));
+        noted.into_iter().filter(|note| note.is_void || !is_held(note)).collect()
     }
 }
 
@@ -73,7 +82,8 @@ pub(super) async fn count(store: &DynamoStore, notes: &[Note]) -> Result<(), Sto
     let shards: BTreeSet<u8> = notes.iter().map(|note| shard(note.user)).collect();
     let of_shard = async |of| {
         let notes: Vec<Note> = notes.iter().filter(|note| shard(note.user) == of).cloned().collect();
-        change(store, COUNT, of, |recent| recent.count(&notes)).await
+        // Where one of them is there, or one of the former was taken back, what to do depends on what is there.
+        if add(store, of, &notes).await? { Ok(()) } else { change(store, COUNT, of, |it| it.count(&notes)).await }
     };
     join_all(shards.into_iter().map(of_shard)).await.into_iter().collect()
 }
@@ -87,20 +97,65 @@ pub(super) async fn close(store: &DynamoStore, notes: &[(UserId, Ticket, Verdict
     join_all(shards.into_iter().map(of_shard)).await.into_iter().collect()
 }
 
-/// The put that is part of a user's deletion: takes it out of the counters. Nothing, of whoever was never counted.
+/// Counts without looking at what is there. `false` where that would not do; nothing was changed then.
+async fn add(store: &DynamoStore, of: u8, notes: &[Note]) -> Result<bool, StoreError> {
+    let held = store.held.of(of);
+    let addition = Addition::of_notes(notes, &held);
+    for tried in 0..TRIES {
+        let update = store
+            .client
+            .update_item()
+            .table_name(store.table())
+            .set_key(Some(item::recent_key(of)))
+            .update_expression(&addition.update)
+            .set_condition_expression(addition.condition.clone())
+            .set_expression_attribute_names(Some(addition.names.clone()))
+            .set_expression_attribute_values(Some(addition.values.clone()));
+        let error = match update.send().await {
+            Ok(_) => {
+                store.held.dropped(of, &held);
+                return Ok(true);
+            }
+            Err(error) => error,
+        };
+        if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
+            return Ok(false);
+        }
+        match failed(COUNT, error) {
+            // In the middle of a transaction, or of too many requests.
+            StoreError::Busy { .. } if tried + 1 < TRIES => pause(tried, &drawn(COUNT)?).await,
+            error => return Err(error),
+        }
+    }
+    Err(StoreError::busy(COUNT, "other requests held the same counters"))
+}
+
+/// The part of a user's deletion that takes it out of the counters: at the first try without looking at what is there.
+/// Nothing, of whoever was never counted.
 pub(super) async fn uncount(
     store: &DynamoStore,
     operation: &'static str,
     user: &User,
+    tried: u32,
 ) -> Result<Option<TransactWriteItem>, StoreError> {
     if user.counted.is_none() {
         return Ok(None);
     }
     let of = shard(user.id);
+    if tried == 0 {
+        let addition = Addition::of_end(user);
+        return transact::update(operation, store.table(), item::recent_key(of), |update| {
+            update
+                .update_expression(addition.update)
+                .set_condition_expression(addition.condition)
+                .set_expression_attribute_names(Some(addition.names))
+                .set_expression_attribute_values(Some(addition.values))
+        })
+        .map(Some);
+    }
     let last = read(store, operation, of).await?;
     let mut next = Recent { version: last.version + 1, ..last.clone() };
     next.uncount(user);
-    store.known.forget(of);
     put_over(store, operation, &last, &next, of).map(Some)
 }
 
@@ -120,51 +175,32 @@ fn put_over(
     })
 }
 
-pub(super) fn close_later(store: &DynamoStore, holding: &[Name]) {
-    let mut shards = store.known.shards();
-    for name in holding {
-        shards.entry(shard(name.0)).or_default().holding.push(*name);
-    }
-}
-
-/// Changes a shard, whose version shows whether it is as it was known. Nothing is written where nothing changes.
+/// Changes a shard as it is. Nothing is written where nothing changes.
 async fn change(
     store: &DynamoStore,
     operation: &'static str,
     of: u8,
     change: impl Fn(&mut Recent) -> bool,
 ) -> Result<(), StoreError> {
-    let (mut known, holding) = store.known.of(of);
-    let held: Vec<_> = holding.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect();
+    let mut there = read(store, operation, of).await?;
     for tried in 0..TRIES {
-        let is_fresh = known.is_none();
-        let last = match known.take() {
-            Some(last) => last,
-            None => read(store, operation, of).await?,
-        };
-        let mut next = last.clone();
+        let mut next = there.clone();
         if !change(&mut next) {
-            // What was known may be older than what is to be changed.
-            match is_fresh {
-                true => return Ok(()),
-                false => continue,
-            }
+            return Ok(());
         }
-        next.close(&held);
         next.version += 1;
-        match put(store, operation, &last, &next, of).await? {
-            Put::Done => {
-                store.known.wrote(of, next, &holding);
-                return Ok(());
-            }
+        match put(store, operation, &there, &next, of).await? {
+            Put::Done => return Ok(()),
             // At once on top of what is there; from then on apart from others who were refused, and read anew.
-            Put::Refused(there) if tried == 0 => known = there,
-            Put::Refused(_) if tried + 1 < TRIES => pause(tried, &drawn(operation)?).await,
+            Put::Refused(Some(found)) if tried == 0 => there = found,
+            Put::Refused(_) if tried + 1 < TRIES => {
+                pause(tried, &drawn(operation)?).await;
+                there = read(store, operation, of).await?;
+            }
             Put::Refused(_) => {}
         }
     }
-    store.known.forget(of);
-    Err(StoreError::busy(operation, "other workers kept the same counters"))
+    Err(StoreError::busy(operation, "others changed the same counters"))
 }
 
 async fn put(
@@ -180,10 +216,7 @@ async fn put(
         Ok(Put::Refused(there)) => there.map(|item| parse(operation, &item)).transpose()?,
         // In the middle of a transaction, or of too many requests.
         Err(StoreError::Busy { .. }) => None,
-        Err(error) => {
-            store.known.forget(of);
-            return Err(error);
-        }
+        Err(error) => return Err(error),
     };
     // The answer to an earlier try may have been lost.
     Ok(if there.as_ref() == Some(next) { Put::Done } else { Put::Refused(there) })
@@ -199,55 +232,71 @@ fn parse(operation: &'static str, item: &Item) -> Result<Recent, StoreError> {
 }
 
 pub(super) async fn notes(store: &DynamoStore, until: Timestamp) -> Result<Vec<Note>, StoreError> {
-    let shards = all(store, LIST, true).await?;
-    Ok(shards.iter().flat_map(|recent| recent.noted_by(until)).collect())
+    let mut noted = Vec::new();
+    for item in all(store, LIST, true).await? {
+        noted.extend(parse(LIST, &item)?.noted_by(Timestamp::MAX));
+    }
+    let mut noted = store.held.others(noted);
+    noted.retain(|note| note.at <= until);
+    Ok(noted)
 }
 
 /// Every shard that there is.
-async fn all(store: &DynamoStore, operation: &'static str, is_now: bool) -> Result<Vec<Recent>, StoreError> {
+async fn all(store: &DynamoStore, operation: &'static str, is_now: bool) -> Result<Vec<Item>, StoreError> {
     let query = store.client.query().table_name(store.table()).consistent_read(is_now);
     let query = query
         .key_condition_expression("pk = :pk AND begins_with(sk, :recent)")
         .expression_attribute_values(":pk", s(item::COUNT))
         .expression_attribute_values(":recent", s(item::RECENT));
-    let found = store.query(operation, query, SHARDS.into()).await?;
-    found.iter().map(|item| parse(operation, item)).collect()
+    store.query(operation, query, SHARDS.into()).await
 }
 
-/// Moves the counters of shards that hold more than [`HELD`] to those of their months; the notes stay.
-pub(super) async fn gather(store: &DynamoStore) -> Result<(), StoreError> {
-    if all(store, GATHER, false).await?.iter().all(|recent| recent.sums.len() <= HELD) {
-        return Ok(());
-    }
+/// Makes shards small again that have grown beyond [`ROOMY`].
+pub(super) async fn tidy(store: &DynamoStore) -> Result<(), StoreError> {
     let mut failure = None;
-    for of in 0..SHARDS {
-        if let Err(error) = gather_one(store, of).await {
+    for item in all(store, TIDY, false).await? {
+        if item::size(&item) <= ROOMY {
+            continue;
+        }
+        let Some(of) = item::shard_of_recent(&item) else { continue };
+        if let Err(error) = tidy_one(store, of, &item).await {
             failure.get_or_insert(error);
         }
     }
     failure.map_or(Ok(()), Err)
 }
 
-async fn gather_one(store: &DynamoStore, of: u8) -> Result<(), StoreError> {
-    let last = read(store, GATHER, of).await?;
-    if last.sums.len() > HELD { move_to_months(store, last, of).await } else { Ok(()) }
-}
-
-/// A shard that somebody changes meanwhile is left for the next time.
-async fn move_to_months(store: &DynamoStore, last: Recent, of: u8) -> Result<(), StoreError> {
-    let (moved, sums) = last.sums.clone().split(MOVED_AT_ONCE);
-    let next = Recent { version: last.version + 1, sums, notes: last.notes.clone() };
-    store.known.forget(of);
-    let put = put_over(store, GATHER, &last, &next, of);
+/// Drops the notes that hold, and moves the counters to those of their months where they are many. A shard that somebody
+/// changes meanwhile is left for the next time.
+async fn tidy_one(store: &DynamoStore, of: u8, item: &Item) -> Result<(), StoreError> {
+    let last = parse(TIDY, item)?;
+    let held = store.held.of(of);
+    let mut next = Recent { version: last.version + 1, ..last.clone() };
+    next.close(&held.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect::<Vec<_>>());
+    if next.sums.len() <= LEFT {
+        // Counters that came to nothing go too.
+        if item::size(&item::of_recent(&next, of)) < item::size(item)
+            && let Put::Done = put(store, TIDY, &last, &next, of).await?
+        {
+            store.held.dropped(of, &held);
+        }
+        return Ok(());
+    }
+    let (moved, left) = next.sums.split(MOVED_AT_ONCE);
+    next.sums = left;
+    let put = put_over(store, TIDY, &last, &next, of);
     let moved = Delta::outside(&Sums::default(), &Sums::default(), &moved);
-    let counts = transact::counts(GATHER, store.table(), &moved);
+    let counts = transact::counts(TIDY, store.table(), &moved);
     let items = std::iter::once(put).chain(counts).collect::<Result<_, _>>()?;
-    let reasons = match store.transact(GATHER, &drawn(GATHER)?, items).await? {
-        Transacted::Done => return Ok(()),
+    let reasons = match store.transact(TIDY, &drawn(TIDY)?, items).await? {
+        Transacted::Done => {
+            store.held.dropped(of, &held);
+            return Ok(());
+        }
         Transacted::Cancelled(reasons) => reasons,
     };
     match reasons.into_iter().find(|reason| matches!(reason, Reason::Other(_))) {
-        Some(Reason::Other(code)) => Err(StoreError::new(GATHER, format!("the transaction was cancelled: {code}"))),
+        Some(Reason::Other(code)) => Err(StoreError::new(TIDY, format!("the transaction was cancelled: {code}"))),
         _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder};
+use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{CancellationReason, Delete, Put, TransactWriteItem, Update};
 
 use super::DynamoStore;
@@ -161,6 +161,18 @@ pub(super) fn put(
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
+/// An update that is part of a transaction.
+pub(super) fn update(
+    operation: &'static str,
+    table: &str,
+    key: Item,
+    configure: impl FnOnce(UpdateBuilder) -> UpdateBuilder,
+) -> Result<TransactWriteItem, StoreError> {
+    let update = configure(Update::builder().table_name(table).set_key(Some(key)));
+    let update = update.build().map_err(|error| StoreError::new(operation, error))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
 /// A deletion that is part of a transaction.
 pub(super) fn delete(
     operation: &'static str,
@@ -191,17 +203,17 @@ pub(super) fn counts<'a>(
     delta: &'a Delta,
 ) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> + 'a {
     delta.by_month().into_iter().map(move |(month, counts)| {
-        let mut update = Update::builder().table_name(table).set_key(Some(item::counter_key(month)));
-        let mut adds = vec!["#changes :one".to_owned()];
-        update = update.expression_attribute_names("#changes", item::CHANGES).expression_attribute_values(":one", n(1));
-        for (number, (name, by)) in counts.into_iter().enumerate() {
-            adds.push(format!("#c{number} :c{number}"));
-            update = update
-                .expression_attribute_names(format!("#c{number}"), name)
-                .expression_attribute_values(format!(":c{number}"), n(by));
-        }
-        let update = update.update_expression(format!("ADD {}", adds.join(", "))).build();
-        let update = update.map_err(|error| StoreError::new(operation, error))?;
-        Ok(TransactWriteItem::builder().update(update).build())
+        update(operation, table, item::counter_key(month), |mut update| {
+            let mut adds = vec!["#changes :one".to_owned()];
+            update =
+                update.expression_attribute_names("#changes", item::CHANGES).expression_attribute_values(":one", n(1));
+            for (number, (name, by)) in counts.into_iter().enumerate() {
+                adds.push(format!("#c{number} :c{number}"));
+                update = update
+                    .expression_attribute_names(format!("#c{number}"), name)
+                    .expression_attribute_values(format!(":c{number}"), n(by));
+            }
+            update.update_expression(format!("ADD {}", adds.join(", ")))
+        })
     })
 }

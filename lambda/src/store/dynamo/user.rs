@@ -17,8 +17,8 @@ const SAVE: &str = "save a user";
 const TOUCH: &str = "touch a user";
 const ERASE: &str = "erase a user";
 
-pub(super) async fn load(store: &DynamoStore, id: UserId) -> Result<Option<User>, StoreError> {
-    let item = store.get(LOAD, item::user_key(id)).await?;
+pub(super) async fn load(store: &DynamoStore, id: UserId, is_now: bool) -> Result<Option<User>, StoreError> {
+    let item = store.read(LOAD, item::user_key(id), is_now).await?;
     item.map(|item| item::read_user(&item).map_err(|error| StoreError::new(LOAD, error))).transpose()
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Fa
         });
         let items = std::iter::once(delete)
             .chain(farewell::put(ERASE, store, farewell))
-            .chain(recent::uncount(store, ERASE, user).await?.map(Ok))
+            .chain(recent::uncount(store, ERASE, user, tried).await?.map(Ok))
             .collect::<Result<_, _>>()?;
         match store.transact(ERASE, &format!("{token}-{tried}"), items).await? {
             Transacted::Done => return Ok(Saved::Done),

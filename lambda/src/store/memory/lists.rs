@@ -1,13 +1,13 @@
 //! The lists of the store in memory, in order: who is in them, and who is due, as the table's indexes tell it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::Excluded;
+use std::ops::Bound::{Excluded, Included};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::store::directory::{self, Entry, From, List, Places};
-use crate::store::{ListUsers, shard};
+use crate::store::directory::{self, Among, Entry, From, List, Places};
+use crate::store::{ListUsers, places_between, shard};
 use crate::user::{Queue, User, UserId};
 
 /// Every list by its parts, and of each part the places.
@@ -71,6 +71,20 @@ impl Lists {
             }
         }
         directory::page(found, among, from, *limit)
+    }
+
+    /// The places of those who signed up behind a place and up to a time, oldest first.
+    pub(super) fn signed_up(&self, behind: &str, until: Timestamp, limit: usize) -> Vec<String> {
+        let (low, high) = places_between(behind, until);
+        let mut found = Vec::new();
+        for part in Among::ALL.parts() {
+            let Some(places) = self.parts.get(&(List::Time, part)).filter(|_| low < high) else { continue };
+            let places = places.range::<str, _>((Included(low.as_str()), Included(high.as_str())));
+            found.extend(places.take(limit).map(|place| place.to_string()));
+        }
+        found.sort_unstable();
+        found.truncate(limit);
+        found
     }
 
     /// Who of a shard is due, oldest first.

@@ -11,6 +11,7 @@ use super::look::{one, show_user};
 use super::{DeskState, page};
 use crate::admin::page::{Erase, Mistake, UserNotice};
 use crate::admin::{Action, Actor, Right, SignedIn, Whom};
+use crate::ledger::Reading;
 use crate::store::Saved;
 use crate::tombstone::tombstone;
 use crate::user::{MailId, State as Of, User, UserId};
@@ -71,7 +72,7 @@ async fn change(
         }
         None => (None, None),
     };
-    let notice = desk.ledger.change("change a user for an admin", id, decide).await?;
+    let notice = desk.ledger.change("change a user for an admin", id, Reading::Now, decide).await?;
     let user = one(call, &id.to_string()).await?;
     Ok(show_user(call, &signed_in, &user, notice))
 }

@@ -100,7 +100,7 @@ impl Reading {
 }
 
 fn beginning(among: Among) -> ListUsers {
-    ListUsers { among, from: From::Start, limit: READ, is_now: true }
+    ListUsers { among, from: From::Start, limit: READ }
 }
 
 fn unwritten(error: std::io::Error) -> StoreError {

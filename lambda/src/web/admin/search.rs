@@ -95,7 +95,7 @@ pub(super) fn name_field<'a>(desk: &'a Desk, text: &str) -> Option<&'a str> {
 }
 
 async fn page(desk: &Desk, among: Among, from: From, limit: u16) -> Result<Found, Refusal> {
-    let found = desk.ledger.store.list_users(&ListUsers { among, from, limit, is_now: true }).await?;
+    let found = desk.ledger.store.list_users(&ListUsers { among, from, limit }).await?;
     let now = desk.clock().now();
     let users = found.users.into_iter().filter(|user| is_shown(user, None, now)).collect();
     Ok(Found { users, newer: found.previous, older: found.next })

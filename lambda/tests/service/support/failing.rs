@@ -11,7 +11,9 @@ use signup_service::counting::{Note, Ticket, Verdict};
 use signup_service::digest::DigestMail;
 use signup_service::event::Farewell;
 use signup_service::pace::MailHealth;
-use signup_service::store::{Claimed, ListUsers, MemoryStore, Saved, Spending, Spent, Store, StoreError, UserPage};
+use signup_service::store::{
+    Claimed, ListUsers, MemoryStore, Saved, SignedUp, Spending, Spent, Store, StoreError, UserPage,
+};
 use signup_service::user::{Queue, User, UserId};
 
 use super::service::Service;
@@ -67,6 +69,12 @@ impl Store for Failing {
         self.inner.load(id).await
     }
 
+    async fn glance(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        // To whoever waits for the answer it is a load.
+        self.call("load").await?;
+        self.inner.glance(id).await
+    }
+
     async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
         // To hold a mail is to take it; everything else is kept.
         let holds = user.mail.as_ref().is_some_and(|mail| mail.lease.is_some());
@@ -90,8 +98,8 @@ impl Store for Failing {
         self.inner.close(notes).await
     }
 
-    fn close_later(&self, holding: &[(UserId, Ticket)]) {
-        self.inner.close_later(holding);
+    fn drop_later(&self, holding: &[(UserId, Ticket)]) {
+        self.inner.drop_later(holding);
     }
 
     async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError> {
@@ -158,6 +166,11 @@ impl Store for Failing {
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError> {
         self.call("list_users").await?;
         self.inner.list_users(query).await
+    }
+
+    async fn signed_up(&self, behind: &str, until: Timestamp, limit: u16) -> Result<SignedUp, StoreError> {
+        self.call("signed_up").await?;
+        self.inner.signed_up(behind, until, limit).await
     }
 
     async fn due(&self, queue: Queue, shard: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {

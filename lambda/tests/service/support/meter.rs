@@ -40,9 +40,17 @@ impl Spent {
         self.calls.extend(other.calls);
     }
 
+    /// Less what another one spent; of calls and items nothing is taken away.
+    pub fn less(mut self, other: &Self) -> Self {
+        self.write -= other.write;
+        self.listed -= other.listed;
+        self.read -= other.read;
+        self
+    }
+
     /// What each of so many alike spent.
-    pub fn each(&self, count: f64) -> Self {
-        let Self { write, listed, read, .. } = self;
+    pub fn each(&self, count: u32) -> Self {
+        let (Self { write, listed, read, .. }, count) = (self, f64::from(count));
         Self { write: write / count, listed: listed / count, read: read / count, ..Self::default() }
     }
 }
@@ -114,6 +122,11 @@ impl HttpConnector for Metered {
                 |table: &Value| LISTS.iter().map(|list| units(&table["GlobalSecondaryIndexes"][list])).sum::<f64>();
             let listed: f64 = tables.iter().map(of_lists).sum();
             let mut spent = spent.lock().expect("no panic while held");
+            if body["__type"].as_str().is_some_and(|kind| kind.ends_with("ConditionalCheckFailedException")) {
+                // Nobody tells what a refused write consumes. AWS counts it as if it had been done; all of the service's
+                // that are refused are of items of a kilobyte at most.
+                all += 1.0;
+            }
             if ["GetItem", "Query", "BatchGetItem"].contains(&name.as_str()) {
                 spent.read += all;
             } else {

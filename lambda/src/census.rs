@@ -137,6 +137,11 @@ impl Delta {
         self.0.retain(|_, by| *by != 0);
     }
 
+    /// What has to be added to nothing.
+    pub fn of(sums: &Sums) -> Self {
+        Self(sums.0.clone())
+    }
+
     /// Reads one as it is written; `None` for anything else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mut month, mut counts) = (None, BTreeMap::new());

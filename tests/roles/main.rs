@@ -16,7 +16,7 @@ use support::{Sandbox, http};
 /// Actions that Lambda and the Scheduler take on the role's behalf; the emulator takes them on its own. And what a
 /// function asks for only now and then, and goes on without in these flows: the quota, which the worker estimates when
 /// it is not told, and what is told of whoever is gone, where somebody listens.
-const UNPROVEN: [&str; 12] = [
+const UNPROVEN: [&str; 10] = [
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "dynamodb:DescribeStream",
@@ -27,9 +27,6 @@ const UNPROVEN: [&str; 12] = [
     "lambda:InvokeFunction",
     "ses:GetSendQuota",
     "worker dynamodb:DeleteItem",
-    // Of the version before, to which a rollback may go.
-    "worker dynamodb:UpdateItem",
-    "admin dynamodb:UpdateItem",
 ];
 
 /// A deployed service and its account.

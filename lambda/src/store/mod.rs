@@ -214,10 +214,11 @@ pub(crate) fn at(created_at: Timestamp, id: UserId) -> String {
     format!("{}#{id}", rfc3339(created_at))
 }
 
-/// The first and the last place that can be behind one and up to a time, both included.
-fn places_between(behind: &str, until: Timestamp) -> (String, String) {
+/// The first and the last place that can be behind one and up to a time, both included; `None` where no place can be.
+fn places_between(behind: &str, until: Timestamp) -> Option<(String, String)> {
     // No place begins another one, and what is put behind an ID or a time is behind every place that has it.
-    (format!("{behind}!"), format!("{}~", rfc3339(until)))
+    let (low, high) = (format!("{behind}!"), format!("{}~", rfc3339(until)));
+    (low < high).then_some((low, high))
 }
 
 /// The shard of a user among the due and the counters.

@@ -31,7 +31,8 @@ pub const STREAM_GRACE: u32 = 120;
 const FRESH: u32 = 60;
 
 /// When the sweeper looks whether the first mails of those who signed up were taken, in seconds: when whoever took one
-/// in time is done or lost, and the list of who signed up is certainly up to date.
+/// in time is done or lost, and the list of who signed up is certainly up to date. Whose clock is slow by more than three
+/// minutes signs people up where nobody looks any more; AWS keeps clocks within a second.
 pub const LOOK_AFTER: u32 = 240;
 
 /// When a mail is given up, in seconds after it was due first, unless its link dies earlier. A quota recovers

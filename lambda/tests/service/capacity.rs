@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use signup_service::clock::{Clock, after};
+use signup_service::clock::after;
 use signup_service::ledger::Ledger;
 use signup_service::store::{DynamoStore, Store};
 use signup_service::worker::Worker;

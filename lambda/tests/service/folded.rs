@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
-use signup_service::counting::settle;
+use signup_service::counting::{decide, settle};
 use signup_service::store::{DynamoStore, Saved, Store};
 use signup_service::user::{FieldValue, State, User};
 
@@ -174,4 +174,40 @@ async fn of_many_processes_each_counts_exactly() {
     tasks.join_all().await;
     let store = DynamoStore::new(client, &name, None);
     assert_eq!(store.counters(None).await.expect("the store works").census().received(), 80);
+}
+
+/// Workers that end after each user know nothing of the notes of those before; the sweeper finds out, and makes room.
+#[tokio::test]
+async fn notes_that_hold_are_dropped_once_they_are_in_the_way() {
+    let client = table::client();
+    let name = table::create(&client).await;
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
+    let (entropy, sweeper) = (Counting::from(51), DynamoStore::new(client.clone(), &name, None));
+    let mut kept = Vec::new();
+    let noted = async || {
+        let fresh = DynamoStore::new(client.clone(), &name, None);
+        fresh.notes(now).await.expect("the store works").len()
+    };
+    for number in 0..60 {
+        let store = DynamoStore::new(client.clone(), &name, None);
+        let user = new_user(&entropy, &format!("u{number}@example.com"), 36, now);
+        assert_eq!(store.save(&user, None).await.expect("the store works"), Saved::Done);
+        let counted = user.clone().counted_as_is(number, Some("country")).expect("not counted yet");
+        settle(&store, &[(user.clone(), counted.clone())], now).await.expect("the store works");
+        kept.push(counted);
+    }
+    assert_eq!(noted().await, 60);
+    let before = sweeper.counters(None).await.expect("the store works");
+    sweeper.fold("2026-11").await.expect("the store works");
+    assert_eq!(noted().await, 60, "of none is it known that it holds");
+    let notes = sweeper.notes(now).await.expect("the store works");
+    decide(&sweeper, &notes, now).await.expect("the store works");
+    assert_eq!(sweeper.notes(now).await.expect("the store works"), [], "nobody is looked at twice");
+    sweeper.fold("2026-11").await.expect("the store works");
+    assert_eq!((noted().await, sweeper.counters(None).await.expect("the store works")), (0, before));
+    // Whoever is erased leaves no note, wherever it is.
+    for user in &kept {
+        assert_eq!(sweeper.erase(user, None).await.expect("the store works"), Saved::Done);
+    }
+    assert_eq!((noted().await, sweeper.counters(None).await.expect("the store works")), (0, Sums::default()));
 }

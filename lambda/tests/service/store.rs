@@ -18,7 +18,7 @@ use signup_service::clock::after;
 use signup_service::event::Told;
 use signup_service::pace::{MailHealth, Quota};
 use signup_service::store::{
-    Among, CLAIM, Claimed, DynamoStore, From, Group, ListUsers, MemoryStore, Prefix, SHARDS, Saved, Spending, Spent,
+    Among, CLAIM, Claimed, DynamoStore, From, Group, ListUsers, MemoryStore, Prefix, SHARDS, Saved, SignedUp, Spending, Spent,
     Store, UserPage,
 };
 use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, Queue, STREAM_GRACE, State, User, UserId};
@@ -55,6 +55,7 @@ async fn conformance(make: &dyn Fn() -> Making) {
     a_key_answers_one_request(&*make().await).await;
     the_due_are_found_in_their_shard(&*make().await).await;
     users_are_listed_in_every_order(&*make().await).await;
+    who_signed_up_is_found_oldest_first_and_up_to_a_time(&*make().await).await;
     how_the_mail_stands_is_told_as_last_noted(&*make().await).await;
     what_is_untold_is_found_apart_from_the_mail(&*make().await).await;
     a_farewell_is_kept_with_the_deletion_and_dropped_once_told(&*make().await).await;
@@ -226,6 +227,33 @@ async fn listed(store: &dyn Store, among: &Among, limit: u16) -> Vec<UserId> {
     }
     assert_eq!(current.previous, None, "the first again");
     pages.concat()
+}
+
+async fn who_signed_up_is_found_oldest_first_and_up_to_a_time(store: &dyn Store) {
+    let entropy = Counting::from(12);
+    let users: Vec<User> = (0..7)
+        .map(|number| new_user(&entropy, &format!("u{number}@example.com"), 36, after(start(), number)))
+        .collect();
+    let found = async |behind: &str, seconds, limit| {
+        let SignedUp { users, last, more } =
+            store.signed_up(behind, after(start(), seconds), limit).await.expect("the store works");
+        (users, last, more)
+    };
+    assert_eq!(found("0", 100, 3).await, (vec![], None, false));
+    for user in users.iter().rev() {
+        keep(store, user).await;
+    }
+    let place = |user: &User| Some(format!("{:.3}#{}", user.created_at, user.id));
+    assert_eq!(found("0", 5, 4).await, (users[..4].to_vec(), place(&users[3]), true));
+    let behind = place(&users[3]).expect("a place");
+    assert_eq!(found(&behind, 5, 2).await, (users[4..6].to_vec(), place(&users[5]), false));
+    assert_eq!(found(&behind, 3, 2).await, (vec![], None, false), "none of those is behind it");
+    assert_eq!(found(&behind, 0, 2).await, (vec![], None, false), "nor is one who came before");
+    // Whoever changes keeps the place, and whoever is erased is not there.
+    let changed = refused(&users[4], start()).expect("a change");
+    assert_eq!(store.save(&changed, Some(users[4].version)).await.expect("the store works"), Saved::Done);
+    assert_eq!(store.erase(&users[5], None).await.expect("the store works"), Saved::Done);
+    assert_eq!(found(&behind, 6, 9).await, (vec![changed, users[6].clone()], place(&users[6]), false));
 }
 
 async fn users_are_listed_in_every_order(store: &dyn Store) {

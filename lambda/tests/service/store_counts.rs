@@ -136,7 +136,7 @@ pub async fn counters_can_be_mended(store: &dyn Store) {
     };
     let mut expected = Sums::default();
     expected.add_tally(&tally);
-    let delta = Delta::outside(&Sums::default(), &Sums::default(), &expected);
+    let delta = Delta::of(&expected);
     store.adjust(&delta).await.expect("the store works");
     assert_eq!(counters(store).await, expected);
 }

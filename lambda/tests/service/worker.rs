@@ -1,11 +1,14 @@
 //! The worker and the sweeper in memory: mail that is sent once, later or never, and counts that hold.
 
+use std::sync::Arc;
+
 use crate::support::service::{Failing, Service};
-use crate::support::small_config;
+use crate::support::{small_config, table};
+use aws_sdk_dynamodb::types::AttributeValue;
 use signup_service::clock::Clock;
 use signup_service::mailer::SendError;
 use signup_service::pace::Quota;
-use signup_service::store::{Store, StoreError};
+use signup_service::store::{DynamoStore, ListUsers, Store, StoreError};
 use signup_service::stream::What;
 use signup_service::user::{End, LOOK_AFTER};
 
@@ -159,6 +162,26 @@ async fn a_look_begins_where_the_last_one_came_to() {
     service.clock.forward(LOOK_AFTER);
     assert_eq!((service.sweep().await, service.sweep().await, service.mailer.sent().len()), (1, 0, 2));
     assert!(looked().await.is_some_and(|next| next > place));
+}
+
+/// Somebody's item was spoilt, by whatever. The others hear of their sign-up.
+#[tokio::test]
+async fn one_who_cannot_be_read_keeps_nobody_else_waiting() {
+    let (client, config) = (table::client(), small_config());
+    let name = table::create(&client).await;
+    let service = Service::over(config, Arc::new(DynamoStore::new(client.clone(), &name, None)));
+    for name in ["a", "b", "c"] {
+        service.form("/sign-up", &format!("email={name}%40example.com")).await;
+        service.clock.forward(1);
+    }
+    let store = &*service.worker.ledger.store;
+    let users = store.list_users(&ListUsers::newest(3)).await.expect("the store works").users;
+    let update = client.update_item().table_name(&name).key("pk", AttributeValue::S(format!("USER#{}", users[1].id)));
+    let update = update.key("sk", AttributeValue::S("USER".into())).update_expression("SET version = :odd");
+    update.expression_attribute_values(":odd", AttributeValue::Bool(true)).send().await.expect("the table works");
+    service.clock.forward(LOOK_AFTER);
+    assert_eq!((service.sweep().await, service.mailer.sent().len()), (2, 2));
+    assert!(store.load(users[1].id).await.is_err());
 }
 
 /// Whoever kept every mail in the index need not have everybody looked after who ever signed up.

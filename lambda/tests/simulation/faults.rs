@@ -194,7 +194,7 @@ impl Store for Faulty {
         let forget = || {
             let first = at_once(self.store.forget(event, user, farewell, now)).expect("memory");
             self.with(|witness| {
-                witness.uncounted(event, first);
+                witness.uncounted(event, first, user);
                 witness.recount();
             });
             first

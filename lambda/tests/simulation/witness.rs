@@ -87,6 +87,8 @@ pub struct Witness {
     tickets: BTreeSet<(UserId, Ticket)>,
     /// What was taken back for good of those whose end the stream lost.
     written_off: Sums,
+    /// Under which tickets they had been counted.
+    given_up: BTreeSet<(UserId, Ticket)>,
     /// Whoever the table forgot, until it is told to the counters.
     forgotten: BTreeMap<String, Tally>,
     pub mailbox: Vec<Letter>,
@@ -114,6 +116,7 @@ impl Witness {
             former: BTreeMap::new(),
             tickets: BTreeSet::new(),
             written_off: Sums::default(),
+            given_up: BTreeSet::new(),
             forgotten: BTreeMap::new(),
             mailbox: Vec::new(),
             dead: 0,
@@ -142,7 +145,7 @@ impl Witness {
         users.iter().filter_map(|user| user.counted.as_ref()).for_each(|tally| sums.add_tally(tally));
         self.forgotten.values().for_each(|tally| sums.add_tally(tally));
         self.misjudged().iter().for_each(|(_, delta)| sums.apply(delta));
-        sums.apply(&Delta::outside(&Sums::default(), &Sums::default(), &self.written_off));
+        sums.apply(&Delta::of(&self.written_off));
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, the users carry {sums:?}"));
     }
@@ -162,6 +165,7 @@ impl Witness {
     pub fn closed(&mut self, note: &Note) {
         if note.is_void && self.tickets.contains(&(note.user, note.ticket)) {
             self.written_off.apply(&note.delta.reversed());
+            self.given_up.insert(note.name());
         }
     }
 
@@ -193,10 +197,12 @@ impl Witness {
         std::mem::take(&mut self.forgotten).into_values().collect()
     }
 
-    pub fn uncounted(&mut self, event: &str, first: bool) {
+    pub fn uncounted(&mut self, event: &str, first: bool, user: &User) {
         self.forgotten.remove(event);
         let known = self.knows_of_passing(event);
         self.check(known == first, || format!("e: {event} was taken out of the counters twice"));
+        let early = user.ticket.is_some_and(|ticket| self.given_up.contains(&(user.id, ticket)));
+        self.check(!first || !early, || format!("e: {event} was written off before the stream told of it"));
     }
 
     /// Somebody begins to sign up; the number of the submission.
@@ -295,7 +301,7 @@ impl Witness {
             self.check(note.is_void, || format!("e: nobody finds out about {note:?}"));
             sums.apply(&delta);
         }
-        sums.apply(&Delta::outside(&Sums::default(), &Sums::default(), &self.written_off));
+        sums.apply(&Delta::of(&self.written_off));
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, a recount says {sums:?}"));
         self.news_at_rest();

@@ -107,7 +107,9 @@ pub(super) async fn signed_up(
     until: Timestamp,
     limit: u16,
 ) -> Result<SignedUp, StoreError> {
-    let (low, high) = places_between(behind, until);
+    let Some((low, high)) = places_between(behind, until) else {
+        return Ok(SignedUp { users: Vec::new(), last: None, more: false });
+    };
     let (index, [hash, range]) = item::index(Among::ALL.list());
     let limit = usize::from(limit);
     let query = store

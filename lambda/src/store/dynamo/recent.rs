@@ -17,7 +17,7 @@ use super::counters::drawn;
 use super::item::{self, Item, n, s};
 use super::transact::{self, Reason, Transacted, failed, pause};
 use super::{DynamoStore, IS_ABSENT, IS_VERSION, Put};
-use crate::census::{Delta, Sums};
+use crate::census::Delta;
 use crate::counting::{Note, Ticket, Verdict};
 use crate::store::recent::{Name, Recent};
 use crate::store::{SHARDS, StoreError, shard};
@@ -285,7 +285,7 @@ async fn tidy_one(store: &DynamoStore, of: u8, item: &Item) -> Result<(), StoreE
     let (moved, left) = next.sums.split(MOVED_AT_ONCE);
     next.sums = left;
     let put = put_over(store, TIDY, &last, &next, of);
-    let moved = Delta::outside(&Sums::default(), &Sums::default(), &moved);
+    let moved = Delta::of(&moved);
     let counts = transact::counts(TIDY, store.table(), &moved);
     let items = std::iter::once(put).chain(counts).collect::<Result<_, _>>()?;
     let reasons = match store.transact(TIDY, &drawn(TIDY)?, items).await? {

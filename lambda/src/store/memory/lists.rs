@@ -75,10 +75,10 @@ impl Lists {
 
     /// The places of those who signed up behind a place and up to a time, oldest first.
     pub(super) fn signed_up(&self, behind: &str, until: Timestamp, limit: usize) -> Vec<String> {
-        let (low, high) = places_between(behind, until);
+        let Some((low, high)) = places_between(behind, until) else { return Vec::new() };
         let mut found = Vec::new();
         for part in Among::ALL.parts() {
-            let Some(places) = self.parts.get(&(List::Time, part)).filter(|_| low < high) else { continue };
+            let Some(places) = self.parts.get(&(List::Time, part)) else { continue };
             let places = places.range::<str, _>((Included(low.as_str()), Included(high.as_str())));
             found.extend(places.take(limit).map(|place| place.to_string()));
         }

@@ -89,8 +89,10 @@ impl Service {
         let mut item = self.item("COUNT", "RECENT.3").unwrap_or(json!({"pk": {"S": "COUNT"}, "sk": {"S": "RECENT.3"}}));
         let version = item["version"]["N"].as_str().and_then(|version| version.parse::<u64>().ok()).unwrap_or(0);
         item["version"] = json!({ "N": (version + 1).to_string() });
-        for day in 1..=21 {
-            item[format!("{}-01.d{day:02}.r", year + 2_000)] = json!({ "N": "1" });
+        // What was not moved the last time would be moved before.
+        item.as_object_mut().expect("an item").retain(|name, _| !name.starts_with('3'));
+        for (day, kind) in (1..=31).flat_map(|day| [(day, "r"), (day, "c")]) {
+            item[format!("{}-01.d{day:02}.{kind}", year + 2_000)] = json!({ "N": "1" });
         }
         self.put(&item);
     }

@@ -18,8 +18,8 @@ use signup_service::clock::after;
 use signup_service::event::Told;
 use signup_service::pace::{MailHealth, Quota};
 use signup_service::store::{
-    Among, CLAIM, Claimed, DynamoStore, From, Group, ListUsers, MemoryStore, Prefix, SHARDS, Saved, SignedUp, Spending, Spent,
-    Store, UserPage,
+    Among, CLAIM, Claimed, DynamoStore, From, Group, ListUsers, MemoryStore, Prefix, SHARDS, Saved, SignedUp, Spending,
+    Spent, Store, UserPage,
 };
 use signup_service::user::{FieldValue, MailEnd, MailId, NOTICE_PAUSE, Queue, STREAM_GRACE, State, User, UserId};
 

@@ -95,6 +95,11 @@ impl MemoryStore {
         self.held().farewells.len()
     }
 
+    /// A try to count was not answered, and may arrive later.
+    pub fn doubt(&self, notes: &[Note]) {
+        self.held().counters.doubt(notes);
+    }
+
     /// Removes whoever is forgotten, as the table does some time later.
     pub fn expire(&self, now: Timestamp) {
         let mut held = self.held();

@@ -52,17 +52,17 @@ pub trait Store: Debug + Send + Sync {
     /// Takes as long as a save, and changes nothing.
     async fn touch(&self, id: UserId) -> Result<(), StoreError>;
 
-    /// Changes the counters as notes say, and keeps the notes. Of those that one shard holds, all or none. Safe to repeat:
-    /// what is noted is counted.
+    /// Changes the counters as notes say, and keeps the notes. Of those that one shard holds, all or none. Safe to repeat
+    /// while the notes are there: what is noted is counted. A try that was not answered is never counted later.
     async fn count(&self, notes: &[Note]) -> Result<(), StoreError>;
 
     /// Closes notes. Safe to repeat: a note that is not there is closed.
     async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError>;
 
-    /// Drops notes that are known to hold when that is for nothing: with the next change of the same counters.
+    /// Drops notes that hold, when that is for nothing: with the next change of the same counters.
     fn drop_later(&self, holding: &[(UserId, Ticket)]);
 
-    /// The notes that were made by a time, as just written, but for those that this process is to drop later.
+    /// The notes that were made by a time, as just written, but for those of which this process knows that they hold.
     async fn notes(&self, until: Timestamp) -> Result<Vec<Note>, StoreError>;
 
     /// Deletes a user, as it was loaded, takes it out of the counters and keeps what is to be told of it, in one

@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::census::{Delta, Sums};
+use crate::clock::after;
 use crate::counting::{Note, Ticket, Verdict};
 use crate::user::{User, UserId};
 
 /// Void notes that are kept at most.
 const VOID_NOTES: usize = 20;
+
+/// How long an unanswered try may be on its way, in seconds: longer than any connection lives.
+const DOUBTFUL: u32 = 3_600;
 
 /// Names a note.
 pub(super) type Name = (UserId, Ticket);
@@ -22,6 +26,9 @@ pub(super) struct Recent {
     pub(super) version: u64,
     pub(super) sums: Sums,
     pub(super) notes: BTreeMap<Name, Noted>,
+    /// Of what was counted although a try before was not answered, and when: should that one arrive yet, it counts nothing,
+    /// though the note was dropped.
+    pub(super) doubts: BTreeMap<Name, Timestamp>,
 }
 
 /// A note as it is kept.
@@ -38,7 +45,7 @@ impl Recent {
     pub(super) fn count(&mut self, notes: &[Note]) -> bool {
         let mut changed = false;
         for note in notes {
-            if self.notes.contains_key(&note.name()) {
+            if self.notes.contains_key(&note.name()) || self.doubts.contains_key(&note.name()) {
                 continue;
             }
             self.sums.apply(&note.delta);
@@ -49,6 +56,17 @@ impl Recent {
             changed = true;
         }
         changed
+    }
+
+    /// Remembers that a try to count was not answered. Whether that was not known.
+    pub(super) fn doubt(&mut self, notes: &[Note]) -> bool {
+        notes.iter().filter(|note| self.doubts.insert(note.name(), note.at).is_none()).count() > 0
+    }
+
+    /// Forgets doubts about what was counted long before the newest note.
+    pub(super) fn doubt_no_longer(&mut self) {
+        let newest = self.notes.values().map(|noted| noted.at).max();
+        self.doubts.retain(|_, at| newest.is_none_or(|newest| after(*at, DOUBTFUL) > newest));
     }
 
     /// Closes notes. Whether anything changed.

@@ -25,7 +25,7 @@ use signup_service::store::{
 use signup_service::user::{Queue, User, UserId};
 
 use crate::witness::{LATE, Who, Witness};
-use crate::world::{World, at_once};
+use crate::world::{Chance, World, at_once};
 
 /// How often calls fail, in a thousand; nothing fails once both are 0.
 #[derive(Debug, Default)]
@@ -46,7 +46,14 @@ pub struct Faulty {
     pub who: Who,
     /// Whether the user that was read last was not so any more.
     pub late: Arc<AtomicBool>,
+    pub on_their_way: Arc<Mutex<OnTheirWay>>,
 }
+
+/// Tries to count that nobody waits for any more, each by when it arrives at last, in milliseconds since the beginning.
+pub type OnTheirWay = Vec<(i64, Vec<Note>)>;
+
+/// How long a request may be on its way, in milliseconds.
+const ON_ITS_WAY: usize = 250_000;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
@@ -94,6 +101,7 @@ impl Faulty {
 
     async fn call<T: Send>(&self, name: &'static str, work: impl Fn() -> T + Send) -> Result<T, StoreError> {
         self.world.pause(3).await;
+        self.arrive(self.world.passed());
         let fault = self.fault();
         if fault == Fault::Before {
             return Err(self.failed(name, "before"));
@@ -102,7 +110,7 @@ impl Faulty {
         self.world.pause(3).await;
         match fault {
             Fault::After => return Err(self.failed(name, "after")),
-            Fault::Twice if ["save", "count", "close"].contains(&name) => {
+            Fault::Twice if ["save", "close"].contains(&name) => {
                 self.world.note(|| format!("{:?}: {name} is asked once more", self.who));
                 done = work();
                 self.world.pause(3).await;
@@ -110,6 +118,21 @@ impl Faulty {
             _ => {}
         }
         Ok(done)
+    }
+
+    /// What was on its way until then has arrived.
+    pub fn arrive(&self, until: i64) {
+        let mut waiting = self.on_their_way.lock().expect("a history ends with its first panic");
+        let (due, left): (OnTheirWay, OnTheirWay) = waiting.drain(..).partition(|(at, _)| *at <= until);
+        *waiting = left;
+        for (_, notes) in due {
+            self.world.note(|| format!("counting arrives once more: {notes:?}"));
+            let noted = || at_once(self.store.notes(Timestamp::MAX)).expect("memory");
+            let before = noted();
+            at_once(self.store.count(&notes)).expect("memory");
+            let again: Vec<Note> = noted().into_iter().filter(|note| !before.contains(note)).collect();
+            self.with(|witness| witness.counted_again(&again));
+        }
     }
 
     fn failed(&self, name: &'static str, when: &'static str) -> StoreError {
@@ -153,7 +176,13 @@ impl Store for Faulty {
     }
 
     async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {
-        self.call("count", || self.apply("count", &[], self.store.count(notes)).expect("memory")).await
+        let odds = self.odds.lock().expect("a history ends with its first panic").store;
+        let count = || self.apply("count", &[], self.store.count(notes)).expect("memory");
+        let late = |chance: &mut Chance| chance.in_thousand(odds).then(|| chance.below(ON_ITS_WAY));
+        let Some(late) = self.world.chance(late) else { return self.call("count", count).await };
+        let at = self.world.passed() + i64::try_from(late).expect("short");
+        self.on_their_way.lock().expect("a history ends with its first panic").push((at, notes.to_vec()));
+        self.call("count", count).await.map(|()| self.store.doubt(notes))
     }
 
     async fn close(&self, notes: &[(UserId, Ticket, Verdict)]) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use signup_service::stream::{Change, What};
 use signup_service::user::Rules;
 use signup_service::worker::{Sending, Worker};
 
-use crate::faults::{FakeSes, FakeSns, Faulty, Odds};
+use crate::faults::{FakeSes, FakeSns, Faulty, Odds, OnTheirWay};
 use crate::people::{Crowd, token_key};
 use crate::witness::{Who, Witness, brief};
 use crate::world::{Tasks, World};
@@ -31,6 +31,7 @@ pub struct History {
     store: Arc<MemoryStore>,
     witness: Arc<Mutex<Witness>>,
     odds: Arc<Mutex<Odds>>,
+    on_their_way: Arc<Mutex<OnTheirWay>>,
     config: Arc<ServiceConfig>,
     crowd: Crowd,
     /// What each warm instance of the worker knows of its account.
@@ -107,6 +108,7 @@ impl History {
             store,
             witness,
             odds: Arc::new(Mutex::new(odds)),
+            on_their_way: Arc::default(),
             config: Arc::new(config),
             instances,
             queue: Vec::new(),
@@ -151,7 +153,8 @@ impl History {
 
     fn faulty(&self, who: Who) -> Faulty {
         let (store, witness, odds) = (self.store.clone(), self.witness.clone(), self.odds.clone());
-        Faulty { world: self.world.clone(), store, witness, odds, who, late: Arc::default() }
+        let on_their_way = self.on_their_way.clone();
+        Faulty { world: self.world.clone(), store, witness, odds, who, late: Arc::default(), on_their_way }
     }
 
     fn ledger(&self, faulty: Faulty) -> Ledger {
@@ -252,6 +255,7 @@ impl History {
 
     /// The table forgets whoever is past keeping.
     fn expire(&mut self) {
+        self.faulty(Who::Operator).arrive(self.world.passed());
         let (before, users) = (self.store.changes().len(), self.store.users());
         self.store.expire(self.world.now());
         let faulty = self.faulty(Who::Operator);
@@ -296,6 +300,8 @@ impl History {
         } else {
             [30, 600, 7_200, 172_800][self.world.below(4)]
         };
+        // What is on its way knows nothing of clocks: it arrives as soon as it would.
+        self.faulty(Who::Operator).arrive(i64::MAX);
         self.world.note(|| format!("the clock jumps by {seconds} s"));
         self.world.jump(seconds * 1_000);
         if seconds > 86_400 {
@@ -309,6 +315,7 @@ impl History {
 
     fn come_to_rest(&mut self) {
         *self.odds.lock().expect("a history ends with its first panic") = Odds::default();
+        self.faulty(Who::Operator).arrive(i64::MAX);
         self.world.note(|| "nothing fails any more".into());
         self.tasks.run();
         self.bury();

@@ -153,7 +153,7 @@ impl Witness {
     /// The notes that count what was never kept, or do not count what was, and by how much the counters are off.
     fn misjudged(&self) -> Vec<(Note, Delta)> {
         let notes = at_once(self.store.notes(Timestamp::MAX)).expect("memory");
-        let off = |note: Note| match (self.tickets.contains(&(note.user, note.ticket)), note.is_void) {
+        let off = |note: Note| match (self.tickets.contains(&note.name()), note.is_void) {
             (false, false) => Some((note.clone(), note.delta)),
             (true, true) => Some((note.clone(), note.delta.reversed())),
             _ => None,
@@ -161,9 +161,15 @@ impl Witness {
         notes.into_iter().filter_map(off).collect()
     }
 
+    /// A try to count arrived when nobody waited for it, and was not known any more.
+    pub fn counted_again(&mut self, notes: &[Note]) {
+        let again = notes.iter().find(|note| self.tickets.contains(&note.name()));
+        self.check(again.is_none(), || format!("e: {again:?} was counted twice"));
+    }
+
     /// A note is gone. Of whom the stream never told that they are, it is known no better then.
     pub fn closed(&mut self, note: &Note) {
-        if note.is_void && self.tickets.contains(&(note.user, note.ticket)) {
+        if note.is_void && self.tickets.contains(&note.name()) {
             self.written_off.apply(&note.delta.reversed());
             self.given_up.insert(note.name());
         }

@@ -11,7 +11,8 @@ use crate::counting::Note;
 use crate::store::recent::{Name, Noted};
 use crate::user::User;
 
-/// It holds for as long as its condition does: none of its notes is there, and none that it drops was taken back.
+/// It holds for as long as its condition does: none of its notes is or was there,
+/// and none that it drops was taken back.
 #[derive(Debug)]
 pub(super) struct Addition {
     pub(super) update: String,
@@ -21,12 +22,13 @@ pub(super) struct Addition {
 }
 
 impl Addition {
-    /// Counts what is noted, and drops the notes of before and those that are known to hold.
-    pub(super) fn of_notes(notes: &[Note], held: &[Name]) -> Self {
+    /// Counts what is noted, and drops the notes of before and those that are known to hold. `doubtful` is that a try before
+    /// was not answered.
+    pub(super) fn of_notes(notes: &[Note], doubtful: bool, held: &[Name]) -> Self {
         let former: Vec<Name> = notes.iter().filter_map(|note| Some((note.user, note.former?))).collect();
         let mut sums = Sums::default();
         notes.iter().for_each(|note| sums.apply(&note.delta));
-        Self::new(&sums, notes, &former, held)
+        Self::new(&sums, notes, doubtful, &former, held)
     }
 
     /// Takes a user out of the counters, with the note of how it came to be in them.
@@ -36,10 +38,10 @@ impl Addition {
         let mut sums = Sums::default();
         sums.apply(&delta);
         let former: Vec<Name> = user.ticket.map(|ticket| (user.id, ticket)).into_iter().collect();
-        Self::new(&sums, &[], &former, &[])
+        Self::new(&sums, &[], false, &former, &[])
     }
 
-    fn new(sums: &Sums, notes: &[Note], former: &[Name], held: &[Name]) -> Self {
+    fn new(sums: &Sums, notes: &[Note], doubtful: bool, former: &[Name], held: &[Name]) -> Self {
         let mut this = Self { update: String::new(), condition: None, names: HashMap::new(), values: HashMap::new() };
         let mut added = vec![format!("{} {}", this.name("version".into()), this.value(n(1)))];
         for (month, name, by) in sums.named() {
@@ -51,7 +53,11 @@ impl Addition {
             let noted = Noted { at: note.at, delta: note.delta.clone(), is_void: false };
             let open = this.name(item::note_name(&note.name(), false));
             set.push(format!("{open} = {}", this.value(item::of_note(&noted))));
-            absent.extend([open, this.name(item::note_name(&note.name(), true))]);
+            let doubt = this.name(item::doubt_name(&note.name()));
+            if doubtful {
+                set.push(format!("{doubt} = {}", this.value(item::of_doubt(note.at))));
+            }
+            absent.extend([open, this.name(item::note_name(&note.name(), true)), doubt]);
         }
         absent.extend(former.iter().map(|name| this.name(item::note_name(name, true))));
         let dropped: BTreeSet<&Name> = former.iter().chain(held).collect();

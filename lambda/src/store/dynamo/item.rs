@@ -122,16 +122,27 @@ pub(super) fn shard_of_recent(item: &Item) -> Option<u8> {
     text(item, "sk").ok()?.strip_prefix(RECENT)?.parse().ok()
 }
 
-/// What the attribute's name begins with that a note is, and one that was taken back.
+/// What the attribute's name begins with that a note is, one that was taken back, and a doubt.
 const NOTE: char = '~';
 const VOID_NOTE: char = '!';
+const DOUBT: char = '?';
 
 pub(super) fn of_recent(recent: &Recent, shard: u8) -> Item {
     let mut item = recent_key(shard);
     item.insert("version".into(), n(recent.version));
     item.extend(recent.sums.named().map(|(month, name, count)| (name_in_recent(month, name), n(count))));
     item.extend(recent.notes.iter().map(|(name, noted)| (note_name(name, noted.is_void), of_note(noted))));
+    item.extend(recent.doubts.iter().map(|(name, at)| (doubt_name(name), of_doubt(*at))));
     item
+}
+
+/// The attribute that a doubt is, or would be.
+pub(super) fn doubt_name((user, ticket): &Name) -> String {
+    format!("{DOUBT}{user}.{}.{}", ticket.over, ticket.by)
+}
+
+pub(super) fn of_doubt(at: Timestamp) -> AttributeValue {
+    s(at.as_millisecond().to_string())
 }
 
 /// The attribute that a note is, or would be if it were taken back.
@@ -149,6 +160,10 @@ pub(super) fn read_recent(item: &Item) -> Result<Recent, BadItem> {
     let mut recent = Recent { version, ..Recent::default() };
     for (name, value) in item {
         match value {
+            AttributeValue::S(at) if name.starts_with(DOUBT) => {
+                let at = at.parse().ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+                recent.doubts.extend(read_name(&name[DOUBT.len_utf8()..]).zip(at));
+            }
             AttributeValue::N(count) => {
                 let Some((month, name)) = name.split_once('.') else { continue };
                 recent.sums.add(month, name, count.parse().map_err(|_| BadItem::Kind("counter"))?);
@@ -168,12 +183,16 @@ pub(super) fn read_recent(item: &Item) -> Result<Recent, BadItem> {
 
 fn read_note(name: &str, text: &str) -> Option<(Name, Noted)> {
     let is_void = name.starts_with(VOID_NOTE);
-    let mut parts = name.trim_start_matches([NOTE, VOID_NOTE]).split('.');
-    let user = UserId::parse(parts.next()?)?;
-    let ticket = Ticket { over: parts.next()?.parse().ok()?, by: parts.next()?.parse().ok()? };
+    let name = read_name(name.trim_start_matches([NOTE, VOID_NOTE]))?;
     let (at, delta) = text.split_once(' ')?;
     let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
-    Some(((user, ticket), Noted { at, delta: Delta::parse(delta)?, is_void }))
+    Some((name, Noted { at, delta: Delta::parse(delta)?, is_void }))
+}
+
+fn read_name(name: &str) -> Option<Name> {
+    let mut parts = name.split('.');
+    let user = UserId::parse(parts.next()?)?;
+    Some((user, Ticket { over: parts.next()?.parse().ok()?, by: parts.next()?.parse().ok()? }))
 }
 
 /// About what an item takes in the table, in bytes: a number has two digits in each and one byte more, as DynamoDB's

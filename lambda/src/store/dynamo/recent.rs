@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
+use aws_sdk_dynamodb::config::Config;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures_util::future::join_all;
@@ -32,8 +34,11 @@ const TIDY: &str = "tidy counters";
 /// signs up and confirms adds some two hundred.
 const ROOMY: usize = 800;
 
-/// Counters that are left in a shard that is tidied.
-const LEFT: usize = 30;
+/// Counters that a shard may hold, however often it is tidied: more are moved to their months.
+const FEW: usize = 30;
+
+/// How often a shard is tidied while others change it.
+const TIDIED: u32 = 3;
 
 /// How often a change is tried while others change the same shard: two to four seconds with the pauses.
 const TRIES: u32 = 8;
@@ -44,7 +49,7 @@ const MOVED_AT_ONCE: usize = 90;
 /// Notes that are dropped by the way at most: an expression has room for 300 operators.
 const DROPPED_AT_ONCE: usize = 50;
 
-/// Notes of which this process knows that they hold, by shard: to be dropped with the next change.
+/// The notes of which this process knows that they hold, by shard: to be dropped with the next change.
 #[derive(Debug, Default)]
 pub(super) struct Held(Mutex<BTreeMap<u8, BTreeSet<Name>>>);
 
@@ -61,14 +66,14 @@ impl Held {
     }
 
     fn of(&self, shard: u8) -> Vec<Name> {
-        self.shards().get(&shard).into_iter().flatten().take(DROPPED_AT_ONCE).copied().collect()
+        self.shards().get(&shard).into_iter().flatten().copied().collect()
     }
 
     fn dropped(&self, shard: u8, names: &[Name]) {
         self.shards().entry(shard).or_default().retain(|name| !names.contains(name));
     }
 
-    /// The notes of which it is not known that they hold. What is not there any more need not be dropped.
+    /// Those of all notes of which it is not known that they hold. What is not there any more is forgotten.
     fn others(&self, noted: Vec<Note>) -> Vec<Note> {
         let mut shards = self.shards();
         let there: BTreeSet<Name> = noted.iter().map(Note::name).collect();
@@ -82,8 +87,13 @@ pub(super) async fn count(store: &DynamoStore, notes: &[Note]) -> Result<(), Sto
     let shards: BTreeSet<u8> = notes.iter().map(|note| shard(note.user)).collect();
     let of_shard = async |of| {
         let notes: Vec<Note> = notes.iter().filter(|note| shard(note.user) == of).cloned().collect();
-        // Where one of them is there, or one of the former was taken back, what to do depends on what is there.
-        if add(store, of, &notes).await? { Ok(()) } else { change(store, COUNT, of, |it| it.count(&notes)).await }
+        match add(store, of, &notes).await? {
+            Added::Done => Ok(()),
+            // One of them is there, or one of the former was taken back: what to do depends on what is there.
+            Added::Refused { doubtful } => {
+                change(store, COUNT, of, |recent| recent.count(&notes) | (doubtful && recent.doubt(&notes))).await
+            }
+        }
     };
     join_all(shards.into_iter().map(of_shard)).await.into_iter().collect()
 }
@@ -97,52 +107,67 @@ pub(super) async fn close(store: &DynamoStore, notes: &[(UserId, Ticket, Verdict
     join_all(shards.into_iter().map(of_shard)).await.into_iter().collect()
 }
 
-/// Counts without looking at what is there. `false` where that would not do; nothing was changed then.
-async fn add(store: &DynamoStore, of: u8, notes: &[Note]) -> Result<bool, StoreError> {
-    let held = store.held.of(of);
-    let addition = Addition::of_notes(notes, &held);
-    for tried in 0..TRIES {
+/// What came of counting without looking.
+enum Added {
+    Done,
+    Refused {
+        /// Whether a try before was not answered.
+        doubtful: bool,
+    },
+}
+
+/// Counts without looking at what is there. Each try is one request, so that it is known whether one was not answered: such
+/// a one may be on its way for long, and arrive when its notes are gone.
+async fn add(store: &DynamoStore, of: u8, notes: &[Note]) -> Result<Added, StoreError> {
+    let held: Vec<Name> = store.held.of(of).into_iter().take(DROPPED_AT_ONCE).collect();
+    let (mut tried, mut doubtful) = (0, false);
+    loop {
+        let addition = Addition::of_notes(notes, doubtful, &held);
         let update = store
             .client
             .update_item()
             .table_name(store.table())
             .set_key(Some(item::recent_key(of)))
-            .update_expression(&addition.update)
-            .set_condition_expression(addition.condition.clone())
-            .set_expression_attribute_names(Some(addition.names.clone()))
-            .set_expression_attribute_values(Some(addition.values.clone()));
+            .update_expression(addition.update)
+            .set_condition_expression(addition.condition)
+            .set_expression_attribute_names(Some(addition.names))
+            .set_expression_attribute_values(Some(addition.values))
+            .customize()
+            .config_override(Config::builder().retry_config(RetryConfig::disabled()));
         let error = match update.send().await {
             Ok(_) => {
                 store.held.dropped(of, &held);
-                return Ok(true);
+                return Ok(Added::Done);
             }
             Err(error) => error,
         };
         if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
-            return Ok(false);
+            return Ok(Added::Refused { doubtful });
         }
+        tried += 1;
         match failed(COUNT, error) {
             // In the middle of a transaction, or of too many requests.
-            StoreError::Busy { .. } if tried + 1 < TRIES => pause(tried, &drawn(COUNT)?).await,
+            StoreError::Busy { .. } if tried < TRIES => {}
+            StoreError::Silent { .. } if !doubtful => doubtful = true,
             error => return Err(error),
         }
+        pause(tried, &drawn(COUNT)?).await;
     }
-    Err(StoreError::busy(COUNT, "other requests held the same counters"))
 }
 
-/// The part of a user's deletion that takes it out of the counters: at the first try without looking at what is there.
-/// Nothing, of whoever was never counted.
+/// The last part of a user's deletion, which takes it out of the counters: without looking at what is there, unless `last`
+/// tells that this was tried and did not do. Nothing, of whoever was never counted.
 pub(super) async fn uncount(
     store: &DynamoStore,
     operation: &'static str,
     user: &User,
-    tried: u32,
+    last: &[Reason],
 ) -> Result<Option<TransactWriteItem>, StoreError> {
     if user.counted.is_none() {
         return Ok(None);
     }
     let of = shard(user.id);
-    if tried == 0 {
+    if !last.last().is_some_and(Reason::is_condition) {
         let addition = Addition::of_end(user);
         return transact::update(operation, store.table(), item::recent_key(of), |update| {
             update
@@ -236,9 +261,9 @@ pub(super) async fn notes(store: &DynamoStore, until: Timestamp) -> Result<Vec<N
     for item in all(store, LIST, true).await? {
         noted.extend(parse(LIST, &item)?.noted_by(Timestamp::MAX));
     }
-    let mut noted = store.held.others(noted);
-    noted.retain(|note| note.at <= until);
-    Ok(noted)
+    let mut others = store.held.others(noted);
+    others.retain(|note| note.at <= until);
+    Ok(others)
 }
 
 /// Every shard that there is.
@@ -255,48 +280,61 @@ async fn all(store: &DynamoStore, operation: &'static str, is_now: bool) -> Resu
 pub(super) async fn tidy(store: &DynamoStore) -> Result<(), StoreError> {
     let mut failure = None;
     for item in all(store, TIDY, false).await? {
-        if item::size(&item) <= ROOMY {
-            continue;
-        }
-        let Some(of) = item::shard_of_recent(&item) else { continue };
-        if let Err(error) = tidy_one(store, of, &item).await {
+        let Some(of) = item::shard_of_recent(&item).filter(|_| item::size(&item) > ROOMY) else { continue };
+        if let Err(error) = tidy_one(store, of, item).await {
             failure.get_or_insert(error);
         }
     }
     failure.map_or(Ok(()), Err)
 }
 
-/// Drops the notes that hold, and moves the counters to those of their months where they are many. A shard that somebody
-/// changes meanwhile is left for the next time.
-async fn tidy_one(store: &DynamoStore, of: u8, item: &Item) -> Result<(), StoreError> {
-    let last = parse(TIDY, item)?;
-    let held = store.held.of(of);
-    let mut next = Recent { version: last.version + 1, ..last.clone() };
-    next.close(&held.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect::<Vec<_>>());
-    if next.sums.len() <= LEFT {
-        // Counters that came to nothing go too.
-        if item::size(&item::of_recent(&next, of)) < item::size(item)
-            && let Put::Done = put(store, TIDY, &last, &next, of).await?
-        {
-            store.held.dropped(of, &held);
-        }
-        return Ok(());
-    }
-    let (moved, left) = next.sums.split(MOVED_AT_ONCE);
-    next.sums = left;
-    let put = put_over(store, TIDY, &last, &next, of);
-    let moved = Delta::of(&moved);
-    let counts = transact::counts(TIDY, store.table(), &moved);
-    let items = std::iter::once(put).chain(counts).collect::<Result<_, _>>()?;
-    let reasons = match store.transact(TIDY, &drawn(TIDY)?, items).await? {
-        Transacted::Done => {
+/// Drops the notes that hold, and moves the counters to those of their months where they are many. A shard that others keep
+/// changing is left for the next time.
+async fn tidy_one(store: &DynamoStore, of: u8, item: Item) -> Result<(), StoreError> {
+    let (held, mut item) = (store.held.of(of), Some(item));
+    let holding: Vec<_> = held.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect();
+    for _ in 0..TIDIED {
+        let Some(found) = item else { return Ok(()) };
+        let last = parse(TIDY, &found)?;
+        let mut next = Recent { version: last.version + 1, ..last.clone() };
+        next.close(&holding);
+        next.doubt_no_longer();
+        let is_done = if next.sums.len() > FEW {
+            let (moved, left) = next.sums.split(MOVED_AT_ONCE);
+            next.sums = left;
+            move_to_months(store, of, &last, &next, &Delta::of(&moved)).await?
+        } else if item::size(&item::of_recent(&next, of)) < item::size(&found) {
+            matches!(put(store, TIDY, &last, &next, of).await?, Put::Done)
+        } else {
+            return Ok(());
+        };
+        if is_done {
             store.held.dropped(of, &held);
             return Ok(());
         }
+        item = store.get(TIDY, item::recent_key(of)).await?;
+    }
+    tracing::info!(shard = of, "a busy shard of counters is not tidied yet");
+    Ok(())
+}
+
+/// `false` where somebody else changed one of them.
+async fn move_to_months(
+    store: &DynamoStore,
+    of: u8,
+    last: &Recent,
+    next: &Recent,
+    moved: &Delta,
+) -> Result<bool, StoreError> {
+    let put = put_over(store, TIDY, last, next, of);
+    let counts = transact::counts(TIDY, store.table(), moved);
+    let items = std::iter::once(put).chain(counts).collect::<Result<_, _>>()?;
+    let reasons = match store.transact(TIDY, &drawn(TIDY)?, items).await? {
+        Transacted::Done => return Ok(true),
         Transacted::Cancelled(reasons) => reasons,
     };
     match reasons.into_iter().find(|reason| matches!(reason, Reason::Other(_))) {
         Some(Reason::Other(code)) => Err(StoreError::new(TIDY, format!("the transaction was cancelled: {code}"))),
-        _ => Ok(()),
+        _ => Ok(false),
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn touch(store: &DynamoStore, id: UserId) -> Result<(), StoreEr
 }
 
 pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
-    let token = drawn(ERASE)?;
+    let (token, mut last) = (drawn(ERASE)?, Vec::new());
     for tried in 0..TRIES {
         let delete = transact::delete(ERASE, store.table(), item::user_key(user.id), |delete| {
             delete
@@ -57,7 +57,7 @@ pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Fa
         });
         let items = std::iter::once(delete)
             .chain(farewell::put(ERASE, store, farewell))
-            .chain(recent::uncount(store, ERASE, user, tried).await?.map(Ok))
+            .chain(recent::uncount(store, ERASE, user, &last).await?.map(Ok))
             .collect::<Result<_, _>>()?;
         match store.transact(ERASE, &format!("{token}-{tried}"), items).await? {
             Transacted::Done => return Ok(Saved::Done),
@@ -65,7 +65,10 @@ pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Fa
                 return Ok(Saved::Changed);
             }
             // Also where the counters changed since they were read.
-            Transacted::Cancelled(reasons) => try_again(ERASE, tried, &token, &reasons).await?,
+            Transacted::Cancelled(reasons) => {
+                try_again(ERASE, tried, &token, &reasons).await?;
+                last = reasons;
+            }
         }
     }
     Err(StoreError::busy(ERASE, "other requests held the user for too long"))

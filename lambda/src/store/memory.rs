@@ -291,7 +291,7 @@ impl Store for MemoryStore {
         let more = places.len() > usize::from(limit);
         places.truncate(limit.into());
         let user = |place: &String| held.users.get(&directory::id_at(place)?).cloned();
-        Ok(SignedUp { users: places.iter().filter_map(user).collect(), last: places.pop(), more })
+        Ok(SignedUp { users: places.iter().filter_map(user).collect(), last: places.pop(), more, failure: None })
     }
 
     async fn due(&self, queue: Queue, of: u8, now: Timestamp, limit: u16) -> Result<Vec<UserId>, StoreError> {

@@ -107,8 +107,7 @@ pub trait Store: Debug + Send + Sync {
     /// Costs at most [`LIST_SHARDS`] queries of one more than the page's length each, and a read for each user.
     async fn list_users(&self, query: &ListUsers) -> Result<UserPage, StoreError>;
 
-    /// Who signed up behind a place and up to a time, oldest first and at most so many, perhaps as of a moment ago. Whoever
-    /// cannot be read is told in the log and left out.
+    /// Who signed up behind a place and up to a time, oldest first and at most so many, perhaps as of a moment ago.
     async fn signed_up(&self, behind: &str, until: Timestamp, limit: u16) -> Result<SignedUp, StoreError>;
 
     /// Users of a shard (`0..SHARDS`) who are due in a queue, oldest first.
@@ -200,13 +199,15 @@ pub struct UserPage {
 }
 
 /// Some of those who signed up.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, Default)]
 pub struct SignedUp {
     pub users: Vec<User>,
     /// The place of the last of them, also of one who is left out; absent where there is nobody.
     pub last: Option<String>,
     /// Whether there are more.
     pub more: bool,
+    /// Why somebody is left out, whose item cannot be read.
+    pub failure: Option<StoreError>,
 }
 
 /// The place of a user in time, and the cursor after it: `2026-11-22T17:00:00.000Z#<id>`.

@@ -47,6 +47,9 @@ impl Worker {
                     break;
                 }
             };
+            if let Some(error) = page.failure {
+                look.failure.get_or_insert(error);
+            }
             let holding = page.users.iter().filter_map(|user| Some((user.id, user.ticket?)));
             self.ledger.store.drop_later(&holding.collect::<Vec<_>>());
             let fresh = |user: &User| user.mail.as_ref().is_some_and(|mail| mail.is_open() && mail.fresh);

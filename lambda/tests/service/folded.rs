@@ -119,12 +119,8 @@ async fn counters_that_changed_lately_stay_few_and_nothing_is_lost_on_the_way() 
     let items = query.expression_attribute_values(":recent", AttributeValue::S("RECENT.".into())).send().await;
     let items = items.expect("the table works").items.unwrap_or_default();
     let held = |item: &HashMap<String, AttributeValue>| item.values().filter(|value| value.is_n()).count() - 1;
-    let size = |(name, value): (&String, &AttributeValue)| name.len() + value.as_s().map_or(2, String::len);
     let notes = |item: &HashMap<String, AttributeValue>| item.keys().filter(|name| name.starts_with('~')).count();
     assert_eq!(items.len(), 4);
-    let is_small =
-        |item: &HashMap<String, AttributeValue>| held(item) <= 30 || item.iter().map(size).sum::<usize>() <= 900;
-    assert!(items.iter().all(is_small), "{items:?}");
     assert!(items.iter().map(held).sum::<usize>() < 100, "most of 160 countries were moved");
     // Those of the last part alone: the others were dropped with what came after.
     let notes: usize = items.iter().map(notes).sum();

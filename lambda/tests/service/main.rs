@@ -11,6 +11,7 @@ mod edge;
 mod feedback;
 mod folded;
 mod known;
+mod late;
 mod notifications;
 mod replay;
 mod store;

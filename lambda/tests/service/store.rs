@@ -235,8 +235,9 @@ async fn who_signed_up_is_found_oldest_first_and_up_to_a_time(store: &dyn Store)
         .map(|number| new_user(&entropy, &format!("u{number}@example.com"), 36, after(start(), number)))
         .collect();
     let found = async |behind: &str, seconds, limit| {
-        let SignedUp { users, last, more } =
-            store.signed_up(behind, after(start(), seconds), limit).await.expect("the store works");
+        let found = store.signed_up(behind, after(start(), seconds), limit).await.expect("the store works");
+        let SignedUp { users, last, more, failure } = found;
+        assert!(failure.is_none(), "{failure:?}");
         (users, last, more)
     };
     assert_eq!(found("0", 100, 3).await, (vec![], None, false));

@@ -164,7 +164,7 @@ async fn a_look_begins_where_the_last_one_came_to() {
     assert!(looked().await.is_some_and(|next| next > place));
 }
 
-/// Somebody's item was spoilt, by whatever. The others hear of their sign-up.
+/// Somebody's item was spoilt, by whatever. The others hear of their sign-up, and the operator of this one, until it is mended.
 #[tokio::test]
 async fn one_who_cannot_be_read_keeps_nobody_else_waiting() {
     let (client, config) = (table::client(), small_config());
@@ -176,12 +176,20 @@ async fn one_who_cannot_be_read_keeps_nobody_else_waiting() {
     }
     let store = &*service.worker.ledger.store;
     let users = store.list_users(&ListUsers::newest(3)).await.expect("the store works").users;
-    let update = client.update_item().table_name(&name).key("pk", AttributeValue::S(format!("USER#{}", users[1].id)));
-    let update = update.key("sk", AttributeValue::S("USER".into())).update_expression("SET version = :odd");
-    update.expression_attribute_values(":odd", AttributeValue::Bool(true)).send().await.expect("the table works");
+    let set_version = |version| {
+        let update = client.update_item().table_name(&name).update_expression("SET version = :version");
+        let update = update.key("pk", AttributeValue::S(format!("USER#{}", users[1].id)));
+        update.key("sk", AttributeValue::S("USER".into())).expression_attribute_values(":version", version).send()
+    };
+    set_version(AttributeValue::Bool(true)).await.expect("the table works");
     service.clock.forward(LOOK_AFTER);
-    assert_eq!((service.sweep().await, service.mailer.sent().len()), (2, 2));
-    assert!(store.load(users[1].id).await.is_err());
+    for _ in 0..2 {
+        let error = service.worker.sweep(service.until()).await.expect_err("one cannot be read");
+        assert!(format!("{error:?}").contains(&users[1].id.to_string()), "{error:?}");
+        assert_eq!(service.mailer.sent().len(), 2);
+    }
+    set_version(AttributeValue::N(users[1].version.to_string())).await.expect("the table works");
+    assert_eq!((service.sweep().await, service.mailer.sent().len()), (1, 3));
 }
 
 /// Whoever kept every mail in the index need not have everybody looked after who ever signed up.

@@ -172,8 +172,9 @@ impl Recount<'_> {
 
     async fn read(&self) -> Outcome<Reading> {
         let counters = async || self.store.counters(None).await.map_err(|error| store_failure(&error));
-        let noted = self.store.notes(Timestamp::MAX).await.map_err(|error| store_failure(&error))?;
-        let mut noted: BTreeMap<(UserId, Ticket), Note> = noted.into_iter().map(|note| (note.name(), note)).collect();
+        let notes = async || self.store.notes(Timestamp::MAX).await.map_err(|error| store_failure(&error));
+        let mut noted: BTreeMap<(UserId, Ticket), Note> =
+            notes().await?.into_iter().map(|note| (note.name(), note)).collect();
         let mut reading = Reading { before: counters().await?, ..Reading::default() };
         let mut walk = Walk::new(self.store, Among::ALL, PAGE, None);
         while let Some(page) = walk.page().await? {
@@ -192,8 +193,11 @@ impl Recount<'_> {
             }
         }
         reading.after = counters().await?;
-        // What is noted and was not kept is counted as well, until the sweeper takes it back.
-        noted.values().filter(|note| !note.is_void).for_each(|note| reading.tallies.apply(&note.delta));
+        // What is noted and was not kept is counted as well, until the sweeper takes it back. A note that is gone by now may
+        // be of somebody who was counted anew before they were read.
+        let still: BTreeSet<(UserId, Ticket)> = notes().await?.iter().map(Note::name).collect();
+        let noted = noted.values().filter(|note| !note.is_void && still.contains(&note.name()));
+        noted.for_each(|note| reading.tallies.apply(&note.delta));
         Ok(reading)
     }
 

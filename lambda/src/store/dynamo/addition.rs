@@ -85,3 +85,39 @@ impl Addition {
         name
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::recent::DROPPED_AT_ONCE;
+    use super::*;
+    use crate::counting::{SETTLED_AT_ONCE, Ticket};
+    use crate::user::UserId;
+
+    /// DynamoDB's limits: 4 KB for an expression, 300 operators or functions in it.
+    #[test]
+    fn the_largest_of_all_fits_into_an_expression() {
+        let ticket = |by| Ticket { over: u64::MAX, by };
+        let note = |number: u8| {
+            let lines: String = (0..7).map(|it| format!("2026-{number:02}.\ncountry {it}+1\n")).collect();
+            Note {
+                user: UserId([number; 16]),
+                ticket: ticket(1),
+                former: Some(ticket(2)),
+                at: Timestamp::UNIX_EPOCH,
+                delta: Delta::parse(&lines).expect("a delta"),
+                is_void: false,
+            }
+        };
+        let notes: Vec<Note> = (0..u8::try_from(SETTLED_AT_ONCE).expect("few")).map(note).collect();
+        let held: Vec<Name> =
+            (0..u8::try_from(DROPPED_AT_ONCE).expect("few")).map(|it| (UserId([100 + it; 16]), ticket(3))).collect();
+        let addition = Addition::of_notes(&notes, true, &held);
+        let condition = addition.condition.expect("a condition");
+        assert!(addition.update.len() <= 4_096 && condition.len() <= 4_096, "{}", addition.update);
+        let operators = condition.matches(['(']).count() + condition.matches(" AND ").count();
+        assert!(operators <= 300, "{operators} in {condition}");
+        assert!(addition.update.matches('=').count() <= 300, "{}", addition.update);
+    }
+}

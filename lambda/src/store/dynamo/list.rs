@@ -108,7 +108,7 @@ pub(super) async fn signed_up(
     limit: u16,
 ) -> Result<SignedUp, StoreError> {
     let Some((low, high)) = places_between(behind, until) else {
-        return Ok(SignedUp { users: Vec::new(), last: None, more: false });
+        return Ok(SignedUp::default());
     };
     let (index, [hash, range]) = item::index(Among::ALL.list());
     let limit = usize::from(limit);
@@ -132,11 +132,18 @@ pub(super) async fn signed_up(
     let more = places.len() > limit;
     places.truncate(limit);
     let ids: Vec<UserId> = places.iter().filter_map(|place| directory::id_at(place)).collect();
-    let read_user =
-        |item: &Item| item::read_user(item).inspect_err(|error| tracing::error!(%error, "a user cannot be read"));
-    let mut users: Vec<User> = read(store, &ids, false).await?.iter().filter_map(|item| read_user(item).ok()).collect();
+    let (mut users, mut failure) = (Vec::new(), None);
+    for item in read(store, &ids, false).await? {
+        match item::read_user(&item) {
+            Ok(user) => users.push(user),
+            Err(error) => {
+                let whose = item::user_id(&item).map(|id| id.to_string()).unwrap_or_default();
+                failure = Some(StoreError::new(SIGNED_UP, format!("user {whose}: {error}")));
+            }
+        }
+    }
     users.sort_unstable_by_key(|user| at(user.created_at, user.id));
-    Ok(SignedUp { users, last: places.pop(), more })
+    Ok(SignedUp { users, last: places.pop(), more, failure })
 }
 
 pub(super) async fn due(

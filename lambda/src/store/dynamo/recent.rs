@@ -47,7 +47,7 @@ const TRIES: u32 = 8;
 const MOVED_AT_ONCE: usize = 90;
 
 /// Notes that are dropped by the way at most: an expression has room for 300 operators.
-const DROPPED_AT_ONCE: usize = 50;
+pub(super) const DROPPED_AT_ONCE: usize = 50;
 
 /// The notes of which this process knows that they hold, by shard: to be dropped with the next change.
 #[derive(Debug, Default)]

@@ -27,6 +27,8 @@ pub struct Spent {
     pub read: f64,
     /// Items that were read, whether they were answered with or not.
     pub items: u64,
+    /// Writes that were refused, and transactions that were cancelled: what those consumed is told nowhere.
+    pub refused: u32,
     /// The operations by name, in their order.
     pub calls: Vec<String>,
 }
@@ -37,6 +39,7 @@ impl Spent {
         self.listed += other.listed;
         self.read += other.read;
         self.items += other.items;
+        self.refused += other.refused;
         self.calls.extend(other.calls);
     }
 
@@ -122,11 +125,7 @@ impl HttpConnector for Metered {
                 |table: &Value| LISTS.iter().map(|list| units(&table["GlobalSecondaryIndexes"][list])).sum::<f64>();
             let listed: f64 = tables.iter().map(of_lists).sum();
             let mut spent = spent.lock().expect("no panic while held");
-            if body["__type"].as_str().is_some_and(|kind| kind.ends_with("ConditionalCheckFailedException")) {
-                // Nobody tells what a refused write consumes. AWS counts it as if it had been done; all of the service's
-                // that are refused are of items of a kilobyte at most.
-                all += 1.0;
-            }
+            spent.refused += u32::from(!body["__type"].is_null());
             if ["GetItem", "Query", "BatchGetItem"].contains(&name.as_str()) {
                 spent.read += all;
             } else {

@@ -64,7 +64,7 @@ pub async fn admin(
 ) -> Result<Router, Failure> {
     let key = aws::admin_key(sdk, &environment.key_prefix).await?;
     let (brand, service) = (config.brand(), config.service.clone());
-    let store = Arc::new(store);
+    let store = Arc::new(store.sealing(key.clone()));
     let journal = Arc::new(Stdout { service: service.clone() });
     let admins = Admins::new(store.clone(), Arc::new(System), Arc::new(System), key, brand, service);
     let desk = Desk {

@@ -142,26 +142,29 @@ impl AdminKey {
     /// A text as an address may hold it that lands in histories and bookmarks: only pages of this admin read it back, as
     /// what it was sealed for. Every text takes a nonce of its own, drawn at random.
     pub(crate) fn seal(&self, id: AdminId, purpose: &str, text: &str, nonce: Nonce) -> String {
-        let nonce: [u8; NONCE_LEN] = std::array::from_fn(|at| nonce.0[at]);
-        let mut sealed = text.as_bytes().to_vec();
-        let unique = SealNonce::assume_unique_for_key(nonce);
-        self.sealing(id)
-            .seal_in_place_append_tag(unique, Aad::from(purpose), &mut sealed)
-            .expect("shorter than 64 GiB");
-        URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
+        seal(self.sealing("seal", &[&id.0]), purpose, text, std::array::from_fn(|at| nonce.0[at]))
     }
 
     /// What was sealed; `None` of anything else.
     pub(crate) fn unseal(&self, id: AdminId, purpose: &str, sealed: &str) -> Option<String> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = SealNonce::try_assume_unique_for_key(nonce).ok()?;
-        let text = self.sealing(id).open_in_place(nonce, Aad::from(purpose), sealed).ok()?;
-        String::from_utf8(text.to_vec()).ok()
+        unseal(&self.sealing("seal", &[&id.0]), purpose, sealed)
     }
 
-    fn sealing(&self, id: AdminId) -> LessSafeKey {
-        let key = UnboundKey::new(&AES_256_GCM, &self.derive("seal", &[&id.0]));
+    /// What an item of the table holds that has this name. Nothing is drawn: the nonce follows from name and text, so that it
+    /// is another one for whatever is sealed, and the same is always sealed alike.
+    pub(crate) fn seal_item(&self, name: &str, text: &str) -> String {
+        let length = u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let nonce = first(&self.derive("item's nonce", &[&length, name.as_bytes(), text.as_bytes()]));
+        seal(self.sealing("item", &[]), name, text, nonce)
+    }
+
+    /// What was sealed of the item with this name; `None` of anything else.
+    pub(crate) fn unseal_item(&self, name: &str, sealed: &str) -> Option<String> {
+        unseal(&self.sealing("item", &[]), name, sealed)
+    }
+
+    fn sealing(&self, purpose: &str, parts: &[&[u8]]) -> LessSafeKey {
+        let key = UnboundKey::new(&AES_256_GCM, &self.derive(purpose, parts));
         LessSafeKey::new(key.expect("AES-256 takes 32 bytes"))
     }
 
@@ -174,6 +177,22 @@ impl AdminKey {
         let mac = self.0.hmac().chain_update(purpose).chain_update(b"\0");
         parts.iter().fold(mac, |mac, part| mac.chain_update(part))
     }
+}
+
+/// A text that only the key opens, and only as what it was sealed for.
+fn seal(key: LessSafeKey, purpose: &str, text: &str, nonce: [u8; NONCE_LEN]) -> String {
+    let mut sealed = text.as_bytes().to_vec();
+    let unique = SealNonce::assume_unique_for_key(nonce);
+    key.seal_in_place_append_tag(unique, Aad::from(purpose), &mut sealed).expect("shorter than 64 GiB");
+    URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())
+}
+
+fn unseal(key: &LessSafeKey, purpose: &str, sealed: &str) -> Option<String> {
+    let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
+    let nonce = SealNonce::try_assume_unique_for_key(nonce).ok()?;
+    let text = key.open_in_place(nonce, Aad::from(purpose), sealed).ok()?;
+    String::from_utf8(text.to_vec()).ok()
 }
 
 /// The first bytes of a keyed hash.
@@ -254,6 +273,26 @@ mod tests {
             assert!(!key.check_csrf(b"session", wrong), "{wrong}");
         }
         assert!(!AdminKey(Key::new([8; 32])).check_csrf(b"session", &token));
+    }
+
+    #[test]
+    fn an_item_is_sealed_alike_and_read_in_its_place_alone() {
+        let key = AdminKey(Key::new([7; 32]));
+        let sealed = key.seal_item("a\nb", "text");
+        assert_eq!(
+            (key.seal_item("a\nb", "text"), key.unseal_item("a\nb", &sealed)),
+            (sealed.clone(), Some("text".into()))
+        );
+        let nonces = [("a\nb", "text"), ("a\nb", "texu"), ("a\nbt", "ext"), ("a\n", "btext")]
+            .map(|(name, text)| key.seal_item(name, text)[..16].to_owned());
+        assert_eq!(std::collections::BTreeSet::from(nonces).len(), 4, "no nonce is used twice");
+        let others = [
+            key.unseal_item("a\nc", &sealed),
+            AdminKey(Key::new([8; 32])).unseal_item("a\nb", &sealed),
+            key.unseal(AdminId([0; 16]), "a\nb", &sealed),
+            key.unseal_item("a\nb", &sealed[1..]),
+        ];
+        assert_eq!(others, [const { None }; 4]);
     }
 
     #[test]

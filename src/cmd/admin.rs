@@ -49,7 +49,8 @@ impl Desk {
                 .hint(format!("run `{}`", context.command("deploy")))
         })?;
         let key = keys::admin_key(&aws, &spec.key_prefix()).await?;
-        let store = Arc::new(DynamoStore::new(aws.dynamodb(), table, spec.form.name_field()));
+        let store = DynamoStore::new(aws.dynamodb(), table, spec.form.name_field()).sealing(key.clone());
+        let store = Arc::new(store);
         let brand = spec.branding.name.clone().unwrap_or_else(|| spec.service.clone());
         let admins = Admins::new(store, Arc::new(System), Arc::new(System), key, brand, spec.service.clone());
         Ok(Self { admins, url: format!("{}/admin", endpoint.trim_end_matches('/')) })

@@ -8,6 +8,7 @@ use signup_service::admin::{
     Place, Role, Session, Setup, Start, TokenHash,
 };
 use signup_service::clock::{after, rfc3339};
+use signup_service::keys::{AdminKey, Key};
 use signup_service::store::{DynamoStore, MemoryStore, Saved};
 use signup_service::user::Nonce;
 
@@ -22,10 +23,53 @@ async fn the_table_conforms() {
         Box::pin(async {
             let client = crate::support::table::client();
             let table = crate::support::table::create(&client).await;
-            Arc::new(DynamoStore::new(client, table, None)) as Arc<dyn AdminStore>
+            Arc::new(DynamoStore::new(client, table, None).sealing(key(7))) as Arc<dyn AdminStore>
         })
     })
     .await;
+}
+
+fn key(byte: u8) -> AdminKey {
+    AdminKey(Key::new([byte; 32]))
+}
+
+/// The worker's stream brings it admins, their sessions and their attempts, which are nothing to it.
+#[tokio::test]
+async fn who_has_no_key_reads_nothing_of_admins() {
+    let client = crate::support::table::client();
+    let table = crate::support::table::create(&client).await;
+    let plain = DynamoStore::new(client.clone(), table.as_str(), None);
+    let (sealing, other) = (plain.clone().sealing(key(7)), plain.clone().sealing(key(8)));
+    let (ada, bob) = (admin(1, Role::Owner), admin(2, Role::Viewer));
+    let ended = session(ada.id, 1);
+    sealing.save_admin(&ada, None, None).await.expect("the store works");
+    sealing.save_admin(&bob, None, Some(&ada)).await.expect("the store works");
+    sealing.save_session(&ended).await.expect("the store works");
+    sealing.touch_session(&ended).await.expect("the store works");
+    sealing.save_attempts(&[counted("strangers#x", 1, None)]).await.expect("the store works");
+    let items = client.scan().table_name(&table).send().await.expect("a scan").items.unwrap_or_default();
+    assert_eq!(items.len(), 4);
+    for item in items {
+        let mut names: Vec<&str> = item.keys().map(String::as_str).filter(|name| *name != "ttl").collect();
+        names.sort_unstable();
+        let known = ["pk", "sealed", "sk", "version"];
+        assert!(names.iter().all(|name| known.contains(name)) && names.contains(&"sealed"), "{names:?}");
+        let text = format!("{item:?}");
+        assert!(!text.contains("example.com") && !text.contains("argon2id"), "{text}");
+    }
+    assert_eq!(sealing.list_admins().await.expect("the store works"), [ada.clone(), bob.clone()]);
+    for without in [&plain, &other] {
+        assert!(without.load_admin(ada.id).await.is_err() && without.load_session(ada.id, ended.hash).await.is_err());
+        assert_eq!(without.list_admins().await.expect("nobody can be one of them"), []);
+    }
+    // What was kept before it was sealed is read, and sealed with the next change.
+    let carol = admin(3, Role::Owner);
+    plain.save_admin(&carol, None, None).await.expect("the store works");
+    assert_eq!(sealing.load_admin(carol.id).await.expect("the store works"), Some(carol.clone()));
+    let changed = Admin { version: carol.version + 1, role: Role::Viewer, ..carol.clone() };
+    let saved = sealing.save_admin(&changed, Some(carol.version), None).await.expect("the store works");
+    assert_eq!((saved, plain.load_admin(carol.id).await.is_err()), (Saved::Done, true));
+    assert_eq!(sealing.load_admin(carol.id).await.expect("the store works"), Some(changed));
 }
 
 /// A role is kept away from admins by the beginning of the partition key, and the worker passes over their records.

@@ -34,6 +34,8 @@ pub(super) enum BadItem {
     // The cause would quote what a person typed.
     #[error("the item is no {0} as this version writes one")]
     Kind(&'static str),
+    #[error("the item is sealed by another key")]
+    Sealed,
 }
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {

@@ -11,6 +11,7 @@ mod item;
 mod json;
 mod list;
 mod recent;
+mod sealed;
 mod transact;
 mod user;
 
@@ -28,6 +29,7 @@ use crate::census::{Delta, Sums};
 use crate::counting::{Note, Ticket, Verdict};
 use crate::digest::DigestMail;
 use crate::event::Farewell;
+use crate::keys::AdminKey;
 use crate::pace::MailHealth;
 use crate::user::{Queue, User, UserId};
 use item::Item;
@@ -53,6 +55,7 @@ pub struct DynamoStore {
     client: Client,
     table: String,
     name_field: Option<String>,
+    admin_key: Option<AdminKey>,
     held: Arc<recent::Held>,
 }
 
@@ -60,7 +63,8 @@ impl DynamoStore {
     /// `name_field` is the field of the form by which people can be looked for besides their address, see
     /// [`crate::config::Form::name_field`]: whoever keeps users keeps them under it.
     pub fn new(client: Client, table: impl Into<String>, name_field: Option<&str>) -> Self {
-        Self { client, table: table.into(), name_field: name_field.map(str::to_owned), held: Arc::default() }
+        let (table, name_field) = (table.into(), name_field.map(str::to_owned));
+        Self { client, table, name_field, admin_key: None, held: Arc::default() }
     }
 
     fn name_field(&self) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! Sessions, in their admin's partition.
 
 use super::super::DynamoStore;
-use super::super::item::{self, s};
+use super::super::item::{self, BadItem, Item, s};
 use super::super::transact::failed;
 use super::read;
 use crate::admin::{AdminId, Session, TokenHash};
@@ -15,11 +15,11 @@ const LIST: &str = "list sessions";
 
 pub(super) async fn load(store: &DynamoStore, admin: AdminId, hash: TokenHash) -> Result<Option<Session>, StoreError> {
     let item = store.get(LOAD, item::session_key(admin, hash)).await?;
-    item.map(|item| item::read_session(&item, admin).map_err(|error| StoreError::new(LOAD, error))).transpose()
+    item.map(|item| read_session(store, &item, admin).map_err(|error| StoreError::new(LOAD, error))).transpose()
 }
 
 pub(super) async fn save(store: &DynamoStore, session: &Session) -> Result<(), StoreError> {
-    let put = store.client.put_item().table_name(store.table()).set_item(Some(item::of_session(session)));
+    let put = store.client.put_item().table_name(store.table()).set_item(Some(store.seal(item::of_session(session))));
     put.send().await.map(|_| ()).map_err(|error| failed(SAVE, error))
 }
 
@@ -28,7 +28,7 @@ pub(super) async fn touch(store: &DynamoStore, session: &Session) -> Result<(), 
         .client
         .put_item()
         .table_name(store.table())
-        .set_item(Some(item::of_session(session)))
+        .set_item(Some(store.seal(item::of_session(session))))
         .condition_expression("attribute_exists(pk)");
     match put.send().await {
         Ok(_) => Ok(()),
@@ -51,5 +51,9 @@ pub(super) async fn list(store: &DynamoStore, admin: AdminId) -> Result<Vec<Sess
         .expression_attribute_values(":pk", s(item::admin_partition(admin)))
         .expression_attribute_values(":session", s(item::SESSION))
         .consistent_read(true);
-    read(LIST, &store.query(LIST, query, usize::MAX).await?, |item| item::read_session(item, admin))
+    read(LIST, &store.query(LIST, query, usize::MAX).await?, |item| read_session(store, item, admin))
+}
+
+fn read_session(store: &DynamoStore, item: &Item, admin: AdminId) -> Result<Session, BadItem> {
+    store.open(item).and_then(|item| item::read_session(&item, admin))
 }

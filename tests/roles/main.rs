@@ -112,11 +112,22 @@ impl Service {
         let told = |body: &String| body.contains("an admin was added") && body.contains(&admin);
         let heard = || self.alarms.take(&self.account).iter().any(told).then_some(());
         until(patience, heard).ok_or("the operator heard nothing")?;
+        self.admins_are_sealed(&admin);
         self.forget_digests();
         self.account.invoke("waitlist-sweeper", &json!({}));
         let told = |body: &String| body.contains("sign-up") && !body.contains("@example.org");
         let read = || self.digests.take(&self.account).iter().any(told).then_some(());
         until(patience, read).ok_or("no digest came".to_owned())
+    }
+
+    /// Nothing of an admin is in the table that anybody without the key reads.
+    fn admins_are_sealed(&self, admin: &str) {
+        let query = json!({"TableName": self.table, "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": "ADMINS"}}});
+        let found = self.account.json("dynamodb", "DynamoDB_20120810.Query", query);
+        let items = found["Items"].as_array().expect("items");
+        assert!(!items.is_empty() && items.iter().all(|item| item["sealed"].is_object()), "{items:?}");
+        assert!(!found.to_string().contains(admin), "{found}");
     }
 
     /// As if yesterday's digest had never been sent.

@@ -7,11 +7,13 @@ mod counters;
 mod digest;
 mod farewell;
 mod fold;
+mod held;
 mod item;
 mod json;
 mod list;
 mod recent;
 mod sealed;
+mod tidy;
 mod transact;
 mod user;
 
@@ -56,7 +58,7 @@ pub struct DynamoStore {
     table: String,
     name_field: Option<String>,
     admin_key: Option<AdminKey>,
-    held: Arc<recent::Held>,
+    held: Arc<held::Held>,
 }
 
 impl DynamoStore {
@@ -261,7 +263,7 @@ impl Store for DynamoStore {
         counters::counters(self, month).await
     }
     async fn fold(&self, before: &str) -> Result<(), StoreError> {
-        let tidied = recent::tidy(self).await;
+        let tidied = tidy::tidy(self).await;
         fold::fold(self, before).await.and(tidied)
     }
 }

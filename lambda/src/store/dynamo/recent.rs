@@ -1,11 +1,10 @@
-//! The counters that changed lately: changed without being read, and moved to those of their months.
+//! The counters that changed lately, and the notes of who changed them.
 //!
 //! Each shard is one small item, so that a change costs one unit of writing however many counters there are. Counting
 //! adds to what is there, whatever it is, so that many count at once. Whoever has to look at what is there raises its
 //! version, unless somebody was faster.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::config::Config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -17,9 +16,8 @@ use jiff::Timestamp;
 use super::addition::Addition;
 use super::counters::drawn;
 use super::item::{self, Item, n, s};
-use super::transact::{self, Reason, Transacted, failed, pause};
+use super::transact::{self, Reason, failed, pause};
 use super::{DynamoStore, IS_ABSENT, IS_VERSION, Put};
-use crate::census::Delta;
 use crate::counting::{Note, Ticket, Verdict};
 use crate::store::recent::{Name, Recent};
 use crate::store::{SHARDS, StoreError, shard};
@@ -28,60 +26,12 @@ use crate::user::{User, UserId};
 const COUNT: &str = "count users";
 const CLOSE: &str = "close notes of counters";
 const LIST: &str = "list notes of counters";
-const TIDY: &str = "tidy counters";
-
-/// How large a shard's item may grow before it is tidied, in bytes: up to a kilobyte is one unit of writing, and whoever
-/// signs up and confirms adds some two hundred.
-const ROOMY: usize = 800;
-
-/// Counters that a shard may hold, however often it is tidied: more are moved to their months.
-const FEW: usize = 30;
-
-/// How often a shard is tidied while others change it.
-const TIDIED: u32 = 3;
 
 /// How often a change is tried while others change the same shard: two to four seconds with the pauses.
 const TRIES: u32 = 8;
 
-/// Counters that are moved at once at most, each perhaps of another month: a transaction takes 100 items.
-const MOVED_AT_ONCE: usize = 90;
-
 /// Notes that are dropped by the way at most: an expression has room for 300 operators.
 pub(super) const DROPPED_AT_ONCE: usize = 50;
-
-/// The notes of which this process knows that they hold, by shard: to be dropped with the next change.
-#[derive(Debug, Default)]
-pub(super) struct Held(Mutex<BTreeMap<u8, BTreeSet<Name>>>);
-
-impl Held {
-    fn shards(&self) -> MutexGuard<'_, BTreeMap<u8, BTreeSet<Name>>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    pub(super) fn add(&self, names: &[Name]) {
-        let mut shards = self.shards();
-        for name in names {
-            shards.entry(shard(name.0)).or_default().insert(*name);
-        }
-    }
-
-    fn of(&self, shard: u8) -> Vec<Name> {
-        self.shards().get(&shard).into_iter().flatten().copied().collect()
-    }
-
-    fn dropped(&self, shard: u8, names: &[Name]) {
-        self.shards().entry(shard).or_default().retain(|name| !names.contains(name));
-    }
-
-    /// Those of all notes of which it is not known that they hold. What is not there any more is forgotten.
-    fn others(&self, noted: Vec<Note>) -> Vec<Note> {
-        let mut shards = self.shards();
-        let there: BTreeSet<Name> = noted.iter().map(Note::name).collect();
-        shards.values_mut().for_each(|held| held.retain(|name| there.contains(name)));
-        let is_held = |note: &Note| shards.get(&shard(note.user)).is_some_and(|held| held.contains(&note.name()));
-        noted.into_iter().filter(|note| note.is_void || !is_held(note)).collect()
-    }
-}
 
 pub(super) async fn count(store: &DynamoStore, notes: &[Note]) -> Result<(), StoreError> {
     let shards: BTreeSet<u8> = notes.iter().map(|note| shard(note.user)).collect();
@@ -184,7 +134,7 @@ pub(super) async fn uncount(
     put_over(store, operation, &last, &next, of).map(Some)
 }
 
-fn put_over(
+pub(super) fn put_over(
     store: &DynamoStore,
     operation: &'static str,
     last: &Recent,
@@ -228,7 +178,7 @@ async fn change(
     Err(StoreError::busy(operation, "others changed the same counters"))
 }
 
-async fn put(
+pub(super) async fn put(
     store: &DynamoStore,
     operation: &'static str,
     last: &Recent,
@@ -252,7 +202,7 @@ async fn read(store: &DynamoStore, operation: &'static str, of: u8) -> Result<Re
     found.map_or(Ok(Recent::default()), |item| parse(operation, &item))
 }
 
-fn parse(operation: &'static str, item: &Item) -> Result<Recent, StoreError> {
+pub(super) fn parse(operation: &'static str, item: &Item) -> Result<Recent, StoreError> {
     item::read_recent(item).map_err(|error| StoreError::new(operation, error))
 }
 
@@ -267,74 +217,11 @@ pub(super) async fn notes(store: &DynamoStore, until: Timestamp) -> Result<Vec<N
 }
 
 /// Every shard that there is.
-async fn all(store: &DynamoStore, operation: &'static str, is_now: bool) -> Result<Vec<Item>, StoreError> {
+pub(super) async fn all(store: &DynamoStore, operation: &'static str, is_now: bool) -> Result<Vec<Item>, StoreError> {
     let query = store.client.query().table_name(store.table()).consistent_read(is_now);
     let query = query
         .key_condition_expression("pk = :pk AND begins_with(sk, :recent)")
         .expression_attribute_values(":pk", s(item::COUNT))
         .expression_attribute_values(":recent", s(item::RECENT));
     store.query(operation, query, SHARDS.into()).await
-}
-
-/// Makes shards small again that have grown beyond [`ROOMY`].
-pub(super) async fn tidy(store: &DynamoStore) -> Result<(), StoreError> {
-    let mut failure = None;
-    for item in all(store, TIDY, false).await? {
-        let Some(of) = item::shard_of_recent(&item).filter(|_| item::size(&item) > ROOMY) else { continue };
-        if let Err(error) = tidy_one(store, of, item).await {
-            failure.get_or_insert(error);
-        }
-    }
-    failure.map_or(Ok(()), Err)
-}
-
-/// Drops the notes that hold, and moves the counters to those of their months where they are many. A shard that others keep
-/// changing is left for the next time.
-async fn tidy_one(store: &DynamoStore, of: u8, item: Item) -> Result<(), StoreError> {
-    let (held, mut item) = (store.held.of(of), Some(item));
-    let holding: Vec<_> = held.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect();
-    for _ in 0..TIDIED {
-        let Some(found) = item else { return Ok(()) };
-        let last = parse(TIDY, &found)?;
-        let mut next = Recent { version: last.version + 1, ..last.clone() };
-        next.close(&holding);
-        next.doubt_no_longer();
-        let is_done = if next.sums.len() > FEW {
-            let (moved, left) = next.sums.split(MOVED_AT_ONCE);
-            next.sums = left;
-            move_to_months(store, of, &last, &next, &Delta::of(&moved)).await?
-        } else if item::size(&item::of_recent(&next, of)) < item::size(&found) {
-            matches!(put(store, TIDY, &last, &next, of).await?, Put::Done)
-        } else {
-            return Ok(());
-        };
-        if is_done {
-            store.held.dropped(of, &held);
-            return Ok(());
-        }
-        item = store.get(TIDY, item::recent_key(of)).await?;
-    }
-    tracing::info!(shard = of, "a busy shard of counters is not tidied yet");
-    Ok(())
-}
-
-/// `false` where somebody else changed one of them.
-async fn move_to_months(
-    store: &DynamoStore,
-    of: u8,
-    last: &Recent,
-    next: &Recent,
-    moved: &Delta,
-) -> Result<bool, StoreError> {
-    let put = put_over(store, TIDY, last, next, of);
-    let counts = transact::counts(TIDY, store.table(), moved);
-    let items = std::iter::once(put).chain(counts).collect::<Result<_, _>>()?;
-    let reasons = match store.transact(TIDY, &drawn(TIDY)?, items).await? {
-        Transacted::Done => return Ok(true),
-        Transacted::Cancelled(reasons) => reasons,
-    };
-    match reasons.into_iter().find(|reason| matches!(reason, Reason::Other(_))) {
-        Some(Reason::Other(code)) => Err(StoreError::new(TIDY, format!("the transaction was cancelled: {code}"))),
-        _ => Ok(false),
-    }
 }

@@ -172,7 +172,7 @@ impl AdminKey {
         self.mac(purpose, parts).finalize().into_bytes().into()
     }
 
-    /// All parts but the last have one length, so that no two lists of parts are one text.
+    /// All parts but the last have one length, or one that a part before tells, so that no two lists of parts are one text.
     fn mac(&self, purpose: &str, parts: &[&[u8]]) -> HmacSha256 {
         let mac = self.0.hmac().chain_update(purpose).chain_update(b"\0");
         parts.iter().fold(mac, |mac, part| mac.chain_update(part))

@@ -159,7 +159,7 @@ impl Store for Counted {
         self.asked().save_digest(digest, over).await
     }
 
-    async fn fold(&self, before: &str) -> Result<(), StoreError> {
-        self.asked().fold(before).await
+    async fn fold(&self, before: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.asked().fold(before, now).await
     }
 }

@@ -332,7 +332,7 @@ impl Store for MemoryStore {
             None => sums,
         })
     }
-    async fn fold(&self, _before: &str) -> Result<(), StoreError> {
+    async fn fold(&self, _before: &str, _now: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -53,7 +53,8 @@ pub trait Store: Debug + Send + Sync {
     async fn touch(&self, id: UserId) -> Result<(), StoreError>;
 
     /// Changes the counters as notes say, and keeps the notes. Of those that one shard holds, all or none. Safe to repeat
-    /// while the notes are there: what is noted is counted. A try that was not answered is never counted later.
+    /// while the notes are there: what is noted is counted. A try that was not answered is never counted later, unless all
+    /// failed: then the notes have to be closed, and nobody may be kept under their tickets.
     async fn count(&self, notes: &[Note]) -> Result<(), StoreError>;
 
     /// Closes notes. Safe to repeat: a note that is not there is closed.
@@ -130,7 +131,7 @@ pub trait Store: Debug + Send + Sync {
 
     /// Keeps counters that changed lately with the others of their month, and those of the months before this one
     /// together, so that all counters are read at the same cost for many years, and changed at the same cost always. They stay as they are; safe to repeat, and to leave out.
-    async fn fold(&self, before: &str) -> Result<(), StoreError>;
+    async fn fold(&self, before: &str, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// Whether a user was kept.
@@ -206,7 +207,7 @@ pub struct SignedUp {
     pub last: Option<String>,
     /// Whether there are more.
     pub more: bool,
-    /// Why somebody is left out, whose item cannot be read.
+    /// Why some are left out, whose items cannot be read.
     pub failure: Option<StoreError>,
 }
 

@@ -63,10 +63,11 @@ impl Recent {
         notes.iter().filter(|note| self.doubts.insert(note.name(), note.at).is_none()).count() > 0
     }
 
-    /// Forgets doubts about what was counted long before the newest note.
-    pub(super) fn doubt_no_longer(&mut self) {
-        let newest = self.notes.values().map(|noted| noted.at).max();
-        self.doubts.retain(|_, at| newest.is_none_or(|newest| after(*at, DOUBTFUL) > newest));
+    /// Forgets doubts about what was counted long ago. Whether there were any.
+    pub(super) fn doubt_no_longer(&mut self, now: Timestamp) -> bool {
+        let count = self.doubts.len();
+        self.doubts.retain(|_, at| after(*at, DOUBTFUL) > now);
+        self.doubts.len() < count
     }
 
     /// Closes notes. Whether anything changed.
@@ -187,6 +188,20 @@ mod tests {
         assert!(recent.close(&closed(&one, Verdict::Holds)) && recent.close(&closed(&other, Verdict::Void)));
         assert!(!recent.close(&closed(&one, Verdict::Void)) && !recent.close(&closed(&other, Verdict::Void)));
         assert_eq!((received(&recent), recent.notes.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_was_doubted_is_not_counted_again_for_an_hour() {
+        let mut recent = Recent::default();
+        let one = note(1, 1, None);
+        recent.count(std::slice::from_ref(&one));
+        assert!(recent.doubt(std::slice::from_ref(&one)) && !recent.doubt(std::slice::from_ref(&one)));
+        assert!(recent.close(&closed(&one, Verdict::Holds)));
+        let later = |seconds| Timestamp::from_second(seconds).expect("a time");
+        assert!(!recent.doubt_no_longer(later(3_599)) && !recent.count(std::slice::from_ref(&one)));
+        assert_eq!((received(&recent), recent.notes.len(), recent.doubts.len()), (1, 0, 1));
+        assert!(recent.doubt_no_longer(later(3_600)));
+        assert_eq!(recent.doubts.len(), 0);
     }
 
     #[test]

@@ -24,11 +24,13 @@ pub(super) struct Look {
     pub(super) count: usize,
     /// What failed first.
     pub(super) failure: Option<StoreError>,
+    /// Who cannot be read.
+    pub(super) unread: Option<StoreError>,
 }
 
 impl Worker {
     /// Looks after everybody who signed up since the last look, up to [`LOOK_AFTER`] seconds ago, oldest first. The next
-    /// begins where this one ended, or where something failed first, which does not keep the others. The first of all
+    /// begins where this one ended, or where something failed first or somebody cannot be read, which does not keep the others. The first of all
     /// begins with whoever signed up first; the first after one of an earlier version, which kept every mail in the index,
     /// goes back as far as mails live.
     pub(super) async fn look(&self, last: Option<MailHealth>, until: Timestamp) -> Look {
@@ -39,6 +41,8 @@ impl Worker {
         };
         let mut look = Look { looked: Some(place.clone()), ..Look::default() };
         let newest = before(now, LOOK_AFTER);
+        // By who cannot be read, for as long as their mail would live: they may be mended.
+        let mut is_held_up = false;
         while self.ledger.clock.now() < until {
             let page = match self.ledger.store.signed_up(&place, newest, SWEEP).await {
                 Ok(page) => page,
@@ -47,9 +51,9 @@ impl Worker {
                     break;
                 }
             };
-            if let Some(error) = page.failure {
-                look.failure.get_or_insert(error);
-            }
+            let is_over = page.last.as_ref().is_some_and(|last| *last < at(before(now, LIFETIME), UserId::default()));
+            is_held_up |= page.failure.is_some() && !is_over;
+            look.unread = page.failure.or(look.unread);
             let holding = page.users.iter().filter_map(|user| Some((user.id, user.ticket?)));
             self.ledger.store.drop_later(&holding.collect::<Vec<_>>());
             let fresh = |user: &User| user.mail.as_ref().is_some_and(|mail| mail.is_open() && mail.fresh);
@@ -60,7 +64,7 @@ impl Worker {
             }
             let Some(last) = page.last else { break };
             place = last;
-            if look.failure.is_none() {
+            if look.failure.is_none() && !is_held_up {
                 look.looked = Some(place.clone());
             }
             if !page.more {

@@ -36,7 +36,7 @@ impl Worker {
             Err(error) => Look { failure: Some(error), ..Look::default() },
         };
         (count, waiting) = (count + look.count, waiting + look.waiting);
-        look.failure.map(&mut note);
+        look.failure.into_iter().chain(look.unread).for_each(&mut note);
         // Another shard begins each minute, so that a full one cannot keep the others waiting for good.
         let minute = began.as_second().rem_euclid(3_600) / 60;
         let first = u8::try_from(minute).unwrap_or(0);
@@ -72,7 +72,7 @@ impl Worker {
             // Without the place of the last look the next would begin far back.
             if health.looked.is_some() { self.ledger.store.note_mail(&health).await } else { Ok(()) },
             self.close_notes().await,
-            self.ledger.store.fold(&over).await,
+            self.ledger.store.fold(&over, began).await,
             self.wake_for_digest(&health).await,
         ] {
             ended.unwrap_or_else(&mut note);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use signup_service::admin::{
     Action, Admin, AdminId, AdminStore, Attempts, Counted, Credentials, Enrolment, Entry, EntryPage, ListEntries,
@@ -33,37 +34,83 @@ fn key(byte: u8) -> AdminKey {
     AdminKey(Key::new([byte; 32]))
 }
 
-/// The worker's stream brings it admins, their sessions and their attempts, which are nothing to it.
+/// The worker's stream brings it admins and their sessions, which are nothing to it.
 #[tokio::test]
 async fn who_has_no_key_reads_nothing_of_admins() {
     let client = crate::support::table::client();
     let table = crate::support::table::create(&client).await;
     let plain = DynamoStore::new(client.clone(), table.as_str(), None);
     let (sealing, other) = (plain.clone().sealing(key(7)), plain.clone().sealing(key(8)));
-    let (ada, bob) = (admin(1, Role::Owner), admin(2, Role::Viewer));
-    let ended = session(ada.id, 1);
+    let (ada, bob, begun) = (admin(1, Role::Owner), admin(2, Role::Viewer), session(AdminId([1; 16]), 1));
     sealing.save_admin(&ada, None, None).await.expect("the store works");
     sealing.save_admin(&bob, None, Some(&ada)).await.expect("the store works");
-    sealing.save_session(&ended).await.expect("the store works");
-    sealing.touch_session(&ended).await.expect("the store works");
-    sealing.save_attempts(&[counted("strangers#x", 1, None)]).await.expect("the store works");
+    sealing.save_session(&begun).await.expect("the store works");
+    sealing.touch_session(&begun).await.expect("the store works");
     let items = client.scan().table_name(&table).send().await.expect("a scan").items.unwrap_or_default();
-    assert_eq!(items.len(), 4);
+    assert_eq!(items.len(), 3);
     for item in items {
-        let mut names: Vec<&str> = item.keys().map(String::as_str).filter(|name| *name != "ttl").collect();
+        let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
         names.sort_unstable();
-        let known = ["pk", "sealed", "sk", "version"];
-        assert!(names.iter().all(|name| known.contains(name)) && names.contains(&"sealed"), "{names:?}");
+        let end = if item["pk"].as_s().is_ok_and(|pk| pk == "ADMINS") { "version" } else { "ttl" };
+        assert_eq!(names, ["pk", "sealed", "sk", end]);
         let text = format!("{item:?}");
         assert!(!text.contains("example.com") && !text.contains("argon2id"), "{text}");
     }
-    assert_eq!(sealing.list_admins().await.expect("the store works"), [ada.clone(), bob.clone()]);
-    for without in [&plain, &other] {
-        assert!(without.load_admin(ada.id).await.is_err() && without.load_session(ada.id, ended.hash).await.is_err());
-        assert_eq!(without.list_admins().await.expect("nobody can be one of them"), []);
+    assert_eq!(sealing.list_admins().await.expect("the store works"), [ada.clone(), bob]);
+    assert_eq!(sealing.load_session(ada.id, begun.hash).await.expect("the store works"), Some(begun.clone()));
+    assert!(plain.load_admin(ada.id).await.is_err() && plain.load_session(ada.id, begun.hash).await.is_err());
+    // Under a key that was replaced they were nobody's.
+    assert_eq!(other.load_admin(ada.id).await.expect("the store works"), None);
+    assert_eq!(other.load_session(ada.id, begun.hash).await.expect("the store works"), None);
+    assert_eq!(other.list_admins().await.expect("the store works"), []);
+}
+
+/// Who may write the table past the service, and lacks the key, makes nobody an owner and signs nobody in.
+#[tokio::test]
+async fn who_has_no_key_changes_nothing_of_admins() {
+    let client = crate::support::table::client();
+    let table = crate::support::table::create(&client).await;
+    let plain = DynamoStore::new(client.clone(), table.as_str(), None);
+    let sealing = plain.clone().sealing(key(7));
+    let (ada, bob) = (admin(1, Role::Owner), admin(2, Role::Viewer));
+    let item = async |of: &Admin| {
+        let get = client.get_item().table_name(&table).key("pk", AttributeValue::S("ADMINS".into()));
+        let found = get.key("sk", AttributeValue::S(of.id.to_string())).send().await.expect("the table works");
+        found.item.expect("an admin")
+    };
+    let put = async |item| {
+        client.put_item().table_name(&table).set_item(Some(item)).send().await.expect("the table works");
+    };
+    let loaded = async |of: &Admin| sealing.load_admin(of.id).await.expect("the store works");
+    for of in [&ada, &bob] {
+        sealing.save_admin(of, None, None).await.expect("the store works");
     }
-    // What was kept before it was sealed is read, and sealed with the next change.
-    let carol = admin(3, Role::Owner);
+    let (sealed, owners) = (item(&bob).await, item(&ada).await);
+    let mut beside = sealed.clone();
+    beside.insert("role".into(), AttributeValue::S("owner".into()));
+    put(beside).await;
+    assert_eq!(loaded(&bob).await, Some(bob.clone()), "nothing beside the seal is believed");
+    let mut others = sealed.clone();
+    others.insert("sealed".into(), owners["sealed"].clone());
+    put(others).await;
+    assert_eq!(loaded(&bob).await, None, "it is sealed for its own place");
+    // What was kept is not put back as if it were newer.
+    let mut newer = sealed.clone();
+    newer.insert("version".into(), AttributeValue::N((bob.version + 1).to_string()));
+    put(newer).await;
+    assert_eq!(loaded(&bob).await, None);
+    let forged = session(ada.id, 9);
+    plain.save_session(&forged).await.expect("the store works");
+    assert_eq!(sealing.load_session(ada.id, forged.hash).await.expect("the store works"), None);
+    assert_eq!(sealing.list_sessions(ada.id).await.expect("the store works"), []);
+}
+
+/// An admin of before is read, and sealed with the next change.
+#[tokio::test]
+async fn admins_who_were_not_sealed_yet_come_in() {
+    let client = crate::support::table::client();
+    let plain = DynamoStore::new(client.clone(), crate::support::table::create(&client).await, None);
+    let (sealing, carol) = (plain.clone().sealing(key(7)), admin(3, Role::Owner));
     plain.save_admin(&carol, None, None).await.expect("the store works");
     assert_eq!(sealing.load_admin(carol.id).await.expect("the store works"), Some(carol.clone()));
     let changed = Admin { version: carol.version + 1, role: Role::Viewer, ..carol.clone() };

@@ -18,6 +18,7 @@ async fn counters_add_up_wherever_they_are_kept() {
     let client = table::client();
     let name = table::create(&client).await;
     let store = Arc::new(DynamoStore::new(client.clone(), &name, None));
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
     let counters = async || store.counters(None).await.expect("the store works");
     let tally = |month: i8, state: State| Tally {
         state,
@@ -40,7 +41,7 @@ async fn counters_add_up_wherever_they_are_kept() {
         tasks.spawn(async move {
             for _ in 0..6 {
                 match worker {
-                    0 | 1 => store.fold("2026-11").await.expect("the store works"),
+                    0 | 1 => store.fold("2026-11", now).await.expect("the store works"),
                     _ => {
                         let mut delta = Delta::default();
                         for month in 30..36 {
@@ -63,7 +64,7 @@ async fn counters_add_up_wherever_they_are_kept() {
     }
     assert_eq!(counters().await, expected);
     for _ in 0..2 {
-        store.fold("2026-11").await.expect("the store works");
+        store.fold("2026-11", now).await.expect("the store works");
         assert_eq!(counters().await, expected);
     }
     let query = client.query().table_name(&name).key_condition_expression("pk = :pk");
@@ -106,13 +107,13 @@ async fn counters_that_changed_lately_stay_few_and_nothing_is_lost_on_the_way() 
     };
     for part in 0..8 {
         let users = (0..20).map(|number| user(part * 20 + number)).collect();
-        let (_, folded) = tokio::join!(count(users, &mut expected), sweeper.fold("2026-11"));
+        let (_, folded) = tokio::join!(count(users, &mut expected), sweeper.fold("2026-11", now));
         folded.expect("the store works");
         for store in [&worker, &sweeper] {
             assert_eq!(store.counters(None).await.expect("the store works"), expected);
         }
     }
-    sweeper.fold("2026-11").await.expect("the store works");
+    sweeper.fold("2026-11", now).await.expect("the store works");
     assert_eq!(sweeper.counters(Some("2026-11")).await.expect("the store works"), expected);
     let query = client.query().table_name(&name).key_condition_expression("pk = :pk AND begins_with(sk, :recent)");
     let query = query.expression_attribute_values(":pk", AttributeValue::S("COUNT".into()));
@@ -162,7 +163,7 @@ async fn of_many_processes_each_counts_exactly() {
                 }
                 assert_eq!(settled.expect("the store works").kept, [user.id]);
                 if number == 4 {
-                    store.fold("2026-11").await.expect("the store works");
+                    store.fold("2026-11", now).await.expect("the store works");
                 }
             }
         });
@@ -194,12 +195,12 @@ async fn notes_that_hold_are_dropped_once_they_are_in_the_way() {
     }
     assert_eq!(noted().await, 60);
     let before = sweeper.counters(None).await.expect("the store works");
-    sweeper.fold("2026-11").await.expect("the store works");
+    sweeper.fold("2026-11", now).await.expect("the store works");
     assert_eq!(noted().await, 60, "of none is it known that it holds");
     let notes = sweeper.notes(now).await.expect("the store works");
     decide(&sweeper, &notes, now).await.expect("the store works");
     assert_eq!(sweeper.notes(now).await.expect("the store works"), [], "nobody is looked at twice");
-    sweeper.fold("2026-11").await.expect("the store works");
+    sweeper.fold("2026-11", now).await.expect("the store works");
     assert_eq!((noted().await, sweeper.counters(None).await.expect("the store works")), (0, before));
     // Whoever is erased leaves no note, wherever it is.
     for user in &kept {

@@ -74,6 +74,7 @@ async fn what_arrives_late_is_not_counted() {
     }
     let noted = plain.notes(now).await.expect("the store works");
     assert!(noted.iter().all(|note| note.user != users[0].id), "its note was dropped with the next change");
+    plain.fold("2026-11", now).await.expect("the store works");
     assert_eq!(received().await, 40);
     let (sender, request) = delaying.kept_back.lock().expect("no panic while held").take().expect("the first try");
     let answer = sender.call(request).await.expect("an answer");

@@ -203,9 +203,9 @@ async fn a_count_whose_answer_was_lost_is_not_counted_again() {
     store.count(&[note()]).await.expect("counted");
     let doubted = [0, 1].map(|n| replay.update(n).contains(&format!("{doubt} = ")));
     assert_eq!(doubted, [false, true]);
-    let (replay, store) = Replay::store([lost.clone(), lost]);
+    let (replay, store) = Replay::store([lost.clone(), lost.clone(), lost]);
     assert!(matches!(store.count(&[note()]).await, Err(StoreError::Silent { .. })));
-    assert_eq!(replay.operations().len(), 2);
+    assert_eq!(replay.operations().len(), 3);
 }
 
 /// What was taken back and held after all is counted once more with what comes after it.

@@ -53,7 +53,7 @@ pub struct Faulty {
 pub type OnTheirWay = Vec<(i64, Vec<Note>)>;
 
 /// How long a request may be on its way, in milliseconds.
-const ON_ITS_WAY: usize = 250_000;
+const ON_ITS_WAY: usize = 3_000_000;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
@@ -301,8 +301,8 @@ impl Store for Faulty {
         self.call("save a digest", save).await
     }
 
-    async fn fold(&self, before: &str) -> Result<(), StoreError> {
-        let fold = || self.apply("fold", &[], self.store.fold(before)).expect("memory");
+    async fn fold(&self, before: &str, now: Timestamp) -> Result<(), StoreError> {
+        let fold = || self.apply("fold", &[], self.store.fold(before, now)).expect("memory");
         self.call("fold", fold).await
     }
 }

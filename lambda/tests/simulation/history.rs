@@ -300,8 +300,6 @@ impl History {
         } else {
             [30, 600, 7_200, 172_800][self.world.below(4)]
         };
-        // What is on its way knows nothing of clocks: it arrives as soon as it would.
-        self.faulty(Who::Operator).arrive(i64::MAX);
         self.world.note(|| format!("the clock jumps by {seconds} s"));
         self.world.jump(seconds * 1_000);
         if seconds > 86_400 {

@@ -20,8 +20,9 @@ const WORKER_SECONDS: f64 = 0.1;
 const SWEEPS: f64 = 60.0 * HOURS;
 const SWEEP_SECONDS: f64 = 0.05;
 
-/// Units of DynamoDB for one sign-up, as the service's own test measures, with the lists by which users are looked for and
-/// the sweeper's part: 14.8 and 2.0 of a hundred at once, up to 15.7 and 3.0 of those who come one by one.
+/// Units of DynamoDB for one sign-up, as the service's own test measures, with the lists by which users are looked for. With
+/// the sweeper's part it is 14.8 and 2.0 where many come; those who come one by one, and cost next to nothing, take up to
+/// 15.7 and 3.0.
 const WRITES: f64 = 15.0;
 const READS: f64 = 3.0;
 

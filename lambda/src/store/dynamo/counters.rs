@@ -31,18 +31,18 @@ pub(super) async fn forget(
     farewell: Option<&Farewell>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let (token, mut last) = (drawn(FORGET)?, Vec::new());
+    let (token, mut looks) = (drawn(FORGET)?, false);
     for tried in 0..TRIES {
         let marker = transact::mark(FORGET, store.table(), item::marker_key(event), after(now, MARKER).as_second());
         let items = std::iter::once(marker)
             .chain(farewell::put(FORGET, store, farewell))
-            .chain(recent::uncount(store, FORGET, user, &last).await?.map(Ok));
+            .chain(recent::uncount(store, FORGET, user, looks).await?.map(Ok));
         match store.transact(FORGET, &format!("{token}-{tried}"), items.collect::<Result<_, _>>()?).await? {
             Transacted::Done => return Ok(true),
             Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => return Ok(false),
             Transacted::Cancelled(reasons) => {
                 try_again(FORGET, tried, &token, &reasons).await?;
-                last = reasons;
+                looks |= reasons.last().is_some_and(Reason::is_condition);
             }
         }
     }

@@ -132,17 +132,18 @@ pub(super) async fn signed_up(
     let more = places.len() > limit;
     places.truncate(limit);
     let ids: Vec<UserId> = places.iter().filter_map(|place| directory::id_at(place)).collect();
-    let (mut users, mut failure) = (Vec::new(), None);
+    let (mut users, mut unread) = (Vec::new(), Vec::new());
     for item in read(store, &ids, false).await? {
         match item::read_user(&item) {
             Ok(user) => users.push(user),
             Err(error) => {
                 let whose = item::user_id(&item).map(|id| id.to_string()).unwrap_or_default();
-                failure = Some(StoreError::new(SIGNED_UP, format!("user {whose}: {error}")));
+                unread.push(format!("user {whose}: {error}"));
             }
         }
     }
     users.sort_unstable_by_key(|user| at(user.created_at, user.id));
+    let failure = (!unread.is_empty()).then(|| StoreError::new(SIGNED_UP, unread.join("; ")));
     Ok(SignedUp { users, last: places.pop(), more, failure })
 }
 

@@ -262,8 +262,8 @@ impl Store for DynamoStore {
     async fn counters(&self, month: Option<&str>) -> Result<Sums, StoreError> {
         counters::counters(self, month).await
     }
-    async fn fold(&self, before: &str) -> Result<(), StoreError> {
-        let tidied = tidy::tidy(self).await;
+    async fn fold(&self, before: &str, now: Timestamp) -> Result<(), StoreError> {
+        let tidied = tidy::tidy(self, now).await;
         fold::fold(self, before).await.and(tidied)
     }
 }

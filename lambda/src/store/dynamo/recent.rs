@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::addition::Addition;
 use super::counters::drawn;
 use super::item::{self, Item, n, s};
-use super::transact::{self, Reason, failed, pause};
+use super::transact::{self, failed, pause};
 use super::{DynamoStore, IS_ABSENT, IS_VERSION, Put};
 use crate::counting::{Note, Ticket, Verdict};
 use crate::store::recent::{Name, Recent};
@@ -29,6 +29,9 @@ const LIST: &str = "list notes of counters";
 
 /// How often a change is tried while others change the same shard: two to four seconds with the pauses.
 const TRIES: u32 = 8;
+
+/// How often it is tried while the table does not answer: each try takes four seconds at most.
+const SILENT: u32 = 3;
 
 /// Notes that are dropped by the way at most: an expression has room for 300 operators.
 pub(super) const DROPPED_AT_ONCE: usize = 50;
@@ -98,26 +101,26 @@ async fn add(store: &DynamoStore, of: u8, notes: &[Note]) -> Result<Added, Store
         match failed(COUNT, error) {
             // In the middle of a transaction, or of too many requests.
             StoreError::Busy { .. } if tried < TRIES => {}
-            StoreError::Silent { .. } if !doubtful => doubtful = true,
+            StoreError::Silent { .. } if tried < SILENT => doubtful = true,
             error => return Err(error),
         }
         pause(tried, &drawn(COUNT)?).await;
     }
 }
 
-/// The last part of a user's deletion, which takes it out of the counters: without looking at what is there, unless `last`
-/// tells that this was tried and did not do. Nothing, of whoever was never counted.
+/// The last part of a user's deletion, which takes it out of the counters: looking at what is there, where it was seen that
+/// this has to be. Nothing, of whoever was never counted.
 pub(super) async fn uncount(
     store: &DynamoStore,
     operation: &'static str,
     user: &User,
-    last: &[Reason],
+    looks: bool,
 ) -> Result<Option<TransactWriteItem>, StoreError> {
     if user.counted.is_none() {
         return Ok(None);
     }
     let of = shard(user.id);
-    if !last.last().is_some_and(Reason::is_condition) {
+    if !looks {
         let addition = Addition::of_end(user);
         return transact::update(operation, store.table(), item::recent_key(of), |update| {
             update

@@ -1,5 +1,7 @@
 //! Tidying: a shard of the counters that changed lately is made small again.
 
+use jiff::Timestamp;
+
 use super::counters::drawn;
 use super::item::{self, Item};
 use super::recent::{all, parse, put, put_over};
@@ -25,12 +27,13 @@ const TIDIED: u32 = 3;
 /// Counters that are moved at once at most, each perhaps of another month: a transaction takes 100 items.
 const MOVED_AT_ONCE: usize = 90;
 
-/// Makes shards small again that have grown beyond [`ROOMY`].
-pub(super) async fn tidy(store: &DynamoStore) -> Result<(), StoreError> {
+/// Makes shards small again that have grown beyond [`ROOMY`], and forgets what was doubted long ago.
+pub(super) async fn tidy(store: &DynamoStore, now: Timestamp) -> Result<(), StoreError> {
     let mut failure = None;
     for item in all(store, TIDY, false).await? {
-        let Some(of) = item::shard_of_recent(&item).filter(|_| item::size(&item) > ROOMY) else { continue };
-        if let Err(error) = tidy_one(store, of, item).await {
+        let is_overgrown = item::size(&item) > ROOMY || parse(TIDY, &item)?.doubt_no_longer(now);
+        let Some(of) = item::shard_of_recent(&item).filter(|_| is_overgrown) else { continue };
+        if let Err(error) = tidy_one(store, of, item, now).await {
             failure.get_or_insert(error);
         }
     }
@@ -39,7 +42,7 @@ pub(super) async fn tidy(store: &DynamoStore) -> Result<(), StoreError> {
 
 /// Drops the notes that hold, and moves the counters to those of their months where they are many. A shard that others keep
 /// changing is left for the next time.
-async fn tidy_one(store: &DynamoStore, of: u8, item: Item) -> Result<(), StoreError> {
+async fn tidy_one(store: &DynamoStore, of: u8, item: Item, now: Timestamp) -> Result<(), StoreError> {
     let (held, mut item) = (store.held.of(of), Some(item));
     let holding: Vec<_> = held.iter().map(|(user, ticket)| (*user, *ticket, Verdict::Holds)).collect();
     for _ in 0..TIDIED {
@@ -47,7 +50,7 @@ async fn tidy_one(store: &DynamoStore, of: u8, item: Item) -> Result<(), StoreEr
         let last = parse(TIDY, &found)?;
         let mut next = Recent { version: last.version + 1, ..last.clone() };
         next.close(&holding);
-        next.doubt_no_longer();
+        next.doubt_no_longer(now);
         let is_done = if next.sums.len() > FEW {
             let (moved, left) = next.sums.split(MOVED_AT_ONCE);
             next.sums = left;

@@ -127,6 +127,8 @@ where
     let silent = match &error {
         SdkError::TimeoutError(_) => true,
         SdkError::DispatchFailure(failure) => failure.is_timeout() || failure.is_io(),
+        SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(answer) if answer.raw().status().is_server_error() => true,
         _ => matches!(code, "InternalServerError" | "ServiceUnavailable"),
     };
     let (busy, cause) = (is_busy(code), describe(&error));

@@ -47,7 +47,7 @@ pub(super) async fn touch(store: &DynamoStore, id: UserId) -> Result<(), StoreEr
 }
 
 pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
-    let (token, mut last) = (drawn(ERASE)?, Vec::new());
+    let (token, mut looks) = (drawn(ERASE)?, false);
     for tried in 0..TRIES {
         let delete = transact::delete(ERASE, store.table(), item::user_key(user.id), |delete| {
             delete
@@ -57,7 +57,7 @@ pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Fa
         });
         let items = std::iter::once(delete)
             .chain(farewell::put(ERASE, store, farewell))
-            .chain(recent::uncount(store, ERASE, user, &last).await?.map(Ok))
+            .chain(recent::uncount(store, ERASE, user, looks).await?.map(Ok))
             .collect::<Result<_, _>>()?;
         match store.transact(ERASE, &format!("{token}-{tried}"), items).await? {
             Transacted::Done => return Ok(Saved::Done),
@@ -67,7 +67,7 @@ pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Fa
             // Also where the counters changed since they were read.
             Transacted::Cancelled(reasons) => {
                 try_again(ERASE, tried, &token, &reasons).await?;
-                last = reasons;
+                looks |= reasons.last().is_some_and(Reason::is_condition);
             }
         }
     }

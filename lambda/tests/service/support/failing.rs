@@ -206,8 +206,8 @@ impl Store for Failing {
         self.inner.counters(month).await
     }
 
-    async fn fold(&self, before: &str) -> Result<(), StoreError> {
+    async fn fold(&self, before: &str, now: Timestamp) -> Result<(), StoreError> {
         self.call("fold").await?;
-        self.inner.fold(before).await
+        self.inner.fold(before, now).await
     }
 }

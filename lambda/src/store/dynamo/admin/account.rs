@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use sha2::{Digest, Sha256};
 
-use super::super::item::{self, BadItem, Item, n, s};
+use super::super::item::{self, Item, n, s};
 use super::super::transact::{self, TRIES, Transacted, any_condition, failed, try_again};
 use super::super::user::token;
 use super::super::{DynamoStore, IS_ABSENT, IS_VERSION};
@@ -17,7 +17,7 @@ const DELETE: &str = "delete an admin";
 
 pub(super) async fn load(store: &DynamoStore, id: AdminId) -> Result<Option<Admin>, StoreError> {
     let item = store.get(LOAD, item::admin_key(id)).await?;
-    item.map(|item| read_admin(store, &item).map_err(|error| StoreError::new(LOAD, error))).transpose()
+    item.map_or(Ok(None), |item| store.open(LOAD, &item, item::read_admin))
 }
 
 pub(super) async fn list(store: &DynamoStore) -> Result<Vec<Admin>, StoreError> {
@@ -30,19 +30,10 @@ pub(super) async fn list(store: &DynamoStore) -> Result<Vec<Admin>, StoreError> 
         .consistent_read(true);
     let mut admins = Vec::new();
     for item in store.query(LIST, query, usize::MAX).await? {
-        match read_admin(store, &item) {
-            Ok(admin) => admins.push(admin),
-            // Whose key was replaced: nobody can be this admin any more.
-            Err(BadItem::Sealed) => tracing::warn!("an admin is sealed by another key"),
-            Err(error) => return Err(StoreError::new(LIST, error)),
-        }
+        admins.extend(store.open(LIST, &item, item::read_admin)?);
     }
     admins.sort_by(|a, b| a.email.cmp(&b.email));
     Ok(admins)
-}
-
-fn read_admin(store: &DynamoStore, item: &Item) -> Result<Admin, BadItem> {
-    store.open(item).and_then(|item| item::read_admin(&item))
 }
 
 pub(super) async fn save(
@@ -61,7 +52,7 @@ pub(super) async fn save(
         })?;
         return with_witness(store, SAVE, put, admin, witness).await;
     }
-    let is_kept = |item: &Item| read_admin(store, item).is_ok_and(|found| found == *admin);
+    let is_kept = |item: &Item| store.open(SAVE, item, item::read_admin).is_ok_and(|it| it.as_ref() == Some(admin));
     store.put_over(SAVE, store.seal(item::of_admin(admin)), over, is_kept).await
 }
 

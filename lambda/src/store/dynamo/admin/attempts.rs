@@ -26,8 +26,7 @@ pub(super) async fn load(store: &DynamoStore, keys: &[String]) -> Result<Vec<Opt
         let answer = store.client.batch_get_item().set_request_items(Some(left)).send().await;
         let answer = answer.map_err(|error| failed(LOAD, error))?;
         for item in answer.responses.unwrap_or_default().remove(store.table()).unwrap_or_default() {
-            let read = store.open(&item).and_then(|item| item::read_attempts(&item));
-            let (key, attempts) = read.map_err(|error| StoreError::new(LOAD, error))?;
+            let (key, attempts) = item::read_attempts(&item).map_err(|error| StoreError::new(LOAD, error))?;
             found.insert(key, attempts);
         }
         left = answer.unprocessed_keys.unwrap_or_default();
@@ -41,7 +40,7 @@ pub(super) async fn save(store: &DynamoStore, counted: &[Counted]) -> Result<Sav
     getrandom::fill(&mut random).map_err(|error| StoreError::new(SAVE, error.to_string()))?;
     let token = token(Sha256::new().chain_update(random));
     let put = |it: &Counted| {
-        transact::put(SAVE, store.table(), store.seal(item::of_attempts(&it.key, &it.attempts)), |put| match it.over {
+        transact::put(SAVE, store.table(), item::of_attempts(&it.key, &it.attempts), |put| match it.over {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(version) => put
                 .condition_expression("#version = :version")

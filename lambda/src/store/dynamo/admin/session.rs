@@ -1,9 +1,8 @@
 //! Sessions, in their admin's partition.
 
 use super::super::DynamoStore;
-use super::super::item::{self, BadItem, Item, s};
+use super::super::item::{self, s};
 use super::super::transact::failed;
-use super::read;
 use crate::admin::{AdminId, Session, TokenHash};
 use crate::store::StoreError;
 
@@ -15,7 +14,7 @@ const LIST: &str = "list sessions";
 
 pub(super) async fn load(store: &DynamoStore, admin: AdminId, hash: TokenHash) -> Result<Option<Session>, StoreError> {
     let item = store.get(LOAD, item::session_key(admin, hash)).await?;
-    item.map(|item| read_session(store, &item, admin).map_err(|error| StoreError::new(LOAD, error))).transpose()
+    item.map_or(Ok(None), |item| store.open_sealed(LOAD, &item, |item| item::read_session(item, admin)))
 }
 
 pub(super) async fn save(store: &DynamoStore, session: &Session) -> Result<(), StoreError> {
@@ -51,9 +50,7 @@ pub(super) async fn list(store: &DynamoStore, admin: AdminId) -> Result<Vec<Sess
         .expression_attribute_values(":pk", s(item::admin_partition(admin)))
         .expression_attribute_values(":session", s(item::SESSION))
         .consistent_read(true);
-    read(LIST, &store.query(LIST, query, usize::MAX).await?, |item| read_session(store, item, admin))
-}
-
-fn read_session(store: &DynamoStore, item: &Item, admin: AdminId) -> Result<Session, BadItem> {
-    store.open(item).and_then(|item| item::read_session(&item, admin))
+    let found = store.query(LIST, query, usize::MAX).await?;
+    let read = |item| store.open_sealed(LIST, item, |item| item::read_session(item, admin)).transpose();
+    found.iter().filter_map(read).collect()
 }

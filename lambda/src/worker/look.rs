@@ -30,9 +30,9 @@ pub(super) struct Look {
 
 impl Worker {
     /// Looks after everybody who signed up since the last look, up to [`LOOK_AFTER`] seconds ago, oldest first. The next
-    /// begins where this one ended, or where something failed first or somebody cannot be read, which does not keep the others. The first of all
-    /// begins with whoever signed up first; the first after one of an earlier version, which kept every mail in the index,
-    /// goes back as far as mails live.
+    /// begins where this one ended, or where something failed first or somebody cannot be read, which does not keep the
+    /// others. The first of all begins with whoever signed up first; the first after one of an earlier version, which kept
+    /// every mail in the index, goes back as far as mails live.
     pub(super) async fn look(&self, last: Option<MailHealth>, until: Timestamp) -> Look {
         let now = self.ledger.clock.now();
         let mut place = match last {
@@ -41,7 +41,7 @@ impl Worker {
         };
         let mut look = Look { looked: Some(place.clone()), ..Look::default() };
         let newest = before(now, LOOK_AFTER);
-        // By who cannot be read, for as long as their mail would live: they may be mended.
+        // By who cannot be read, until all that was read with them is older than a mail lives: they may be mended.
         let mut is_held_up = false;
         while self.ledger.clock.now() < until {
             let page = match self.ledger.store.signed_up(&place, newest, SWEEP).await {

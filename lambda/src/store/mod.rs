@@ -1,8 +1,8 @@
 //! What the service keeps, as one trait with two implementations that one conformance suite holds together.
 //!
-//! A store decides nothing: it keeps a user unless somebody else was faster, and what a change must
-//! bring with it is in the one value ([`User`]), in one transaction, or noted until it is ([`crate::counting`]). Callers pass the time in; a store never
-//! reads a clock. The table's keys and attributes are known to `dynamo` alone.
+//! A store decides nothing: it keeps a user unless somebody else was faster, and what a change must bring with it is in the
+//! one value ([`User`]), in one transaction, or noted until it is ([`crate::counting`]). Callers pass the time in; a store
+//! never reads a clock. The table's keys and attributes are known to `dynamo` alone.
 
 mod directory;
 pub mod dynamo;

@@ -35,9 +35,10 @@ impl Worker {
     /// every mail in the index, goes back as far as mails live.
     pub(super) async fn look(&self, last: Option<MailHealth>, until: Timestamp) -> Look {
         let now = self.ledger.clock.now();
+        let oldest = at(before(now, LIFETIME), UserId::default());
         let mut place = match last {
             None => BEGINNING.to_owned(),
-            Some(last) => last.looked.unwrap_or_else(|| at(before(now, LIFETIME), UserId::default())),
+            Some(last) => last.looked.unwrap_or_else(|| oldest.clone()),
         };
         let mut look = Look { looked: Some(place.clone()), ..Look::default() };
         let newest = before(now, LOOK_AFTER);
@@ -51,7 +52,7 @@ impl Worker {
                     break;
                 }
             };
-            let is_over = page.last.as_ref().is_some_and(|last| *last < at(before(now, LIFETIME), UserId::default()));
+            let is_over = page.last.as_ref().is_some_and(|last| *last < oldest);
             is_held_up |= page.failure.is_some() && !is_over;
             look.unread = page.failure.or(look.unread);
             let holding = page.users.iter().filter_map(|user| Some((user.id, user.ticket?)));

@@ -1,6 +1,7 @@
 //! The worker: follows the stream, sends what it brings, counts what it tells, and tells subscribers.
 //!
-//! Every step may be repeated: a lease keeps a mail from two senders, and a user is counted under a ticket that says so. What fails goes back to the stream; what the stream gives up, [`Worker::sweep`] finds.
+//! Every step may be repeated: a lease keeps a mail from two senders, and a user is counted under a ticket that says so. What
+//! fails goes back to the stream; what the stream gives up, [`Worker::sweep`] finds.
 
 mod digest;
 mod ending;

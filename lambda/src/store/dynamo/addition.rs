@@ -11,8 +11,7 @@ use crate::counting::Note;
 use crate::store::recent::{Name, Noted};
 use crate::user::User;
 
-/// It holds for as long as its condition does: none of its notes is or was there,
-/// and none that it drops was taken back.
+/// Its condition: none of its notes is or was there, and none of the former that it drops was taken back.
 #[derive(Debug)]
 pub(super) struct Addition {
     pub(super) update: String,

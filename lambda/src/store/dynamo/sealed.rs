@@ -81,5 +81,6 @@ impl DynamoStore {
 
 /// What a seal holds for: this place, this version and this end, and no other.
 fn bound_to(item: &Item) -> String {
-    OPEN.map(|name| json::values(item).remove(name).unwrap_or_default().to_string()).join("\n")
+    let mut values = json::values(item);
+    OPEN.map(|name| values.remove(name).unwrap_or_default().to_string()).join("\n")
 }

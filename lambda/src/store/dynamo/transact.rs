@@ -129,7 +129,7 @@ where
         SdkError::DispatchFailure(failure) => failure.is_timeout() || failure.is_io(),
         SdkError::ResponseError(_) => true,
         SdkError::ServiceError(answer) if answer.raw().status().is_server_error() => true,
-        _ => matches!(code, "InternalServerError" | "ServiceUnavailable"),
+        _ => false,
     };
     let (busy, cause) = (is_busy(code), describe(&error));
     match (busy, silent) {

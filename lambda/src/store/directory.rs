@@ -3,11 +3,14 @@
 //! Pure. A user's place in a list is a text, the same in every store. It ends with the user's ID, so that no two are
 //! alike and each can be a cursor. A list is read in the order of its places, or in the opposite one.
 
+use jiff::Timestamp;
+
 use super::{at, shard_of};
 use crate::user::{State, User, UserId};
 
-/// Shards of each list in order of time: one partition of DynamoDB takes 1,000 writes a second, and a page must ask
-/// every shard.
+/// Shards of each list in order of time, of which a page must ask every one. A shard takes the 1,000 writes a second of
+/// one partition of DynamoDB, and so each list some 1,000 sign-ups a second: that of all is sharded by day and written once
+/// for each, those by state are sharded by ID and written twice, when somebody comes and when somebody goes on.
 pub const LIST_SHARDS: u8 = 2;
 
 /// Letters of a prefix that choose the partition: fewer are not looked for.
@@ -95,25 +98,32 @@ pub(super) fn entries(user: &User, name_field: Option<&str>) -> Vec<Entry> {
 
 /// A user in one list; `None` where it is not in it.
 fn entry(user: &User, list: List, name_field: Option<&str>) -> Option<Entry> {
-    let in_time = |group: &str| {
-        let shard = shard_of(user.id, LIST_SHARDS);
+    let in_time = |group: &str, shard: u8| {
         Some(Entry { list, part: format!("{group}#{shard}"), place: at(user.created_at, user.id) })
     };
+    let by_id = || shard_of(user.id, LIST_SHARDS);
     let by_letters = |text: &str| {
         let text = folded(text);
         let part: String = text.chars().take(PREFIX).collect();
         (part.chars().count() == PREFIX).then(|| Entry { list, part, place: format!("{text}#{}", user.id) })
     };
     match list {
-        List::Time => in_time(""),
-        List::State => in_time(user.state.name()),
-        List::Country => user.counted.as_ref().and_then(|counted| counted.country.as_deref()).and_then(in_time),
+        List::Time => in_time("", shard_of_day(user.created_at)),
+        List::State => in_time(user.state.name(), by_id()),
+        List::Country => in_time(user.counted.as_ref()?.country.as_deref()?, by_id()),
         List::Address => by_letters(&user.answers.email),
         List::Name => {
             let name = name_field.and_then(|field| user.answers.fields.get(field)).and_then(|value| value.as_text())?;
             by_letters(&name.chars().take(NAME).collect::<String>())
         }
     }
+}
+
+/// All of a day in UTC are in one shard, and all of the next in another.
+fn shard_of_day(at: Timestamp) -> u8 {
+    let day = at.as_second().div_euclid(86_400);
+    // Less than `LIST_SHARDS`.
+    day.rem_euclid(LIST_SHARDS.into()) as u8
 }
 
 impl Among {
@@ -217,4 +227,31 @@ pub(super) fn id_at(place: &str) -> Option<UserId> {
 /// A text as it is looked for: in lower case, with single spaces.
 fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_all_has_a_day_in_one_shard_and_the_next_in_another() {
+        let part = |at: &str, id: u8| {
+            let user = json!({
+                "version": 1, "state": "pending", "email": "ada@example.com", "fields": {}, "created_at": at,
+                "spent": { "hour": 0, "count": 1 },
+            });
+            let user = User { id: UserId([id; 16]), ..serde_json::from_value(user).expect("a user") };
+            entry(&user, List::Time, None).expect("everybody is in it").part
+        };
+        let day = part("2026-11-22T00:00:00Z", 1);
+        for id in 0..4 {
+            assert_eq!(part("2026-11-22T23:59:59.999Z", id), day);
+            assert_ne!(part("2026-11-23T00:00:00Z", id), day);
+        }
+        for part in [day, part("2026-11-23T00:00:00Z", 1), part("1969-12-31T00:00:00Z", 1)] {
+            assert!(Among::ALL.parts().contains(&part), "a page asks for {part}");
+        }
+    }
 }

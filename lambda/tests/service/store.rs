@@ -231,11 +231,12 @@ async fn listed(store: &dyn Store, among: &Among, limit: u16) -> Vec<UserId> {
 
 async fn who_signed_up_is_found_oldest_first_and_up_to_a_time(store: &dyn Store) {
     let entropy = Counting::from(12);
-    let users: Vec<User> = (0..7)
-        .map(|number| new_user(&entropy, &format!("u{number}@example.com"), 36, after(start(), number)))
-        .collect();
-    let found = async |behind: &str, seconds, limit| {
-        let found = store.signed_up(behind, after(start(), seconds), limit).await.expect("the store works");
+    // Over more days than one.
+    let at = |number: u32| after(start(), 6 * 3_600 * number);
+    let users: Vec<User> =
+        (0..7).map(|number| new_user(&entropy, &format!("u{number}@example.com"), 36, at(number))).collect();
+    let found = async |behind: &str, until, limit| {
+        let found = store.signed_up(behind, at(until), limit).await.expect("the store works");
         let SignedUp { users, last, more, failure } = found;
         assert!(failure.is_none(), "{failure:?}");
         (users, last, more)

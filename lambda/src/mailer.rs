@@ -219,7 +219,7 @@ mod tests {
 
     /// Sends a mail to an SES that is at that port and, if it is there, does so with each connection.
     async fn sent_to(scheme: &str, does: Option<fn(TcpStream)>) -> SendError {
-        use crate::aws::http;
+        use crate::aws::{Peers, http};
         use aws_sdk_ses::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -228,13 +228,14 @@ mod tests {
             Some(does) => drop(std::thread::spawn(move || listener.incoming().flatten().for_each(does))),
             None => drop(listener),
         }
+        let endpoint = format!("{scheme}://{address}");
         let config = aws_sdk_ses::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(format!("{scheme}://{address}"))
+            .endpoint_url(&endpoint)
             .retry_config(RetryConfig::disabled())
-            .http_client(http::client(http::Trust::Amazon).expect("a client"))
+            .http_client(http::client(Peers::at(&endpoint)).expect("a client"))
             .build();
         let message = RawMessage::builder().data(Blob::new("x")).build().expect("a message");
         let sent = Client::from_conf(config).send_raw_email().raw_message(message).send().await;

@@ -16,8 +16,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 use axum::http::Request;
 
-use super::http::{Transport, Trust};
-use super::{AwsError, chain, describe};
+use super::http::Transport;
+use super::{AwsError, Peers, chain, describe};
 use crate::store::StoreError;
 use crate::tombstone::{BUCKET, Tombstones};
 
@@ -38,8 +38,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Bucket {
     /// `store` is the address of S3 in the Region.
-    pub fn new(config: SdkConfig, store: &str, table: &str, trust: Trust) -> Result<Self, AwsError> {
-        let transport = Transport::new(trust).map_err(|error| AwsError::Tls(chain(error.as_ref())))?;
+    pub fn new(config: SdkConfig, store: &str, table: &str, peers: Peers) -> Result<Self, AwsError> {
+        let transport = Transport::new(peers).map_err(|error| AwsError::Tls(chain(error.as_ref())))?;
         let (store, table) = (store.trim_end_matches('/').to_owned(), table.to_owned());
         Ok(Self { store, table, client: aws_sdk_dynamodb::Client::new(&config), config, transport })
     }

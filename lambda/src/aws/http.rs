@@ -29,6 +29,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tower::Service;
 
+use super::peers::{Peers, Trust};
+
 /// How long the answer to a request of our own may take.
 const ANSWER: Duration = Duration::from_secs(4);
 
@@ -50,23 +52,14 @@ const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("../../roots/starfield-services-root-g2.der"),
 ];
 
-/// Whose certificates are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Those of AWS's endpoints.
-    Amazon,
-    /// Whoever the system trusts.
-    System,
-}
-
 /// No connection came to be, so that nothing of the request left.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection")]
 pub struct NotConnected(#[source] BoxError);
 
 /// One client, and with it one pool of connections, for all services.
-pub fn client(trust: Trust) -> Result<SharedHttpClient, BoxError> {
-    Transport::new(trust).map(SharedHttpClient::new)
+pub fn client(peers: Peers) -> Result<SharedHttpClient, BoxError> {
+    Transport::new(peers).map(SharedHttpClient::new)
 }
 
 fn pool(trust: Trust) -> Result<Client<InTime, SdkBody>, BoxError> {
@@ -99,18 +92,22 @@ fn pool(trust: Trust) -> Result<Client<InTime, SdkBody>, BoxError> {
     Ok(Client::builder(executor).pool_timer(TokioTimer::new()).pool_idle_timeout(REST).build(InTime(tls)))
 }
 
-/// A pool of connections.
+/// A pool of connections to peers, and to nobody else.
 #[derive(Clone, Debug)]
-pub struct Transport(Client<InTime, SdkBody>);
+pub struct Transport {
+    pool: Client<InTime, SdkBody>,
+    peers: Peers,
+}
 
 impl Transport {
-    pub fn new(trust: Trust) -> Result<Self, BoxError> {
-        pool(trust).map(Self)
+    pub fn new(peers: Peers) -> Result<Self, BoxError> {
+        Ok(Self { pool: pool(peers.trust)?, peers })
     }
 
     /// Sends a request that is signed already, and tells how it was answered within [`ANSWER`].
     pub async fn send(&self, request: axum::http::Request<SdkBody>) -> Result<axum::http::StatusCode, BoxError> {
-        let answer = tokio::time::timeout(ANSWER, self.0.request(request)).await;
+        self.peers.check(request.uri())?;
+        let answer = tokio::time::timeout(ANSWER, self.pool.request(request)).await;
         Ok(answer.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??.status())
     }
 }
@@ -123,9 +120,12 @@ impl HttpClient for Transport {
 
 impl HttpConnector for Transport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let response = request.try_into_http1x().map(|request| self.0.request(request));
+        let request = request.try_into_http1x().map_err(BoxError::from);
+        let request = request.and_then(|request| Ok(self.peers.check(request.uri()).map(|()| request)?));
+        let response = request.map(|request| self.pool.request(request));
         HttpConnectorFuture::new(async move {
-            let response = response.map_err(|error| ConnectorError::user(error.into()))?.await.map_err(judge)?;
+            let refused = |error| ConnectorError::user(NotConnected(error).into()).never_connected();
+            let response = response.map_err(refused)?.await.map_err(judge)?;
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
@@ -193,6 +193,21 @@ mod tests {
         ];
         let hex = |root: &&[u8]| Sha256::digest(root).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         assert_eq!(AMAZON_ROOTS.iter().map(hex).collect::<Vec<_>>(), fingerprints);
-        assert!(client(Trust::Amazon).is_ok());
+        assert!(pool(Trust::Amazon).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_not_even_connected_to() {
+        let stranger = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        stranger.set_nonblocking(true).expect("a socket");
+        let url = format!("http://{}/", stranger.local_addr().expect("its address"));
+        let transport = Transport::new(Peers::at("http://127.0.0.1:1")).expect("a client");
+        let request = axum::http::Request::get(&url).body(SdkBody::empty()).expect("a request");
+        let refused = transport.send(request).await.expect_err("a stranger").to_string();
+        assert!(refused.ends_with("is none of the hosts that the service talks to"), "{refused}");
+        let refused = transport.call(HttpRequest::get(&url).expect("a request")).await.expect_err("a stranger");
+        assert!(refused.is_user() && !refused.is_io(), "it is not tried again");
+        assert!(never_left(&SdkError::<io::Error, _>::dispatch_failure(refused)));
+        assert_eq!(stranger.accept().expect_err("nobody came").kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -5,6 +5,7 @@
 
 mod bucket;
 pub mod http;
+mod peers;
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::Parameter;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -23,7 +25,7 @@ use crate::env::Environment;
 use crate::keys::{AddressKey, AdminKey, Key};
 use crate::token::TokenKey;
 pub use bucket::Bucket;
-use http::Trust;
+pub use peers::Peers;
 
 /// A call to AWS from within its network takes some milliseconds; one that takes seconds is lost.
 const ATTEMPT: Duration = Duration::from_secs(4);
@@ -84,10 +86,14 @@ pub fn credentials_of_function() -> Result<SharedCredentialsProvider, AwsError> 
 /// The credentials of wherever the server runs: its environment, the instance's role, the container's.
 #[cfg(feature = "server")]
 pub async fn credentials_of_machine(environment: &Environment) -> Result<SharedCredentialsProvider, AwsError> {
-    let client = http::client(trust(environment)).map_err(|error| AwsError::Tls(chain(error.as_ref())))?;
+    let client = http_client(Peers::of_machine(environment))?;
     let region = Region::new(environment.region.clone());
     let loaded = aws_config::defaults(BehaviorVersion::latest()).region(region).http_client(client).load().await;
     loaded.credentials_provider().ok_or(AwsError::Credentials("AWS_ACCESS_KEY_ID"))
+}
+
+fn http_client(peers: Peers) -> Result<SharedHttpClient, AwsError> {
+    http::client(peers).map_err(|error| AwsError::Tls(chain(error.as_ref())))
 }
 
 /// What every client of the SDK is made from.
@@ -97,7 +103,7 @@ pub fn sdk_config(environment: &Environment, credentials: SharedCredentialsProvi
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(environment.region.clone()))
         .credentials_provider(credentials)
-        .http_client(http::client(trust(environment)).map_err(|error| AwsError::Tls(chain(error.as_ref())))?)
+        .http_client(http_client(Peers::of(environment))?)
         .retry_config(retries(
             RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)),
         ))
@@ -147,15 +153,6 @@ fn key_client(config: &SdkConfig) -> aws_sdk_ssm::Client {
     aws_sdk_ssm::Client::from_conf(config.retry_config(retries(attempts)).timeout_config(timeouts).build())
 }
 
-/// Amazon's own roots are behind its endpoints in the standard and the GovCloud partition; who signs elsewhere, the
-/// system may know.
-fn trust(environment: &Environment) -> Trust {
-    let other_endpoint = environment.endpoint.as_ref().is_some_and(|url| url.starts_with("https:"));
-    let elsewhere = ["cn-", "us-iso", "eu-iso", "eusc-"];
-    let amazon_signs = !elsewhere.iter().any(|prefix| environment.region.starts_with(prefix));
-    if amazon_signs && !other_endpoint { Trust::Amazon } else { Trust::System }
-}
-
 /// Both of the service's keys.
 pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, TokenKey), AwsError> {
     let [address, token] = ["address-key", "token-key"].map(|name| format!("{prefix}/{name}"));
@@ -166,7 +163,7 @@ pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, Token
 /// The artifact bucket, where erasures are noted; of the admin function only.
 pub fn bucket(config: &SdkConfig, environment: &Environment) -> Result<Bucket, AwsError> {
     let store = environment.endpoint.as_ref().or(environment.object_store.as_ref()).map_or("", String::as_str);
-    Bucket::new(config.clone(), store, &environment.table, trust(environment))
+    Bucket::new(config.clone(), store, &environment.table, Peers::of(environment))
 }
 
 /// The key of the admins' side alone, which is all the admin function may read.
@@ -249,31 +246,6 @@ mod tests {
         let timeouts = client.config().timeout_config().expect("set");
         assert_eq!((timeouts.operation_timeout(), timeouts.operation_attempt_timeout()), (Some(MAIL), Some(MAIL)));
         assert!(MAIL.as_secs() < u64::from(crate::user::LEASE), "a lease outlasts its mail");
-    }
-
-    #[test]
-    fn amazon_is_trusted_where_it_signs() {
-        let environment = |region: &str, endpoint: Option<&str>| Environment {
-            handler: crate::env::Handler::Web,
-            region: region.into(),
-            table: String::new(),
-            key_prefix: String::new(),
-            base_url: None,
-            release: None,
-            configuration_set: None,
-            object_store: None,
-            topics: crate::publisher::Topics::default(),
-            endpoint: endpoint.map(str::to_owned),
-            root: std::path::PathBuf::new(),
-        };
-        for region in ["eu-west-1", "us-gov-west-1", "il-central-1"] {
-            assert_eq!(trust(&environment(region, None)), Trust::Amazon, "{region}");
-        }
-        for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"] {
-            assert_eq!(trust(&environment(region, None)), Trust::System, "{region}");
-        }
-        assert_eq!(trust(&environment("eu-west-1", Some("https://localhost:4566"))), Trust::System);
-        assert_eq!(trust(&environment("eu-west-1", Some("http://localhost:4566"))), Trust::Amazon);
     }
 
     #[test]

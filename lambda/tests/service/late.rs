@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
-use signup_service::aws::http;
+use signup_service::aws::{Peers, http};
 use signup_service::counting::settle;
 use signup_service::store::{DynamoStore, Saved, Store};
 use signup_service::user::User;
@@ -55,7 +55,8 @@ impl HttpConnector for Connector {
 async fn what_arrives_late_is_not_counted() {
     let plain = table::client();
     let name = table::create(&plain).await;
-    let delaying = Delaying { inner: http::client(http::Trust::Amazon).expect("a client"), kept_back: Arc::default() };
+    let delaying =
+        Delaying { inner: http::client(Peers::at(&table::endpoint())).expect("a client"), kept_back: Arc::default() };
     let client = Client::from_conf(plain.config().to_builder().http_client(delaying.clone()).build());
     let (store, plain) = (DynamoStore::new(client, &name, None), DynamoStore::new(plain, &name, None));
     let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::Value;
-use signup_service::aws::http;
+use signup_service::aws::{Peers, http};
 
 /// The indexes by which users are looked for.
 const LISTS: [&str; 4] = ["by-state", "by-country", "by-address", "by-name"];
@@ -67,7 +67,7 @@ pub struct Meter {
 
 impl Meter {
     pub fn new() -> Self {
-        Self { inner: http::client(http::Trust::Amazon).expect("a client"), spent: Arc::default() }
+        Self { inner: http::client(Peers::at(&super::table::endpoint())).expect("a client"), spent: Arc::default() }
     }
 
     /// A client like another, but metered.

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, StreamSpecification, StreamViewType,
 };
-use signup_service::aws::http;
+use signup_service::aws::{Peers, http};
 
 /// Where the emulator answers.
 ///
@@ -26,7 +26,7 @@ pub fn client() -> Client {
         .region(Region::new("eu-west-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .endpoint_url(endpoint())
-        .http_client(http::client(http::Trust::Amazon).expect("a client"))
+        .http_client(http::client(Peers::at(&endpoint())).expect("a client"))
         .build();
     Client::from_conf(config)
 }

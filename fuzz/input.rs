@@ -121,7 +121,7 @@ fn address(text: &[u8]) {
 
 /// A token that is taken is, letter for letter, the one that was issued.
 fn token(text: &[u8]) {
-    let key = TokenKey(Key::new([2; 32]));
+    let key = TokenKey::new(Key::new([2; 32]));
     let text = String::from_utf8_lossy(text);
     if let Some((id, nonce)) = key.check_confirm(&text) {
         assert_eq!(key.confirm(id, nonce), text.trim());

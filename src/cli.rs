@@ -8,6 +8,7 @@ use signup_service::admin::Role as AdminRole;
 use signup_service::export::Format;
 use signup_service::user::State;
 
+use crate::engine::key_versions::Replaced;
 use crate::engine::permissions::Repository;
 use crate::engine::template::Role;
 use crate::output::ColorChoice;
@@ -145,9 +146,42 @@ pub struct Deploy {
     /// Take over what an earlier stack of the service left behind: the table with its sign-ups, its bucket, its access log
     #[arg(long)]
     pub adopt: bool,
+    /// Replace a secret key: `token-key`, by which links in mails are made (those in earlier mails go on working), or
+    /// `admin-key`, after which every admin is added anew
+    #[arg(long, value_name = "KEY", conflicts_with = "code_only")]
+    pub replace_key: Vec<ReplaceableKey>,
     /// Leave when another run is changing the service, instead of waiting for its end
     #[arg(long)]
     pub no_wait: bool,
+}
+
+/// A secret key that can be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReplaceableKey {
+    TokenKey,
+    AdminKey,
+}
+
+impl Deploy {
+    pub fn replaced(&self) -> Replaced {
+        let is = |key| self.replace_key.contains(&key);
+        Replaced { token: is(ReplaceableKey::TokenKey), admin: is(ReplaceableKey::AdminKey) }
+    }
+}
+
+impl ReplaceableKey {
+    /// What comes of its replacement.
+    pub fn means(self) -> &'static str {
+        match self {
+            Self::TokenKey => {
+                "`token-key` is replaced: links in mails by the key of now go on working, by earlier ones they do not; \
+                 whoever has the form open sends it twice"
+            }
+            Self::AdminKey => {
+                "`admin-key` is replaced: nobody is an admin any more, and everybody is added anew by `signupctl admin add`"
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]

@@ -37,7 +37,7 @@ pub async fn web(
     // The read of a user that cannot exist opens the connection to the table while the keys are fetched;
     // its answer, and even its failure, mean nothing.
     let warm_up = tokio::time::timeout(WARM_UP, store.load(UserId([0; 16])));
-    let (keys, _) = tokio::join!(aws::keys(sdk, &environment.key_prefix), warm_up);
+    let (keys, _) = tokio::join!(aws::keys(sdk, environment), warm_up);
     let (address_key, token_key) = keys?;
     let parts = Parts {
         store: Arc::new(store),
@@ -62,7 +62,7 @@ pub async fn admin(
     store: DynamoStore,
     file: Option<u64>,
 ) -> Result<Router, Failure> {
-    let key = aws::admin_key(sdk, &environment.key_prefix).await?;
+    let key = aws::admin_key(sdk, environment).await?;
     let (brand, service) = (config.brand(), config.service.clone());
     let store = Arc::new(store.sealing(key.clone()));
     let journal = Arc::new(Stdout { service: service.clone() });

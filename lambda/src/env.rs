@@ -30,6 +30,9 @@ pub struct Environment {
     pub table: String,
     /// Beginning of the keys' names in SSM, such as `/signupctl/registration`.
     pub key_prefix: String,
+    /// Which version of the key for tokens is read, and of the admins'; the newest, where nothing is said.
+    pub token_key_version: Option<String>,
+    pub admin_key_version: Option<String>,
     /// Where the service is reached; of what answers requests only.
     pub base_url: Option<String>,
     /// First 12 hex digits of the artifact's hash; of what answers requests only.
@@ -95,6 +98,8 @@ impl Environment {
             region: need("AWS_REGION")?,
             table: need("TABLE_NAME")?,
             key_prefix: need("KEY_PREFIX")?,
+            token_key_version: get("TOKEN_KEY_VERSION"),
+            admin_key_version: get("ADMIN_KEY_VERSION"),
             base_url: public_url.map(|url| base_url(&url, endpoint.as_deref())),
             release: only(web, "RELEASE")?,
             object_store: only(handler == Handler::Admin, "OBJECT_STORE")?,

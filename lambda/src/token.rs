@@ -21,11 +21,35 @@ const CODE: &[u8] = b"code\0";
 const UNSUBSCRIBE: &[u8] = b"unsubscribe\0";
 const REFERENCE: &[u8] = b"reference\0";
 
-/// Makes and checks tokens.
+/// Makes and checks tokens, stamps and challenges.
 #[derive(Clone, Debug)]
-pub struct TokenKey(pub Key);
+pub struct TokenKey {
+    key: Key,
+    /// The one that it has replaced, by which nothing is made any more. What lies in somebody's inbox is still good.
+    former: Option<Key>,
+}
 
 impl TokenKey {
+    pub fn new(key: Key) -> Self {
+        Self { key, former: None }
+    }
+
+    /// Reads what Parameter Store holds: a key, and behind a space the one that it has replaced, if it has.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let mut keys = text.split_whitespace().map(Key::from_base64);
+        let (key, former) = (keys.next()??, keys.next());
+        match (former, keys.next()) {
+            (None, None) => Some(Self::new(key)),
+            (Some(former), None) => Some(Self { key, former: Some(former?) }),
+            _ => None,
+        }
+    }
+
+    /// A keyed hash for what lives for minutes, and is worth nothing once the key is replaced.
+    pub(crate) fn hmac(&self) -> HmacSha256 {
+        self.key.hmac()
+    }
+
     /// The token that confirms one submission: 64 letters, digits, `-` and `_`.
     pub fn confirm(&self, id: UserId, nonce: Nonce) -> String {
         self.issue(CONFIRM, &[id.0, nonce.0].concat())
@@ -62,26 +86,40 @@ impl TokenKey {
 
     /// The six digits of one submission.
     pub fn code(&self, id: UserId, nonce: Nonce) -> String {
-        let proof = self.mac(CODE, &[id.0, nonce.0].concat()).finalize().into_bytes();
-        let number = proof.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        // Of 2^64 numbers the remainders are even to one part in 10^13.
-        format!("{:06}", number % 1_000_000)
+        code(&self.key, id, nonce)
     }
 
-    fn mac(&self, purpose: &[u8], name: &[u8]) -> HmacSha256 {
-        self.0.hmac().chain_update(purpose).chain_update(name)
+    /// Whether these are the digits of a submission.
+    pub fn check_code(&self, id: UserId, nonce: Nonce, digits: &str) -> bool {
+        self.keys().any(|key| code(key, id, nonce) == digits)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        [&self.key].into_iter().chain(&self.former)
     }
 
     fn issue(&self, purpose: &[u8], name: &[u8]) -> String {
-        let proof = self.mac(purpose, name).finalize().into_bytes();
+        let proof = mac(&self.key, purpose, name).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([name, &proof[..PROOF]].concat())
     }
 
     fn check(&self, purpose: &[u8], token: &str) -> Option<Vec<u8>> {
         let mut name = URL_SAFE_NO_PAD.decode(token.trim()).ok()?;
         let proof = name.split_off(name.len().checked_sub(PROOF)?);
-        self.mac(purpose, &name).verify_truncated_left(&proof).ok().map(|()| name)
+        let is_by = |key| mac(key, purpose, &name).verify_truncated_left(&proof).is_ok();
+        self.keys().any(is_by).then_some(name)
     }
+}
+
+fn mac(key: &Key, purpose: &[u8], name: &[u8]) -> HmacSha256 {
+    key.hmac().chain_update(purpose).chain_update(name)
+}
+
+fn code(key: &Key, id: UserId, nonce: Nonce) -> String {
+    let proof = mac(key, CODE, &[id.0, nonce.0].concat()).finalize().into_bytes();
+    let number = proof.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    // Of 2^64 numbers the remainders are even to one part in 10^13.
+    format!("{:06}", number % 1_000_000)
 }
 
 #[cfg(test)]
@@ -91,7 +129,7 @@ mod tests {
     use super::*;
 
     fn key(byte: u8) -> TokenKey {
-        TokenKey(Key::new([byte; 32]))
+        TokenKey::new(Key::new([byte; 32]))
     }
 
     proptest! {
@@ -131,6 +169,26 @@ mod tests {
             let code = key(1).code(UserId(id), Nonce(nonce));
             prop_assert!(code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit()));
             prop_assert_eq!(&code, &key(1).code(UserId(id), Nonce(nonce)));
+        }
+    }
+
+    #[test]
+    fn what_a_replaced_key_made_for_mails_is_good_for_as_long_as_it_is_the_former() {
+        let text = |byte| base64::engine::general_purpose::STANDARD.encode([byte; 32]);
+        let replaced = TokenKey::from_base64(&format!("{} {}", text(2), text(1))).expect("two keys");
+        let (id, nonce) = (UserId([7; 16]), Nonce([8; 16]));
+        for of in [key(1), key(2)] {
+            assert_eq!(replaced.check_confirm(&of.confirm(id, nonce)), Some((id, nonce)));
+            assert_eq!(replaced.check_unsubscribe(&of.unsubscribe(id)), Some(id));
+            assert!(replaced.check_code(id, nonce, &of.code(id, nonce)));
+        }
+        assert_eq!(replaced.confirm(id, nonce), key(2).confirm(id, nonce), "by the new one alone");
+        assert_eq!(replaced.code(id, nonce), key(2).code(id, nonce));
+        assert_eq!(replaced.check_confirm(&key(3).confirm(id, nonce)), None);
+        assert!(!replaced.check_code(id, nonce, &key(3).code(id, nonce)));
+        assert_eq!(replaced.hmac().finalize().into_bytes(), key(2).hmac().finalize().into_bytes());
+        for none in [String::new(), "x".into(), format!("{} x", text(2)), [text(1), text(2), text(3)].join(" ")] {
+            assert!(TokenKey::from_base64(&none).is_none(), "{none}");
         }
     }
 }

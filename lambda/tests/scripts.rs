@@ -17,7 +17,7 @@ fn the_forms_script_proves_its_work_and_never_stands_in_the_way() {
     let form: &Form = &config.form;
     let version = FormVersion::new(&config.service, form);
     let scope = Scope { form: &version, client: Some("a client's hash") };
-    let key = TokenKey(Key::new([1; 32]));
+    let key = TokenKey::new(Key::new([1; 32]));
     let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("a time");
     let served = challenge(&key, &scope, Difficulty::of(0, 60, 0.0), now, [7; 16]).to_string();
 

@@ -14,7 +14,7 @@ use super::{Context, data_outputs, endpoint, output_of};
 use crate::cli;
 use crate::cli::{AddAdmin, OneAdmin};
 use crate::engine::template::Role as Of;
-use crate::engine::{keys, stack};
+use crate::engine::{key_versions, keys, stack};
 use crate::error::{Exit, Failure, Outcome};
 
 /// What the audit log calls whoever uses the command line.
@@ -43,12 +43,14 @@ impl Desk {
         let stacks = stack::read_all(&aws, &spec).await?;
         data_outputs(context, &aws, &stacks, &spec)?;
         let table = output_of(&stacks, Of::Data, "TableName")?;
-        let endpoint = stack::front(&stacks, spec.topology).and_then(|front| endpoint(&aws, front));
+        let front = stack::front(&stacks, spec.topology);
+        let key_version = front.and_then(|front| front.parameters.get(key_versions::ADMIN)?.parse().ok());
+        let endpoint = front.and_then(|front| endpoint(&aws, front));
         let endpoint = endpoint.ok_or_else(|| {
             Failure::new("not_deployed", format!("the service `{}` has no front", spec.service))
                 .hint(format!("run `{}`", context.command("deploy")))
         })?;
-        let key = keys::admin_key(&aws, &spec.key_prefix()).await?;
+        let key = keys::admin_key(&aws, &spec.key_prefix(), key_version).await?;
         let store = DynamoStore::new(aws.dynamodb(), table, spec.form.name_field()).sealing(key.clone());
         let store = Arc::new(store);
         let brand = spec.branding.name.clone().unwrap_or_else(|| spec.service.clone());

@@ -6,6 +6,7 @@ use super::{Context, describe};
 use crate::aws::Aws;
 use crate::bundle::{self, Bundle, Source};
 use crate::cli;
+use crate::engine::key_versions::Replaced;
 use crate::engine::progress::Progress;
 use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Wish};
@@ -58,7 +59,7 @@ pub async fn run(context: &Context, arguments: cli::Plan) -> Outcome<Exit> {
             .cause(format!("it is {}: what it will be like afterwards is not known yet", stack.status.as_str()))
             .hint(format!("`{}` follows it to its end, and goes on from there", context.command("deploy"))));
     }
-    let wish = Wish { sign_ups: arguments.sign_ups, adopts: arguments.adopt };
+    let wish = Wish { sign_ups: arguments.sign_ups, adopts: arguments.adopt, replaces: Replaced::default() };
     let staged = stage::stage(&aws, &spec, &stacks, &bundle, wish).await?;
     staged.discard(&aws).await?;
     let changed = staged.plan.changes_anything();

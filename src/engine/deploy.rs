@@ -65,6 +65,7 @@ pub async fn execute(
     let front = ready(aws, spec, spec.topology.front(), &outputs, &mut staged, &stacks, bundle).await?;
     if workers.action != Action::Keep || front.action != Action::Keep {
         keys::ensure(aws, spec).await?;
+        keys::replace(aws, &spec.key_prefix(), staged.keys).await?;
         let output = |name: &str| outputs.get(name).map(String::as_str).unwrap_or_default();
         let bucket = output("ArtifactBucket");
         erasure::announce(aws, output("TableName"), bucket).await?;
@@ -101,7 +102,8 @@ async fn ready(
     stacks: &DeployedStacks,
     bundle: &Bundle,
 ) -> Outcome<Ready> {
-    let desired = stage::desired(role, spec, Some(outputs), stacks, &bundle.artifact).ok_or_else(|| {
+    let desired = stage::desired(role, spec, Some(outputs), stacks, &bundle.artifact, staged.keys);
+    let desired = desired.ok_or_else(|| {
         Failure::new("unexpected_answer", "the data stack lacks outputs")
             .hint("was it changed by hand? `signupctl template data` shows what it should tell")
     })?;

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::evaluate::{Evaluated, evaluate};
+use super::key_versions::{self, Versions};
 use super::stack::Deployed;
 use super::template::{self, Role};
 use crate::spec::{Architecture, Capacity, DIGESTS, Notifications, SUBSCRIBERS, Spec, Subscriber, Topology};
@@ -145,8 +146,8 @@ pub fn data(spec: &Spec) -> Desired {
 }
 
 /// The workers stack on top of the data stack's outputs; `None` when one of them is missing.
-pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
-    let mut parameters = functions(spec, artifact);
+pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) -> Option<Desired> {
+    let mut parameters = functions(spec, artifact, keys);
     parameters.extend(take(data, &["TableName", "TableArn", "TableStreamArn", "ConfigurationSet"])?);
     parameters.extend(take(data, &["FeedbackTopicArn", "AlarmTopicArn", "ArtifactBucket"])?);
     parameters.push(("SenderAddress", spec.email.from.clone()));
@@ -156,19 +157,20 @@ pub fn workers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<De
 
 /// The stack that answers requests, of the topology that the spec asks for, on top of the data stack's outputs; `None`
 /// when one of them is missing.
-pub fn front(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+pub fn front(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) -> Option<Desired> {
     match spec.topology {
-        Topology::Serverless => web(spec, data, artifact),
-        Topology::HighPerformance => servers(spec, data, artifact),
+        Topology::Serverless => web(spec, data, artifact, keys),
+        Topology::HighPerformance => servers(spec, data, artifact, keys),
     }
 }
 
-fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) -> Option<Desired> {
     let budgets = &spec.security.budgets;
     let domain = |of: fn(&crate::spec::Domain) -> &String| spec.domain.as_ref().map(of).cloned().unwrap_or_default();
-    let mut parameters = functions(spec, artifact);
+    let mut parameters = functions(spec, artifact, keys);
     parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
     parameters.extend([
+        (key_versions::ADMIN, keys.admin.number.to_string()),
         ("Release", artifact.release().to_owned()),
         ("ReservedConcurrency", spec.capacity.concurrency.unwrap_or(0).to_string()),
         ("RequestsPerSecond", budgets.requests_per_second.to_string()),
@@ -179,7 +181,7 @@ fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
     Some(Desired::new(Role::Web, spec, parameters))
 }
 
-fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desired> {
+fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) -> Option<Desired> {
     let domain = spec.domain.as_ref()?;
     let Capacity { architecture, instances, .. } = &spec.capacity;
     let mut parameters = vec![
@@ -193,6 +195,8 @@ fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef) -> Option<Desire
         (KEPT, instances.min.to_string()),
         ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
         ("KeyPrefix", spec.key_prefix()),
+        (key_versions::TOKEN, keys.token.number.to_string()),
+        (key_versions::ADMIN, keys.admin.number.to_string()),
         ("DomainName", domain.name.clone()),
         ("CertificateArn", domain.certificate_arn.clone()),
         ("AccessLogs", spec.monitoring.access_logs.to_string()),
@@ -211,7 +215,8 @@ fn image(architecture: Architecture) -> String {
 pub fn foreseen(spec: &Spec) -> Vec<Desired> {
     let outputs = template::outputs(Role::Data);
     let artifact = ArtifactRef { sha256: "0".repeat(64), code_sha256: "0".repeat(43) + "=" };
-    let stacks = [Some(data(spec)), workers(spec, &outputs, &artifact), front(spec, &outputs, &artifact)];
+    let keys = Versions::FIRST;
+    let stacks = [Some(data(spec)), workers(spec, &outputs, &artifact, keys), front(spec, &outputs, &artifact, keys)];
     stacks.into_iter().flatten().collect()
 }
 
@@ -243,7 +248,7 @@ pub fn with_artifact(stack: &Deployed, artifact: &ArtifactRef) -> Option<Desired
 }
 
 /// Parameters that both function stacks take.
-fn functions(spec: &Spec, artifact: &ArtifactRef) -> Vec<(&'static str, String)> {
+fn functions(spec: &Spec, artifact: &ArtifactRef, keys: Versions) -> Vec<(&'static str, String)> {
     vec![
         ("ArtifactKey", artifact.key()),
         ("CodeSha256", artifact.code_sha256.clone()),
@@ -251,6 +256,7 @@ fn functions(spec: &Spec, artifact: &ArtifactRef) -> Vec<(&'static str, String)>
         ("MemorySize", spec.capacity.memory.to_string()),
         ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
         ("KeyPrefix", spec.key_prefix()),
+        (key_versions::TOKEN, keys.token.number.to_string()),
     ]
 }
 
@@ -338,8 +344,8 @@ mod tests {
             let (outputs, artifact) = (outputs(), artifact());
             let all = [
                 data(&spec),
-                workers(&spec, &outputs, &artifact).expect("the data stack tells all that is needed"),
-                front(&spec, &outputs, &artifact).expect("the data stack tells all that is needed"),
+                workers(&spec, &outputs, &artifact, Versions::FIRST).expect("the data stack tells all that is needed"),
+                front(&spec, &outputs, &artifact, Versions::FIRST).expect("the data stack tells all that is needed"),
             ];
             for desired in all {
                 // What nobody has to choose is left as it is.
@@ -357,7 +363,7 @@ mod tests {
             let mut spec = spec("waitlist.yaml");
             let subscriber = |url: &&str| serde_json::from_value(serde_json::json!({ "https": url })).expect("valid");
             spec.notifications.subscribers = urls.iter().map(subscriber).collect();
-            let desired = workers(&spec, &outputs(), &artifact()).expect("all outputs");
+            let desired = workers(&spec, &outputs(), &artifact(), Versions::FIRST).expect("all outputs");
             desired.in_their_places(deployed.map(Deployed::of).as_ref())
         };
         let places = |desired: &Desired| LISTENERS.map(|[_, endpoint, _]| desired.parameters[endpoint].clone());
@@ -385,7 +391,8 @@ mod tests {
 
     #[test]
     fn an_update_keeps_as_many_servers_as_run_and_leaves_room_for_one_more() {
-        let desired = front(&spec("high-performance.yaml"), &outputs(), &artifact()).expect("all outputs");
+        let desired =
+            front(&spec("high-performance.yaml"), &outputs(), &artifact(), Versions::FIRST).expect("all outputs");
         let kept = |running| desired.clone().keeping(running).parameters[KEPT].clone();
         assert_eq!([0, 2, 4, 5, 6, 90].map(kept), ["2", "2", "4", "5", "5", "5"]);
         let deployed = Deployed::of(&desired.clone().keeping(4));

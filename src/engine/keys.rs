@@ -1,12 +1,16 @@
 //! The service's secret keys: SecureStrings in Parameter Store, made here because CloudFormation
 //! cannot make them. They never stand in a template, an environment variable or a log.
 
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
 use aws_sdk_ssm::types::{ParameterType, Tag};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use signup_service::keys::{AddressKey, AdminKey, Key};
 
 use super::desired::SERVICE_TAG;
+use super::key_versions::{self, Numbers, Replaced, Versions};
+use super::stack::DeployedStacks;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 use crate::spec::Spec;
@@ -14,6 +18,15 @@ use crate::spec::Spec;
 /// What the functions read at init, below the service's key prefix: the key of the addresses' hashes, that of the
 /// confirmation tokens, and that of the admins' passwords, codes and sessions.
 pub const NAMES: [&str; 3] = ["address-key", "token-key", "admin-key"];
+
+/// Those that can be replaced. By another key for addresses nobody in the table would be found.
+const REPLACEABLE: [&str; 2] = [NAMES[1], NAMES[2]];
+
+/// The label of the version that was deployed when the stacks were deleted.
+const NOTED: &str = "deployed";
+
+/// What to do about a key that is to be replaced and is not there.
+const KEEP: &str = "nothing was changed; deploy without `--replace-key`";
 
 /// Those without which a table cannot be read; without the other the admins are set up anew.
 const OF_USERS: [&str; 2] = [NAMES[0], NAMES[1]];
@@ -25,25 +38,100 @@ pub async fn ensure(aws: &Aws, spec: &Spec) -> Outcome<()> {
     let client = aws.ssm();
     for name in NAMES {
         let name = format!("{}/{name}", spec.key_prefix());
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|error| {
-            Failure::new("no_randomness", "the system gives no random bytes for the service's keys")
-                .cause(error.to_string())
-        })?;
-        let made = client
-            .put_parameter()
-            .name(&name)
-            .description("Key of a sign-up service, made by signupctl. Sign-ups are unreadable to it without.")
-            .value(BASE64_STANDARD.encode(key))
-            .r#type(ParameterType::SecureString)
-            .overwrite(false)
-            .tags(tag(SERVICE_TAG, &spec.service)?)
-            .send()
-            .await;
-        match made {
+        let put = parameter(client.put_parameter(), &name, new_key()?).overwrite(false);
+        match put.tags(tag(SERVICE_TAG, &spec.service)?).send().await {
             Ok(_) => {}
             Err(error) if service_code(&error) == Some("ParameterAlreadyExists") => {}
             Err(error) => return Err(explain(format!("the key `{name}` cannot be made"), error)),
+        }
+    }
+    Ok(())
+}
+
+fn new_key() -> Outcome<String> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| {
+        Failure::new("no_randomness", "the system gives no random bytes for the service's keys")
+            .cause(error.to_string())
+    })?;
+    Ok(BASE64_STANDARD.encode(key))
+}
+
+fn parameter(put: PutParameterFluentBuilder, name: &str, value: String) -> PutParameterFluentBuilder {
+    put.name(name)
+        .description("Key of a sign-up service, made by signupctl. Sign-ups are unreadable to it without.")
+        .value(value)
+        .r#type(ParameterType::SecureString)
+}
+
+/// The versions to be read, with new ones in the place of the keys that are to be replaced. Makes none, and asks nothing where
+/// nothing is replaced and the stacks tell all.
+pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, replaced: Replaced) -> Outcome<Versions> {
+    let deployed = key_versions::deployed(stacks);
+    if let ([Some(_), Some(_)], Replaced { token: false, admin: false }) = (deployed, replaced) {
+        return Ok(Versions::choose(deployed, [None; 2], replaced));
+    }
+    let newest = found(aws, key_prefix, "").await?;
+    let noted = match newest {
+        [None, None] => newest,
+        _ => found(aws, key_prefix, &format!(":{NOTED}")).await?,
+    };
+    Ok(Versions::choose([0, 1].map(|at| deployed[at].or(noted[at])), newest, replaced))
+}
+
+/// Notes which versions are deployed, for when no stack tells any more.
+pub async fn note(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks) -> Outcome<()> {
+    for (name, version) in REPLACEABLE.into_iter().zip(key_versions::deployed(stacks)) {
+        let Some(version) = version.and_then(|version| i64::try_from(version).ok()) else { continue };
+        let name = format!("{key_prefix}/{name}");
+        let label = aws.ssm().label_parameter_version().name(&name).parameter_version(version).labels(NOTED);
+        match label.send().await {
+            Ok(_) => {}
+            // A key that is gone is told of when it is needed.
+            Err(error) if is_absent(&error) => {}
+            Err(error) => {
+                return Err(explain(format!("which version of the key `{name}` is deployed cannot be noted"), error));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_absent<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    matches!(service_code(error), Some("ParameterNotFound" | "ParameterVersionNotFound"))
+}
+
+/// The version of each key that can be replaced which `selector` stands for, the newest where it is empty; nothing of one
+/// that is not there.
+async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<Numbers> {
+    let names = REPLACEABLE.map(|name| format!("{key_prefix}/{name}"));
+    let selected = names.iter().map(|name| format!("{name}{selector}")).collect();
+    let found = aws.ssm().get_parameters().set_names(Some(selected)).send().await;
+    let found = found.map_err(|error| explain("the versions of the service's keys cannot be read", error))?;
+    let found = found.parameters.unwrap_or_default();
+    let version = |name: String| found.iter().find(|it| it.name() == Some(&name)).map(|it| it.version());
+    Ok(names.map(version).map(|version| version.and_then(|version| u64::try_from(version).ok())))
+}
+
+/// Makes the versions that are to be made. That of tokens keeps the one that it replaces behind it, so that links in
+/// earlier mails go on working.
+pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome<()> {
+    for (name, version) in REPLACEABLE.into_iter().zip([versions.token, versions.admin]) {
+        let Some(replaces) = version.replaces else { continue };
+        let mut value = new_key()?;
+        let full = format!("{key_prefix}/{name}");
+        if name == NAMES[1] {
+            let former =
+                value_of(aws, &full, Some(replaces), "without it no link that was mailed would work", KEEP).await?;
+            value = format!("{value} {}", former.split_whitespace().next().unwrap_or_default());
+        }
+        let put = parameter(aws.ssm().put_parameter(), &full, value).overwrite(true).send().await;
+        let put = put.map_err(|error| explain(format!("the key `{full}` cannot be replaced"), error))?;
+        if u64::try_from(put.version()) != Ok(version.number) {
+            return Err(Failure::new("overtaken", format!("another run has replaced the key `{full}` meanwhile"))
+                .hint(
+                    "see what it did with `signupctl status`, and deploy again if the key is to be replaced once more",
+                ));
         }
     }
     Ok(())
@@ -70,25 +158,32 @@ pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
 /// The key by which an address is found, as the functions read it.
 pub async fn address_key(aws: &Aws, key_prefix: &str) -> Outcome<AddressKey> {
     let hint = "name the user by the ID that `users list` shows";
-    read(aws, key_prefix, NAMES[0], "without it no address can be found", hint).await.map(AddressKey)
+    read(aws, key_prefix, NAMES[0], None, "without it no address can be found", hint).await.map(AddressKey)
 }
 
-/// The key of the admins, as the admin function reads it.
-pub async fn admin_key(aws: &Aws, key_prefix: &str) -> Outcome<AdminKey> {
-    read(aws, key_prefix, NAMES[2], "a deploy makes it", "deploy, and run it again").await.map(AdminKey)
+/// The key of the admins, as a front reads it that is told of this version.
+pub async fn admin_key(aws: &Aws, key_prefix: &str, version: Option<u64>) -> Outcome<AdminKey> {
+    let hint = "deploy, and run it again";
+    read(aws, key_prefix, NAMES[2], version, "a deploy makes it", hint).await.map(AdminKey)
 }
 
-async fn read(aws: &Aws, key_prefix: &str, name: &str, cause: &str, hint: &str) -> Outcome<Key> {
+async fn read(aws: &Aws, key_prefix: &str, name: &str, version: Option<u64>, cause: &str, hint: &str) -> Outcome<Key> {
     let name = format!("{key_prefix}/{name}");
-    let found = match aws.ssm().get_parameter().name(&name).with_decryption(true).send().await {
-        Ok(answer) => answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default(),
-        Err(error) if service_code(&error) == Some("ParameterNotFound") => {
-            return Err(Failure::new("no_key", format!("there is no key `{name}`")).cause(cause).hint(hint));
-        }
-        Err(error) => return Err(explain(format!("the key `{name}` cannot be read"), error)),
-    };
+    let found = value_of(aws, &name, version, cause, hint).await?;
     Key::from_base64(&found)
         .ok_or_else(|| Failure::new("no_key", format!("the key `{name}` is not 32 bytes in base64")))
+}
+
+/// What a parameter holds, in one of its versions or as of now.
+async fn value_of(aws: &Aws, name: &str, version: Option<u64>, cause: &str, hint: &str) -> Outcome<String> {
+    let selected = version.map_or_else(|| name.to_owned(), |version| format!("{name}:{version}"));
+    match aws.ssm().get_parameter().name(&selected).with_decryption(true).send().await {
+        Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default()),
+        Err(error) if is_absent(&error) => {
+            Err(Failure::new("no_key", format!("there is no key `{selected}`")).cause(cause).hint(hint))
+        }
+        Err(error) => Err(explain(format!("the key `{selected}` cannot be read"), error)),
+    }
 }
 
 /// Deletes the keys; returns the names of those that were there.

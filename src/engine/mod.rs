@@ -26,6 +26,7 @@ pub mod evaluate;
 pub mod events;
 pub mod existing;
 pub mod identity;
+pub mod key_versions;
 pub mod keys;
 pub mod listeners;
 pub mod lock;

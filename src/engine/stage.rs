@@ -10,6 +10,8 @@ use super::desired::{self, ArtifactRef, Desired, Outputs};
 use super::evaluate::Evaluated;
 use super::events::Pace;
 use super::existing::{self, Existing, Way};
+use super::key_versions::{Replaced, Versions};
+use super::keys;
 use super::notes::Note;
 use super::plan::{self, Action, Change, Plan, StackPlan, Verb};
 use super::release;
@@ -29,6 +31,7 @@ pub struct Staged {
     pub plan: Plan,
     pub desired: BTreeMap<Role, Desired>,
     pub sets: BTreeMap<Role, ChangeSet>,
+    pub keys: Versions,
 }
 
 impl Staged {
@@ -57,11 +60,12 @@ pub fn desired(
     data: Option<&Outputs>,
     stacks: &DeployedStacks,
     artifact: &ArtifactRef,
+    keys: Versions,
 ) -> Option<Desired> {
     match role {
         Role::Data => Some(desired::data(spec)),
-        Role::Workers => Some(desired::workers(spec, data?, artifact)?.in_their_places(stacks.get(&role))),
-        Role::Web | Role::Servers => desired::front(spec, data?, artifact),
+        Role::Workers => Some(desired::workers(spec, data?, artifact, keys)?.in_their_places(stacks.get(&role))),
+        Role::Web | Role::Servers => desired::front(spec, data?, artifact, keys),
     }
 }
 
@@ -72,19 +76,25 @@ pub struct Wish {
     pub sign_ups: u32,
     /// What an earlier stack of the service left behind is taken over.
     pub adopts: bool,
+    /// Keys that are replaced.
+    pub replaces: Replaced,
 }
 
 /// Plans every stack, side by side. The stacks must be settled.
 pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bundle, wish: Wish) -> Outcome<Staged> {
     let artifact = &bundle.artifact;
     let told = stacks.get(&Role::Data).map(|stack| &stack.outputs).filter(|outputs| !outputs.is_empty());
-    let one =
-        |role| stage_one(aws, spec, stacks, role, artifact, desired(role, spec, told, stacks, artifact), wish.adopts);
+    let keys = keys::versions(aws, &spec.key_prefix(), stacks, wish.replaces).await?;
+    let one = |role| {
+        let desired = desired(role, spec, told, stacks, artifact, keys);
+        stage_one(aws, spec, stacks, role, artifact, desired, wish.adopts)
+    };
     let [data, workers, front] = spec.topology.stacks();
     let (data, workers, front, release) =
         tokio::join!(one(data), one(workers), one(front), release::compare(aws, spec, stacks, bundle));
     let (mut staged, mut failure) = (Staged::default(), None);
     staged.plan.adopts = wish.adopts;
+    staged.keys = keys;
     match release {
         Ok(release) => staged.plan.release = release,
         Err(error) => failure = Some(error),
@@ -120,8 +130,8 @@ pub async fn stage(aws: &Aws, spec: &Spec, stacks: &DeployedStacks, bundle: &Bun
 /// What will be in the stack of this role. What the data stack is still to tell does not decide what is made.
 fn wanted(role: Role, spec: &Spec, data: Option<&Outputs>, artifact: &ArtifactRef) -> Option<Evaluated> {
     let told = template::outputs(Role::Data);
-    desired(role, spec, Some(data.unwrap_or(&told)), &DeployedStacks::new(), artifact)
-        .map(|desired| desired.evaluated())
+    let desired = desired(role, spec, Some(data.unwrap_or(&told)), &DeployedStacks::new(), artifact, Versions::FIRST);
+    desired.map(|desired| desired.evaluated())
 }
 
 /// One stack's part of the plan.

@@ -40,7 +40,8 @@ else:
             if change_set:
                 return change_set["StackId"]
         if service == "ssm" and headers.get("x-amz-target", "").endswith((".GetParameters", ".DeleteParameters")):
-            names = [name.lstrip("/") for name in member(body, "Names") or [] if isinstance(name, str)]
+            # Whoever may read a parameter may read each version of it, which is named behind a colon.
+            names = [name.lstrip("/").split(":")[0] for name in member(body, "Names") or [] if isinstance(name, str)]
             return "\n".join(f"arn:aws:ssm:{region}:{account_id}:parameter/{name}" for name in names) or "*"
         if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParametersByPath"):
             return f"arn:aws:ssm:{region}:{account_id}:parameter/{str(member(body, 'Path') or '').lstrip('/')}"
@@ -49,6 +50,8 @@ else:
         if service == "dynamodb" and headers.get("x-amz-target", "").endswith(".ListTagsOfResource"):
             return member(body, "ResourceArn") or "*"
         arn = plain_arn(service, method, path, headers, body, query_params, region, account_id)
+        if service == "ssm":
+            return re.sub(r"(:parameter/[^:]+):.*", r"\1", arn)
         if service == "logs":
             return re.sub(r":log-group:/aws/cloudformation/([^/]+)/(\w+)", r":log-group:\1-\2-1", arn)
         return arn

@@ -154,10 +154,10 @@ fn key_client(config: &SdkConfig) -> aws_sdk_ssm::Client {
 }
 
 /// Both of the service's keys.
-pub async fn keys(config: &SdkConfig, prefix: &str) -> Result<(AddressKey, TokenKey), AwsError> {
-    let [address, token] = ["address-key", "token-key"].map(|name| format!("{prefix}/{name}"));
+pub async fn keys(config: &SdkConfig, environment: &Environment) -> Result<(AddressKey, TokenKey), AwsError> {
+    let [address, token] = [address_name(environment), token_name(environment)];
     let found = parameters(config, &[&address, &token]).await?;
-    Ok((AddressKey(key(&found, address)?), TokenKey(key(&found, token)?)))
+    Ok((AddressKey(read(&found, address, Key::from_base64)?), read(&found, token, TokenKey::from_base64)?))
 }
 
 /// The artifact bucket, where erasures are noted; of the admin function only.
@@ -167,21 +167,35 @@ pub fn bucket(config: &SdkConfig, environment: &Environment) -> Result<Bucket, A
 }
 
 /// The key of the admins' side alone, which is all the admin function may read.
-pub async fn admin_key(config: &SdkConfig, prefix: &str) -> Result<AdminKey, AwsError> {
-    let admin = format!("{prefix}/admin-key");
-    key(&parameters(config, &[&admin]).await?, admin).map(AdminKey)
+pub async fn admin_key(config: &SdkConfig, environment: &Environment) -> Result<AdminKey, AwsError> {
+    let name = versioned(environment, "admin-key", environment.admin_key_version.as_deref());
+    read(&parameters(config, &[&name]).await?, name, Key::from_base64).map(AdminKey)
 }
 
 /// The key for tokens alone, which is all the worker may read.
-pub async fn token_key(config: &SdkConfig, prefix: &str) -> Result<TokenKey, AwsError> {
-    let token = format!("{prefix}/token-key");
-    key(&parameters(config, &[&token]).await?, token).map(TokenKey)
+pub async fn token_key(config: &SdkConfig, environment: &Environment) -> Result<TokenKey, AwsError> {
+    let name = token_name(environment);
+    read(&parameters(config, &[&name]).await?, name, TokenKey::from_base64)
 }
 
 /// The key for addresses alone, which is all the feedback function may read.
-pub async fn address_key(config: &SdkConfig, prefix: &str) -> Result<AddressKey, AwsError> {
-    let address = format!("{prefix}/address-key");
-    key(&parameters(config, &[&address]).await?, address).map(AddressKey)
+pub async fn address_key(config: &SdkConfig, environment: &Environment) -> Result<AddressKey, AwsError> {
+    let name = address_name(environment);
+    read(&parameters(config, &[&name]).await?, name, Key::from_base64).map(AddressKey)
+}
+
+fn address_name(environment: &Environment) -> String {
+    versioned(environment, "address-key", None)
+}
+
+fn token_name(environment: &Environment) -> String {
+    versioned(environment, "token-key", environment.token_key_version.as_deref())
+}
+
+/// What a version of a key is called where it is read.
+fn versioned(environment: &Environment, name: &str, version: Option<&str>) -> String {
+    let name = format!("{}/{name}", environment.key_prefix);
+    version.map_or_else(|| name.clone(), |version| format!("{name}:{version}"))
 }
 
 /// By one call, since each takes its share of what Parameter Store answers in a second. It is refused whole when one of
@@ -193,10 +207,12 @@ async fn parameters(config: &SdkConfig, names: &[&str]) -> Result<Vec<Parameter>
     Ok(found.parameters.unwrap_or_default())
 }
 
-fn key(found: &[Parameter], name: String) -> Result<Key, AwsError> {
-    let parameter = found.iter().find(|parameter| parameter.name() == Some(&name));
+/// One of the parameters that were found, which tell their version beside their name.
+fn read<T>(found: &[Parameter], name: String, parse: fn(&str) -> Option<T>) -> Result<T, AwsError> {
+    let bare = name.split(':').next();
+    let parameter = found.iter().find(|parameter| parameter.name() == bare);
     match parameter.and_then(Parameter::value) {
-        Some(value) => Key::from_base64(value).ok_or(AwsError::BadKey(name)),
+        Some(value) => parse(value).ok_or(AwsError::BadKey(name)),
         None => Err(AwsError::NoKey(name)),
     }
 }
@@ -253,8 +269,9 @@ mod tests {
         let parameter = |name: &str, value: &str| Parameter::builder().name(name).value(value).build();
         let good = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let found = [parameter("/a/token-key", "no key"), parameter("/a/address-key", good)];
-        assert!(key(&found, "/a/address-key".into()).is_ok());
-        let refused = |name: &str| key(&found, name.into()).expect_err("no key").to_string();
+        let key = |name: &str| read(&found, name.into(), Key::from_base64);
+        assert!(key("/a/address-key").is_ok() && key("/a/address-key:2").is_ok());
+        let refused = |name: &str| key(name).expect_err("no key").to_string();
         assert_eq!(refused("/a/token-key"), "the SSM parameter `/a/token-key` is not 32 bytes in base64");
         assert_eq!(
             refused("/b/token-key"),

@@ -151,6 +151,8 @@ mod tests {
             region: region.into(),
             table: String::new(),
             key_prefix: String::new(),
+            token_key_version: None,
+            admin_key_version: None,
             base_url: None,
             release: None,
             configuration_set: None,

@@ -73,7 +73,7 @@ async fn run() -> Result<(), Failure> {
             let listener = Listener {
                 ledger: ledger(store, &config),
                 journal: Arc::new(Stdout { service: config.service }),
-                address_key: aws::address_key(&sdk, &environment.key_prefix).await?,
+                address_key: aws::address_key(&sdk, &environment).await?,
             };
             lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
                 listener.hear(&feedback::reports(&event.payload)).await?;
@@ -117,7 +117,7 @@ async fn worker(
         mailer: Arc::new(SesMailer::new(aws::mail_client(sdk), configuration_set)),
         publisher: Arc::new(SnsPublisher { client: aws::topic_client(sdk), topics: environment.topics.clone() }),
         sending: Arc::new(Mutex::new(Sending::new(System.now()))),
-        token_key: aws::token_key(sdk, &environment.key_prefix).await?,
+        token_key: aws::token_key(sdk, environment).await?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The web app as a server over the service's table; `server try` runs it over memory instead, to be tried.
 //!
 //! Its environment is that of the functions (`TABLE_NAME`, `KEY_PREFIX`, `PUBLIC_URL`, `RELEASE`, `OBJECT_STORE`,
-//! `AWS_REGION`), and besides `LISTEN` (`[::]:8080`), `TRUSTED_PROXIES`, the networks of whatever passes requests on, and
+//! `AWS_REGION`; `TOKEN_KEY_VERSION` and `ADMIN_KEY_VERSION`, where keys were replaced), and besides `LISTEN` (`[::]:8080`), `TRUSTED_PROXIES`, the networks of whatever passes requests on, and
 //! `NOTICE_SECONDS` (5), for which it goes on when it is told to stop: as long as a load balancer takes to see that it does.
 //! With `TLS=self-signed` whoever is not on this machine speaks TLS with it.
 //! `server health` asks a server on this machine whether it lives.

@@ -93,7 +93,7 @@ impl Dev {
             mailer: Arc::default(),
             journal,
             address_key: AddressKey(key()),
-            token_key: TokenKey(key()),
+            token_key: TokenKey::new(key()),
             admin_key: AdminKey(key()),
             base_url: base_url.trim_end_matches('/').to_owned(),
         };

@@ -189,7 +189,7 @@ fn read(payload: &str) -> Result<Payload, Unproven> {
 /// The salt of a challenge and the counter that solves it. They follow from its name and the key: nothing
 /// need be kept, and nobody else can tell the counter.
 fn drawn(key: &TokenKey, name: [u8; 16], attempts: u32) -> ([u8; 16], u32) {
-    let bytes = key.0.hmac().chain_update(b"challenge draw\0").chain_update(name).finalize().into_bytes();
+    let bytes = key.hmac().chain_update(b"challenge draw\0").chain_update(name).finalize().into_bytes();
     let (mut salt, mut number) = ([0; 16], [0; 8]);
     salt.copy_from_slice(&bytes[..16]);
     number.copy_from_slice(&bytes[16..24]);
@@ -209,7 +209,7 @@ fn password(name: [u8; 16], counter: u32) -> [u8; 20] {
 
 /// Signs the parameters, after the derived key where one is given. `None` when they cannot be written as JSON.
 fn signed(key: &TokenKey, mut parameters: ChallengeParameters, derived: Option<[u8; KEY_LENGTH]>) -> Option<Challenge> {
-    let secret = |label: &[u8]| STANDARD.encode(key.0.hmac().chain_update(label).finalize().into_bytes());
+    let secret = |label: &[u8]| STANDARD.encode(key.hmac().chain_update(label).finalize().into_bytes());
     let (outer, inner) = (secret(b"challenge\0"), secret(b"challenge key\0"));
     let derived = derived.as_ref().map(<[u8; KEY_LENGTH]>::as_slice);
     sign_challenge(&HmacAlgorithm::Sha256, &mut parameters, derived, &outer, Some(&inner)).ok()
@@ -217,14 +217,14 @@ fn signed(key: &TokenKey, mut parameters: ChallengeParameters, derived: Option<[
 
 /// Compares by keyed hashes: the time taken tells nothing of where two signatures differ.
 fn same(key: &TokenKey, a: &str, b: &str) -> bool {
-    let mac = |text: &str| key.0.hmac().chain_update(b"challenge same\0").chain_update(text);
+    let mac = |text: &str| key.hmac().chain_update(b"challenge same\0").chain_update(text);
     mac(a).verify(&mac(b).finalize().into_bytes()).is_ok()
 }
 
 /// A short name of the client for the challenge, which everybody can read: another hash, that only this
 /// service can make, and of no use elsewhere.
 fn client(key: &TokenKey, scope: &Scope<'_>) -> Option<String> {
-    let mac = key.0.hmac().chain_update(b"challenge client\0").chain_update(scope.client?).finalize().into_bytes();
+    let mac = key.hmac().chain_update(b"challenge client\0").chain_update(scope.client?).finalize().into_bytes();
     Some(mac.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 

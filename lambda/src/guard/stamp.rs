@@ -44,7 +44,7 @@ pub enum Age {
 pub fn issue(key: &TokenKey, now: Timestamp) -> String {
     // Before 1970 there is no time to state, and no clock that is right.
     let [_, _, time @ ..] = now.as_millisecond().max(0).to_be_bytes();
-    let proof = key.0.hmac().chain_update(LABEL).chain_update(time).finalize().into_bytes();
+    let proof = key.hmac().chain_update(LABEL).chain_update(time).finalize().into_bytes();
     let mut bytes = [0; TIME + PROOF];
     bytes[..TIME].copy_from_slice(&time);
     bytes[TIME..].copy_from_slice(&proof[..PROOF]);
@@ -67,7 +67,7 @@ pub fn check(key: &TokenKey, stamp: &str, now: Timestamp) -> Age {
 fn issued(key: &TokenKey, stamp: &str) -> Option<i64> {
     let bytes: [u8; TIME + PROOF] = URL_SAFE_NO_PAD.decode(stamp).ok()?.try_into().ok()?;
     let (time, proof) = bytes.split_first_chunk::<TIME>()?;
-    key.0.hmac().chain_update(LABEL).chain_update(time).verify_truncated_left(proof).ok()?;
+    key.hmac().chain_update(LABEL).chain_update(time).verify_truncated_left(proof).ok()?;
     let [a, b, c, d, e, f] = *time;
     Some(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
 }
@@ -81,7 +81,7 @@ mod tests {
     use crate::keys::Key;
 
     fn key(byte: u8) -> TokenKey {
-        TokenKey(Key::new([byte; 32]))
+        TokenKey::new(Key::new([byte; 32]))
     }
 
     fn at(milliseconds: i64) -> Timestamp {

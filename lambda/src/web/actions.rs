@@ -147,7 +147,7 @@ impl App {
         visitor: &Visitor,
     ) -> Result<Granted<ConfirmOutcome>, StoreError> {
         let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
-        let fits = |nonce| self.parts.token_key.code(id, nonce) == digits;
+        let fits = |nonce| self.parts.token_key.check_code(id, nonce, &digits);
         self.after_sign_up("confirm", visitor, self.confirm_with(id, Reading::Now, &Proof::Code(&fits))).await
     }
 

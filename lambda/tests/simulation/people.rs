@@ -25,7 +25,7 @@ use crate::witness::{Submission, Who};
 use crate::world::World;
 
 pub fn token_key() -> TokenKey {
-    TokenKey(Key::new([2; 32]))
+    TokenKey::new(Key::new([2; 32]))
 }
 
 pub fn address_key() -> AddressKey {

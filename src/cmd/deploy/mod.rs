@@ -36,7 +36,8 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
         let outcome = attempt.make(stacks, &mut lock, &mut consented).await;
         match outcome {
             // Another run was faster: what it made is looked at, and what is left is done.
-            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait => {
+            // Not where a key is replaced, which it may be already.
+            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait && arguments.replace_key.is_empty() => {
                 progress.line(format!("  {}: looking again", failure.message));
                 stacks = stack::read_all(&aws, &spec).await?;
             }
@@ -79,7 +80,7 @@ impl Attempt<'_> {
             stacks = stack::read_all(aws, spec).await?;
         }
         let stacks = settle::settle(aws, stacks, progress, &context.output).await?;
-        let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt };
+        let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt, replaces: arguments.replaced() };
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
@@ -164,6 +165,9 @@ impl Run<'_> {
         existing::ensure_decided(self.plan.existing.values().flatten(), arguments.adopt)?;
         if staged.taken_over(Role::Data).iter().any(|found| found.resource_type == TABLE) {
             keys::ensure_kept(self.aws, &self.spec.key_prefix()).await?;
+        }
+        for key in &arguments.replace_key {
+            self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.means()));
         }
         consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await
     }

@@ -11,7 +11,7 @@ use crate::keys::Key;
 const NOW: i64 = 1_800_000_000;
 
 fn key(byte: u8) -> TokenKey {
-    TokenKey(Key::new([byte; 32]))
+    TokenKey::new(Key::new([byte; 32]))
 }
 
 fn now() -> Timestamp {

@@ -46,7 +46,7 @@ pub fn address_key() -> AddressKey {
 }
 
 pub fn token_key() -> TokenKey {
-    TokenKey(Key::new([2; 32]))
+    TokenKey::new(Key::new([2; 32]))
 }
 
 /// What a page may do that nobody may frame.

@@ -1,0 +1,114 @@
+//! A secret key is replaced on the local AWS: what lies in inboxes goes on working, what is put back knows its own key, and
+//! nobody is an admin by a key that is gone.
+
+use serde_json::{Value, json};
+use support::deployed::{Deployed, send_form, wait_for};
+use support::{Sandbox, http};
+
+const ADA: &str = "ada@example.com";
+const GRACE: &str = "grace@example.com";
+const ALAN: &str = "alan@example.com";
+
+/// The token of the link in a mail's text that leads to this page.
+fn token(mail: &Value, page: &str) -> String {
+    let text = mail["text"].as_str().expect("a text");
+    let (_, rest) = text.split_once(&format!("/{page}?t=")).unwrap_or_else(|| panic!("no link in: {text}"));
+    rest.split_whitespace().next().expect("a token").to_owned()
+}
+
+/// Signs somebody up and gives the mail.
+fn signed_up(service: &Deployed, endpoint: &str, address: &str) -> Value {
+    assert_eq!(send_form(endpoint, &[("email", address)]).status, 303);
+    let is_to = |mail: &Value| mail["to"].to_string().contains(address);
+    wait_for(30, "the mail", || service.mails().into_iter().rev().find(is_to))
+}
+
+fn state(service: &Deployed, address: &str) -> String {
+    service.user(address).expect("a user")["state"].as_str().expect("a state").to_owned()
+}
+
+fn confirm(endpoint: &str, token: &str) -> u16 {
+    http::post_form(&format!("{endpoint}/confirm"), &[("t", token)]).status
+}
+
+fn admins(service: &Deployed) -> usize {
+    service.sandbox.json(&["admin", "list", "--local"])["admins"].as_array().expect("a list").len()
+}
+
+/// The stacks that a deploy with these arguments changed.
+fn deploy(service: &Deployed, arguments: &[&str]) -> Vec<String> {
+    let report = service.sandbox.json(&[&["deploy", "--local", "--yes"], arguments].concat());
+    assert_eq!(report["proof"]["ok"], true, "{report}");
+    let stacks = report["stacks"].as_array().expect("a list");
+    let changed = stacks.iter().filter(|stack| stack["changed"] == true);
+    changed.map(|stack| stack["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn a_replaced_key_takes_nothing_from_whoever_was_mailed() {
+    let service = Deployed::of(Sandbox::new().with_example("waitlist.yaml"));
+    let endpoint = service.endpoint.clone();
+    let ada = signed_up(&service, &endpoint, ADA);
+    service.sandbox.json(&["admin", "add", "owner@example.com", "--local"]);
+
+    // Links by the key of before go on working, beside those by the new one.
+    assert_eq!(deploy(&service, &["--replace-key", "token-key"]), ["waitlist-workers", "waitlist-web"]);
+    let grace = signed_up(&service, &endpoint, GRACE);
+    for (mail, address) in [(&ada, ADA), (&grace, GRACE)] {
+        assert_eq!(confirm(&endpoint, &token(mail, "confirm")), 303, "{address}");
+        assert_eq!(state(&service, address), "confirmed");
+    }
+    let stacks_keep = deploy(&service, &[]);
+    assert_eq!(stacks_keep, Vec::<String>::new(), "a deploy goes on by the key that is deployed");
+
+    // A deploy that fails leaves a key behind that nobody reads: what is put back goes on by the one that it knows.
+    let idle = service.sandbox.idle_bundle();
+    let keys = ["--replace-key", "token-key", "--replace-key", "admin-key"];
+    let failed = [&["deploy", "--local", "--yes", "--handler", idle], &keys[..]].concat();
+    assert_eq!(service.sandbox.run(&failed).status.code(), Some(1));
+    let alan = signed_up(&service, &endpoint, ALAN);
+    assert_eq!(confirm(&endpoint, &token(&alan, "confirm")), 303);
+    assert_eq!(deploy(&service, &[]), Vec::<String>::new());
+
+    // The admins' key is another one, which nobody was added by.
+    assert_eq!(admins(&service), 1);
+    assert_eq!(deploy(&service, &["--replace-key", "admin-key"]), ["waitlist-web"]);
+    assert_eq!(admins(&service), 0);
+    service.sandbox.json(&["admin", "add", "owner@example.com", "--local"]);
+    assert_eq!(admins(&service), 1);
+
+    // Of a service that was taken down the keys are left, and which of them were good.
+    service.sandbox.ok(&["destroy", "--local", "--yes"]);
+    let report = service.sandbox.json(&["deploy", "--local", "--yes"]);
+    let endpoint = report["endpoint"].as_str().expect("an endpoint");
+    let unsubscribed = http::post_form(&format!("{endpoint}/unsubscribe"), &[("t", &token(&ada, "unsubscribe"))]);
+    assert!(unsubscribed.status < 400, "{unsubscribed:?}");
+    assert_eq!((state(&service, ADA).as_str(), admins(&service)), ("unsubscribed", 1));
+
+    // Replaced once more, what the first key made is worth nothing.
+    deploy(&service, &["--replace-key", "token-key"]);
+    let refused = http::post_form(&format!("{endpoint}/unsubscribe"), &[("t", &token(&ada, "unsubscribe"))]);
+    assert!(refused.status >= 400, "{refused:?}");
+    let again = http::post_form(&format!("{endpoint}/unsubscribe"), &[("t", &token(&grace, "unsubscribe"))]);
+    assert!(again.status < 400, "{again:?}");
+    let receipt = service.sandbox.json(&["destroy", "--delete-data", "--local", "--yes"]);
+    assert_eq!(receipt["kept"], json!([]));
+}
+
+#[test]
+fn servers_are_replaced_with_the_keys_that_they_read() {
+    let sandbox = Sandbox::new().with_example("waitlist.yaml");
+    let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");
+    let domain = "{ name: join.example.com, certificate_arn: 'arn:aws:acm:us-east-1:000000000000:certificate/1' }";
+    sandbox.write("signup.yaml", format!("{spec}\ntopology: high-performance\ndomain: {domain}\n"));
+    let service = Deployed::of(sandbox);
+    let ada = signed_up(&service, &service.endpoint, ADA);
+    service.sandbox.json(&["admin", "add", "owner@example.com", "--local"]);
+    let keys = ["--replace-key", "token-key", "--replace-key", "admin-key"];
+    assert_eq!(deploy(&service, &keys), ["waitlist-workers", "waitlist-servers"]);
+    let grace = signed_up(&service, &service.endpoint, GRACE);
+    for (mail, address) in [(&ada, ADA), (&grace, GRACE)] {
+        assert_eq!(confirm(&service.endpoint, &token(mail, "confirm")), 303, "{address}");
+    }
+    assert_eq!((admins(&service), deploy(&service, &[])), (0, Vec::new()));
+}

@@ -170,16 +170,22 @@ impl Deploy {
 }
 
 impl ReplaceableKey {
-    /// What comes of its replacement.
+    /// What its replacement will come to.
     pub fn means(self) -> &'static str {
         match self {
             Self::TokenKey => {
-                "`token-key` is replaced: links in mails by the key of now go on working, by earlier ones they do not; \
-                 whoever has the form open sends it twice"
+                "`token-key` will be replaced: links mailed by the present one go on working, by one before it they stop, and \
+                 who has the form open may have to send it twice"
             }
-            Self::AdminKey => {
-                "`admin-key` is replaced: nobody is an admin any more, and everybody is added anew by `signupctl admin add`"
-            }
+            Self::AdminKey => "`admin-key` will be replaced: nobody is an admin any more until they are added anew",
+        }
+    }
+
+    /// That it was replaced.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::TokenKey => "`token-key` is another one",
+            Self::AdminKey => "`admin-key` is another one; `signupctl admin add` makes somebody an admin",
         }
     }
 }

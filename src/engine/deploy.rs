@@ -74,11 +74,18 @@ pub async fn execute(
             step.done("uploaded the function");
         }
     }
-    // Both are followed to their end, whatever becomes of the other.
-    let (workers, front) = tokio::join!(
-        make(aws, &workers.desired, workers.action, workers.set, staged.taken_over(Role::Workers), progress),
-        make(aws, &front.desired, front.action, front.set, staged.taken_over(front.desired.role), progress)
-    );
+    let taken_over = [Role::Workers, front.desired.role].map(|role| staged.taken_over(role));
+    let workers = make(aws, &workers.desired, workers.action, workers.set, taken_over[0], progress);
+    let front = make(aws, &front.desired, front.action, front.set, taken_over[1], progress);
+    let (workers, front) = match staged.keys.token.replaces {
+        // Both are followed to their end, whatever becomes of the other.
+        None => tokio::join!(workers, front),
+        // Whoever reads links knows a key before any is made by it.
+        Some(_) => {
+            let front = front.await?;
+            (workers.await, Ok(front))
+        }
+    };
     for stack in [workers?, front?].into_iter().flatten() {
         stacks.insert(stack.role, stack);
     }

@@ -207,6 +207,9 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
+        for key in &arguments.replace_key {
+            self.line(key.done());
+        }
         let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
         if let Err(failure) = collect::collect(self.aws, &stacks, bucket).await {

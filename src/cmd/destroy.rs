@@ -76,9 +76,6 @@ async fn delete_all(
 ) -> Outcome<Receipt> {
     let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
     let mut receipt = Receipt { service: spec.service.clone(), region: aws.region.clone(), ..Receipt::default() };
-    if !arguments.delete_data {
-        keys::note(aws, &spec.key_prefix(), &stacks).await?;
-    }
     let data = stacks.remove(&Role::Data);
     delete_stacks(context, aws, stacks.values(), progress, &mut receipt).await?;
     if arguments.delete_data {

@@ -173,7 +173,8 @@ impl Way<'_> {
         let output = &context.output;
         let started = Instant::now();
         let front = spec.topology.front();
-        if front == Role::Servers {
+        // A version from before a key was replaced is published anew, to read the key of now.
+        if front == Role::Servers || !rollback::reads_the_keys_of_now(aws, stacks, &to.artifact).await? {
             self.replace(stacks).await?;
             return Ok(started.elapsed().as_millis());
         }
@@ -203,7 +204,7 @@ impl Way<'_> {
         Ok(live_after_ms)
     }
 
-    /// Instances have no alias to be switched: they are replaced one by one, and what was there is put back if they fail.
+    /// Brings the stacks to the version, and puts back what was there if it fails. Instances have no alias to be switched.
     async fn replace(&self, stacks: &mut DeployedStacks) -> Outcome<()> {
         let Self { context, spec, aws, to, lock, progress } = *self;
         let front = spec.topology.front();
@@ -284,7 +285,7 @@ mod tests {
 
     fn version(number: u64, code: &str) -> Version {
         let artifact = ArtifactRef { sha256: code.repeat(32), code_sha256: code.to_owned() };
-        Version { number, artifact, published: "2026-11-23T00:00:00Z".into() }
+        Version { number, artifact, published: "2026-11-23T00:00:00Z".into(), keys: ["1".into(), "1".into()] }
     }
 
     #[test]

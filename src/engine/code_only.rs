@@ -7,7 +7,6 @@
 use tokio::task::JoinSet;
 
 use super::desired::ArtifactRef;
-use super::plan::Action;
 use super::rollback::Before;
 use super::stack::DeployedStacks;
 use super::stage::Staged;
@@ -20,21 +19,7 @@ const CODE: [&str; 3] = ["ArtifactKey", "CodeSha256", "Release"];
 
 /// Refuses a plan that changes more than the code: new code may not do without the rest.
 pub fn ensure_nothing_else(staged: &Staged, stacks: &DeployedStacks) -> Outcome<()> {
-    let mut others = Vec::new();
-    for desired in staged.desired.values() {
-        match stacks.get(&desired.role) {
-            None => others.push(format!("`{}` is not there yet", desired.stack)),
-            Some(stack) => others.extend(
-                desired
-                    .differences(stack)
-                    .iter()
-                    .filter(|name| !CODE.contains(&name.as_str()))
-                    .map(|name| format!("{name} of `{}`", desired.stack)),
-            ),
-        }
-    }
-    let going = staged.plan.stacks.iter().filter(|stack| stack.action == Action::Remove);
-    others.extend(going.map(|stack| format!("`{}` goes", stack.stack)));
+    let others = staged.beside(&CODE, stacks);
     if others.is_empty() {
         return Ok(());
     }

@@ -64,7 +64,7 @@ pub async fn execute(
     let workers = ready(aws, spec, Role::Workers, &outputs, &mut staged, &stacks, bundle).await?;
     let front = ready(aws, spec, spec.topology.front(), &outputs, &mut staged, &stacks, bundle).await?;
     if workers.action != Action::Keep || front.action != Action::Keep {
-        keys::ensure(aws, spec).await?;
+        keys::ensure(aws, spec, staged.keys).await?;
         keys::replace(aws, &spec.key_prefix(), staged.keys).await?;
         let output = |name: &str| outputs.get(name).map(String::as_str).unwrap_or_default();
         let bucket = output("ArtifactBucket");

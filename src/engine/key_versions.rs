@@ -31,17 +31,48 @@ pub struct Versions {
     pub admin: Version,
 }
 
-/// A number for each key that can be replaced: that of tokens, and that of the admins.
-pub type Numbers = [Option<u64>; 2];
+/// Something of each key that can be replaced: of that for tokens, and of the admins'.
+pub type OfBoth<T> = [T; 2];
 
-/// The versions that the stacks read.
-pub fn deployed(stacks: &DeployedStacks) -> Numbers {
-    let told = |parameter: &str| {
-        let told = stacks.values().filter_map(|stack| stack.parameters.get(parameter)?.parse().ok());
-        // Where a deploy was broken off between two stacks, the other follows.
-        told.max()
-    };
-    [told(TOKEN), told(ADMIN)]
+/// The versions that the stacks read: the least and the most, which differ where a deploy was broken off between two.
+pub type Deployed = Option<(u64, u64)>;
+
+pub fn deployed(stacks: &DeployedStacks) -> OfBoth<Deployed> {
+    [TOKEN, ADMIN].map(|parameter| {
+        let told = stacks.values().filter_map(|stack| stack.parameters.get(parameter)?.parse::<u64>().ok());
+        told.fold(None, |range: Deployed, it| {
+            Some(range.map_or((it, it), |(least, most)| (least.min(it), most.max(it))))
+        })
+    })
+}
+
+/// What there is of a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub deployed: Deployed,
+    /// What was deployed last, as far as it was noted.
+    pub noted: Option<u64>,
+    /// Absent where there is no such key.
+    pub newest: Option<u64>,
+    /// Whether the newest was made a moment ago.
+    pub is_fresh: bool,
+}
+
+impl Known {
+    /// What is deployed goes on, or was, and else the newest; another one in its place where that is asked for. Whoever asks
+    /// twice, since the first run was broken off, is not given two: links by the key of before would be worth nothing.
+    fn choose(self, is_replaced: bool) -> Version {
+        let Self { deployed, noted, newest, is_fresh } = self;
+        let number = deployed.map(|(_, most)| most).or(noted).or(newest).unwrap_or(1);
+        let is_begun =
+            deployed.is_some_and(|(least, most)| least != most || (is_fresh && most > 1 && newest == Some(most)));
+        match newest {
+            Some(newest) if is_replaced && !is_begun => Version { number: newest + 1, replaces: Some(number) },
+            // It is gone, and made anew.
+            None if is_replaced => Version { number: 1, replaces: None },
+            _ => Version { number, replaces: None },
+        }
+    }
 }
 
 impl Versions {
@@ -49,17 +80,8 @@ impl Versions {
     pub const FIRST: Self =
         Self { token: Version { number: 1, replaces: None }, admin: Version { number: 1, replaces: None } };
 
-    /// What is deployed, or was, goes on, and else the newest; with another one in the place of a key that is there and is
-    /// to be replaced.
-    pub fn choose(deployed: Numbers, newest: Numbers, replaced: Replaced) -> Self {
-        let choose = |at: usize, replaced: bool| {
-            let number = deployed[at].or(newest[at]).unwrap_or(1);
-            match newest[at].filter(|_| replaced) {
-                Some(newest) => Version { number: newest + 1, replaces: Some(number) },
-                None => Version { number, replaces: None },
-            }
-        };
-        Self { token: choose(0, replaced.token), admin: choose(1, replaced.admin) }
+    pub fn choose([token, admin]: OfBoth<Known>, replaced: Replaced) -> Self {
+        Self { token: token.choose(replaced.token), admin: admin.choose(replaced.admin) }
     }
 }
 
@@ -73,22 +95,41 @@ impl Default for Versions {
 mod tests {
     use super::*;
 
+    const KNOWN: Known = Known { deployed: Some((2, 2)), noted: None, newest: Some(2), is_fresh: false };
+
+    fn version(number: u64, replaces: impl Into<Option<u64>>) -> Version {
+        Version { number, replaces: replaces.into() }
+    }
+
     #[test]
     fn what_is_deployed_stays_until_it_is_replaced() {
-        let none = Replaced::default();
-        let is = |number, replaces| Version { number, replaces };
-        assert_eq!(Versions::choose([None; 2], [None; 2], none), Versions::FIRST);
-        let kept = Versions { token: is(2, None), admin: is(1, None) };
-        assert_eq!(Versions::choose([Some(2), Some(1)], [None; 2], none), kept);
+        assert_eq!(Known::default().choose(false), version(1, None), "a key that is still to be made");
+        assert_eq!(KNOWN.choose(false), version(2, None));
+        assert_eq!(KNOWN.choose(true), version(3, 2));
         // A replacement that failed has left a version behind.
-        assert_eq!(Versions::choose([Some(2), Some(1)], [Some(3), Some(1)], none), kept);
-        let token = Replaced { token: true, admin: false };
-        let replaced = Versions { token: is(4, Some(2)), admin: is(1, None) };
-        assert_eq!(Versions::choose([Some(2), Some(1)], [Some(3), Some(1)], token), replaced);
-        // Of a service whose data alone is left, the newest is read.
-        let newest = Versions { token: is(3, None), admin: is(2, None) };
-        assert_eq!(Versions::choose([None; 2], [Some(3), Some(2)], none), newest);
-        let all = Replaced { token: true, admin: true };
-        assert_eq!(Versions::choose([None; 2], [None; 2], all), Versions::FIRST, "keys that are still to be made");
+        let failed = Known { newest: Some(3), is_fresh: true, ..KNOWN };
+        assert_eq!(failed.choose(false), version(2, None));
+        assert_eq!(failed.choose(true), version(4, 2));
+        // Where no stack is left, what was deployed last is known, or the newest at least.
+        let noted = Known { deployed: None, noted: Some(2), newest: Some(3), is_fresh: false };
+        assert_eq!(noted.choose(false), version(2, None));
+        assert_eq!(Known { noted: None, ..noted }.choose(false), version(3, None));
+    }
+
+    #[test]
+    fn a_replacement_that_was_broken_off_is_finished_and_not_begun_again() {
+        let between_stacks = Known { deployed: Some((1, 2)), ..KNOWN };
+        assert_eq!(between_stacks.choose(true), version(2, None));
+        assert_eq!(between_stacks.choose(false), version(2, None));
+        let before_the_proof = Known { is_fresh: true, ..KNOWN };
+        assert_eq!(before_the_proof.choose(true), version(2, None));
+        let first = Known { deployed: Some((1, 1)), newest: Some(1), is_fresh: true, noted: None };
+        assert_eq!(first.choose(true), version(2, 1), "the first deploy was a moment ago");
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_made_anew_on_request() {
+        let gone = Known { newest: None, ..KNOWN };
+        assert_eq!((gone.choose(false), gone.choose(true)), (version(2, None), version(1, None)));
     }
 }

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use signup_service::keys::{AddressKey, AdminKey, Key};
 
 use super::desired::SERVICE_TAG;
-use super::key_versions::{self, Numbers, Replaced, Versions};
+use super::key_versions::{self, Known, OfBoth, Replaced, Versions};
 use super::stack::DeployedStacks;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
@@ -22,21 +22,25 @@ pub const NAMES: [&str; 3] = ["address-key", "token-key", "admin-key"];
 /// Those that can be replaced. By another key for addresses nobody in the table would be found.
 const REPLACEABLE: [&str; 2] = [NAMES[1], NAMES[2]];
 
-/// The label of the version that was deployed when the stacks were deleted.
+/// The label of the version that was deployed last.
 const NOTED: &str = "deployed";
 
-/// What to do about a key that is to be replaced and is not there.
-const KEEP: &str = "nothing was changed; deploy without `--replace-key`";
+/// Within so many seconds a key is not replaced twice: whoever asks for it goes on with what was broken off.
+const FRESH: i64 = 3_600;
 
 /// Those without which a table cannot be read; without the other the admins are set up anew.
 const OF_USERS: [&str; 2] = [NAMES[0], NAMES[1]];
 
-/// Makes the keys that are missing; one that exists is never changed, since hashes depend on it.
+/// Makes the keys that are missing, but for those that were there and were replaced; one that exists is never changed, since
+/// hashes depend on it.
 ///
 /// Safe to repeat and to run twice at once: Parameter Store refuses to overwrite.
-pub async fn ensure(aws: &Aws, spec: &Spec) -> Outcome<()> {
+pub async fn ensure(aws: &Aws, spec: &Spec, versions: Versions) -> Outcome<()> {
     let client = aws.ssm();
-    for name in NAMES {
+    for (name, number) in NAMES.into_iter().zip([1, versions.token.number, versions.admin.number]) {
+        if number > 1 {
+            continue;
+        }
         let name = format!("{}/{name}", spec.key_prefix());
         let put = parameter(client.put_parameter(), &name, new_key()?).overwrite(false);
         match put.tags(tag(SERVICE_TAG, &spec.service)?).send().await {
@@ -67,24 +71,33 @@ fn parameter(put: PutParameterFluentBuilder, name: &str, value: String) -> PutPa
 /// The versions to be read, with new ones in the place of the keys that are to be replaced. Makes none, and asks nothing where
 /// nothing is replaced and the stacks tell all.
 pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, replaced: Replaced) -> Outcome<Versions> {
-    let deployed = key_versions::deployed(stacks);
-    if let ([Some(_), Some(_)], Replaced { token: false, admin: false }) = (deployed, replaced) {
-        return Ok(Versions::choose(deployed, [None; 2], replaced));
+    let mut known = key_versions::deployed(stacks).map(|deployed| Known { deployed, ..Known::default() });
+    let is_told = known.iter().all(|key| key.deployed.is_some());
+    if is_told && replaced == Replaced::default() {
+        return Ok(Versions::choose(known, replaced));
     }
-    let newest = found(aws, key_prefix, "").await?;
-    let noted = match newest {
-        [None, None] => newest,
-        _ => found(aws, key_prefix, &format!(":{NOTED}")).await?,
-    };
-    Ok(Versions::choose([0, 1].map(|at| deployed[at].or(noted[at])), newest, replaced))
+    for (key, newest) in known.iter_mut().zip(found(aws, key_prefix, "").await?) {
+        key.newest = newest.map(|(version, _)| version);
+        key.is_fresh = newest.is_some_and(|(_, made)| now() - made < FRESH);
+    }
+    if !is_told && known.iter().any(|key| key.newest.is_some()) {
+        for (key, noted) in known.iter_mut().zip(found(aws, key_prefix, &format!(":{NOTED}")).await?) {
+            key.noted = noted.map(|(version, _)| version);
+        }
+    }
+    Ok(Versions::choose(known, replaced))
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 /// Notes which versions are deployed, for when no stack tells any more.
-pub async fn note(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks) -> Outcome<()> {
-    for (name, version) in REPLACEABLE.into_iter().zip(key_versions::deployed(stacks)) {
-        let Some(version) = version.and_then(|version| i64::try_from(version).ok()) else { continue };
+pub async fn note(aws: &Aws, key_prefix: &str, numbers: OfBoth<u64>) -> Outcome<()> {
+    for (name, number) in REPLACEABLE.into_iter().zip(numbers) {
         let name = format!("{key_prefix}/{name}");
-        let label = aws.ssm().label_parameter_version().name(&name).parameter_version(version).labels(NOTED);
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        let label = aws.ssm().label_parameter_version().name(&name).parameter_version(number).labels(NOTED);
         match label.send().await {
             Ok(_) => {}
             // A key that is gone is told of when it is needed.
@@ -101,37 +114,44 @@ fn is_absent<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     matches!(service_code(error), Some("ParameterNotFound" | "ParameterVersionNotFound"))
 }
 
-/// The version of each key that can be replaced which `selector` stands for, the newest where it is empty; nothing of one
-/// that is not there.
-async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<Numbers> {
+/// The version of each key that `selector` stands for, the newest where it is empty, and when it was made in seconds since
+/// 1970; nothing of one that is not there.
+async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<OfBoth<Option<(u64, i64)>>> {
     let names = REPLACEABLE.map(|name| format!("{key_prefix}/{name}"));
     let selected = names.iter().map(|name| format!("{name}{selector}")).collect();
     let found = aws.ssm().get_parameters().set_names(Some(selected)).send().await;
     let found = found.map_err(|error| explain("the versions of the service's keys cannot be read", error))?;
     let found = found.parameters.unwrap_or_default();
-    let version = |name: String| found.iter().find(|it| it.name() == Some(&name)).map(|it| it.version());
-    Ok(names.map(version).map(|version| version.and_then(|version| u64::try_from(version).ok())))
+    Ok(names.map(|name| {
+        let parameter = found.iter().find(|it| it.name() == Some(&name))?;
+        let made = parameter.last_modified_date().map_or(0, |at| at.secs());
+        Some((u64::try_from(parameter.version()).ok()?, made))
+    }))
 }
 
 /// Makes the versions that are to be made. That of tokens keeps the one that it replaces behind it, so that links in
 /// earlier mails go on working.
 pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome<()> {
-    for (name, version) in REPLACEABLE.into_iter().zip([versions.token, versions.admin]) {
+    let both = [versions.token, versions.admin];
+    if both.iter().any(|version| version.replaces.is_some()) {
+        note(aws, key_prefix, both.map(|version| version.replaces.unwrap_or(version.number))).await?;
+    }
+    for (name, version) in REPLACEABLE.into_iter().zip(both) {
         let Some(replaces) = version.replaces else { continue };
         let mut value = new_key()?;
         let full = format!("{key_prefix}/{name}");
         if name == NAMES[1] {
-            let former =
-                value_of(aws, &full, Some(replaces), "without it no link that was mailed would work", KEEP).await?;
+            let cause = "without it no link that was mailed would work";
+            let former = value_of(aws, &full, Some(replaces), cause, "nothing was changed; deploy again").await?;
             value = format!("{value} {}", former.split_whitespace().next().unwrap_or_default());
         }
         let put = parameter(aws.ssm().put_parameter(), &full, value).overwrite(true).send().await;
         let put = put.map_err(|error| explain(format!("the key `{full}` cannot be replaced"), error))?;
         if u64::try_from(put.version()) != Ok(version.number) {
-            return Err(Failure::new("overtaken", format!("another run has replaced the key `{full}` meanwhile"))
-                .hint(
-                    "see what it did with `signupctl status`, and deploy again if the key is to be replaced once more",
-                ));
+            let cause = format!("Parameter Store has made version {}, where {} was due", put.version(), version.number);
+            return Err(Failure::new("overtaken", format!("the key `{full}` is not replaced yet"))
+                .cause(cause)
+                .hint("nobody reads the new one; run the same again"));
         }
     }
     Ok(())

@@ -75,6 +75,19 @@ impl Before {
     }
 }
 
+/// Whether the functions' versions of a bundle read the keys that the newest versions read. One that does not makes links, and
+/// reads them, by a key that was replaced.
+pub async fn reads_the_keys_of_now(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<bool> {
+    for function in versions::functions(stacks) {
+        let found = versions::list(aws, &function).await?;
+        let wanted = found.iter().find(|version| version.artifact == *artifact);
+        if wanted.zip(found.first()).is_some_and(|(wanted, newest)| wanted.keys != newest.keys) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Has every function answer by its newest version of a bundle. One that has none is left to [`reconcile`]. Returns
 /// how many were switched.
 pub async fn switch(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<usize> {

@@ -44,6 +44,26 @@ impl Staged {
         self.plan.existing.get(&role).filter(|_| self.plan.adopts).map_or(&[], Vec::as_slice)
     }
 
+    /// What would change beside these parameters.
+    pub fn beside(&self, parameters: &[&str], stacks: &DeployedStacks) -> Vec<String> {
+        let mut others = Vec::new();
+        for desired in self.desired.values() {
+            match stacks.get(&desired.role) {
+                None => others.push(format!("`{}` is not there yet", desired.stack)),
+                Some(stack) => others.extend(
+                    desired
+                        .differences(stack)
+                        .iter()
+                        .filter(|name| !parameters.contains(&name.as_str()))
+                        .map(|name| format!("{name} of `{}`", desired.stack)),
+                ),
+            }
+        }
+        let going = self.plan.stacks.iter().filter(|stack| stack.action == Action::Remove);
+        others.extend(going.map(|stack| format!("`{}` goes", stack.stack)));
+        others
+    }
+
     /// Throws the change sets away unexecuted.
     pub async fn discard(&self, aws: &Aws) -> Outcome<()> {
         for (role, set) in &self.sets {

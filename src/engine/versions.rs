@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::desired::{ArtifactRef, hex};
 use super::events::Pace;
+use super::key_versions::OfBoth;
 use super::stack::{Deployed, DeployedStacks};
 use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
@@ -32,6 +33,8 @@ pub struct Version {
     pub artifact: ArtifactRef,
     /// When it was published, as Lambda writes it.
     pub published: String,
+    /// The versions of the keys that it reads.
+    pub keys: OfBoth<String>,
 }
 
 /// The service's functions, that which answers requests first.
@@ -71,6 +74,11 @@ fn read(found: &FunctionConfiguration) -> Option<Version> {
         number: found.version()?.parse().ok()?,
         artifact: ArtifactRef { sha256: hex(&BASE64_STANDARD.decode(&code_sha256).ok()?), code_sha256 },
         published: found.last_modified().unwrap_or_default().to_owned(),
+        keys: ["TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"].map(|name| {
+            let variables = found.environment().and_then(|environment| environment.variables());
+            // One from before keys were replaced reads the first.
+            variables.and_then(|variables| variables.get(name)).map_or_else(|| "1".to_owned(), Clone::clone)
+        }),
     })
 }
 

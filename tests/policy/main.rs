@@ -50,7 +50,7 @@ const UNPROVEN: [&str; 24] = [
 ];
 
 /// Whatever an operator does to a service, in this order. The spec's title is changed before a line with a star.
-const STEPS: [&str; 23] = [
+const STEPS: [&str; 24] = [
     "plan --local",
     "deploy --local --yes",
     "verify-email --local",
@@ -67,6 +67,7 @@ const STEPS: [&str; 23] = [
     "admin list --local",
     "admin reset-password ada@example.org --local --yes",
     "admin remove ada@example.org --local --yes",
+    "deploy --replace-key token-key --local --yes",
     "logs --since 1h --local",
     "drift --local",
     "*deploy --code-only --local --yes",

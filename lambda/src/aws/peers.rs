@@ -52,7 +52,7 @@ pub struct Peers {
 enum Place {
     /// One host and port, as it is.
     At(Scheme, Authority),
-    /// Hosts that begin and end so, by HTTPS.
+    /// Hosts that begin and end so, with one name between them, by HTTPS.
     Between(&'static str, String),
     /// What is on this machine, or linked to it as the metadata of instances and containers is.
     Machine,
@@ -118,7 +118,8 @@ impl Place {
         match self {
             Self::At(scheme, authority) => uri.scheme() == Some(scheme) && uri.authority() == Some(authority),
             Self::Between(begin, end) => {
-                uri.scheme() == Some(&Scheme::HTTPS) && host.starts_with(begin) && host.ends_with(end)
+                let between = host.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end.as_str()));
+                uri.scheme() == Some(&Scheme::HTTPS) && between.is_some_and(|it| !it.is_empty() && !it.contains('.'))
             }
             Self::Machine => is_of_machine(host),
         }
@@ -222,6 +223,8 @@ mod tests {
             "https://dynamodb.us-east-1.amazonaws.com/",
             "https://x.dynamodb.eu-west-1.amazonaws.com/",
             "https://xddb.eu-west-1.amazonaws.com/",
+            "https://.ddb.eu-west-1.amazonaws.com/",
+            "https://x.y.ddb.eu-west-1.amazonaws.com/",
             "https://sts.eu-west-1.amazonaws.com/",
             "http://169.254.169.254/latest/meta-data/",
             "http://127.0.0.1:8080/",
@@ -259,6 +262,7 @@ mod tests {
         let others = [
             "http://sts.eu-west-1.amazonaws.com/",
             "https://sts.example.com/",
+            "https://sts.x.s3.amazonaws.com/",
             "http://10.0.0.1/",
             "http://[fd00::1]/",
         ];

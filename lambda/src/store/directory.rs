@@ -9,8 +9,8 @@ use super::{at, shard_of};
 use crate::user::{State, User, UserId};
 
 /// Shards of each list in order of time, of which a page must ask every one. A shard takes the 1,000 writes a second of
-/// one partition of DynamoDB, and so each list some 1,000 sign-ups a second: that of all is sharded by day and written once
-/// for each, those by state are sharded by ID and written twice, when somebody comes and when somebody goes on.
+/// one partition of DynamoDB, and so each list some 1,000 sign-ups a second. That of all is sharded by day, so that a day is
+/// in one place, and written once for each who comes; those by state are sharded by ID, and also written when somebody goes on.
 pub const LIST_SHARDS: u8 = 2;
 
 /// Letters of a prefix that choose the partition: fewer are not looked for.

@@ -8,7 +8,7 @@ use super::plan::{Prepared, prepare};
 use super::{Context, endpoint, output_of, service};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
-use crate::cli;
+use crate::cli::{self, ReplaceableKey};
 use crate::engine::cost::SIGN_UPS;
 use crate::engine::identity::{Standing, sender};
 use crate::engine::lock::Lock;
@@ -20,7 +20,9 @@ use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged, Wish};
 use crate::engine::status::State;
 use crate::engine::template::Role;
-use crate::engine::{artifacts, code_only, collect, data, delete, deploy, existing, keys, settle, switch};
+use crate::engine::{
+    artifacts, code_only, collect, data, delete, deploy, existing, key_versions, keys, settle, switch,
+};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 use report::{Report, StackReport, Switched};
@@ -83,6 +85,11 @@ impl Attempt<'_> {
         let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt, replaces: arguments.replaced() };
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
         let plan = staged.plan.clone();
+        for key in &arguments.replace_key {
+            if key.of(staged.keys).replaces.is_none() && key.of(staged.keys).number > 1 {
+                progress.line(format!("  `{}` was replaced within the hour, and is not again", key.name()));
+            }
+        }
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !plan.changes_anything() {
             return run.keep(&stacks, arguments.no_proof).await;
@@ -166,8 +173,11 @@ impl Run<'_> {
         if staged.taken_over(Role::Data).iter().any(|found| found.resource_type == TABLE) {
             keys::ensure_kept(self.aws, &self.spec.key_prefix()).await?;
         }
-        for key in &arguments.replace_key {
-            self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.means()));
+        if !arguments.replace_key.is_empty() {
+            ensure_keys_alone(staged, stacks)?;
+            for key in &arguments.replace_key {
+                self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.means()));
+            }
         }
         consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await
     }
@@ -188,6 +198,7 @@ impl Run<'_> {
             staged.discard(self.aws).await?;
             return Err(failure);
         }
+        let keys = staged.keys;
         let executed = deploy::execute(self.aws, self.spec, staged, stacks, self.bundle, lock, self.progress).await;
         let stacks = match executed {
             Ok(stacks) => stacks,
@@ -207,8 +218,14 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        for key in &arguments.replace_key {
-            self.line(key.done());
+        for (key, version) in [(ReplaceableKey::TokenKey, keys.token), (ReplaceableKey::AdminKey, keys.admin)] {
+            if version.replaces.is_some() {
+                self.line(key.done());
+            }
+        }
+        let numbers = [keys.token.number, keys.admin.number];
+        if numbers != [1, 1] {
+            keys::note(self.aws, &self.spec.key_prefix(), numbers).await?;
         }
         let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
@@ -393,6 +410,18 @@ impl Run<'_> {
         context.output.object(&report);
         Ok(Exit::Done)
     }
+}
+
+/// Refuses to replace a key together with anything else: what fails of that would take the new key with it, and while there
+/// are two fronts, or one of before, one of them would not know it.
+fn ensure_keys_alone(staged: &Staged, stacks: &DeployedStacks) -> Outcome<()> {
+    let others = staged.beside(&[key_versions::TOKEN, key_versions::ADMIN], stacks);
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage("more_than_keys", "more than the keys would change")
+        .cause(others.join(", "))
+        .hint("nothing was changed; deploy without `--replace-key` first"))
 }
 
 /// Shows the plan and asks. What would take data away is refused unless asked for on the command line.

@@ -189,7 +189,7 @@ impl ReplaceableKey {
         match self {
             Self::TokenKey => {
                 "`token-key` will be replaced: links mailed by the present one go on working until it is replaced once more (do \
-                 that in an hour if it has leaked), and who has the form open may have to send it twice"
+                 that in an hour if it has leaked), and who has the form open may have to send it again"
             }
             Self::AdminKey => "`admin-key` will be replaced: nobody is an admin any more until they are added anew",
         }

@@ -11,7 +11,7 @@ use crate::engine::lock::{self, Lock};
 use crate::engine::progress::Progress;
 use crate::engine::stack::{self, Deployed, DeployedStacks};
 use crate::engine::template::Role;
-use crate::engine::{data, delete, keys, settle};
+use crate::engine::{data, delete, key_versions, keys, settle};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -76,6 +76,10 @@ async fn delete_all(
 ) -> Outcome<Receipt> {
     let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
     let mut receipt = Receipt { service: spec.service.clone(), region: aws.region.clone(), ..Receipt::default() };
+    if !arguments.delete_data {
+        let deployed = key_versions::deployed(&stacks).map(|range| range.map(|(_, most)| most));
+        keys::note(aws, &spec.key_prefix(), deployed).await?;
+    }
     let data = stacks.remove(&Role::Data);
     delete_stacks(context, aws, stacks.values(), progress, &mut receipt).await?;
     if arguments.delete_data {

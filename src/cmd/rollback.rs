@@ -11,7 +11,7 @@ use crate::engine::desired::ArtifactRef;
 use crate::engine::lock::Lock;
 use crate::engine::progress::Progress;
 use crate::engine::proof;
-use crate::engine::rollback::Before;
+use crate::engine::rollback::{Before, Pace};
 use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::template::Role;
 use crate::engine::versions::{self, Version};
@@ -200,7 +200,7 @@ impl Way<'_> {
             to.artifact.release(),
             live_after_ms as f64 / 1_000.0
         ));
-        rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
+        rollback::reconcile(aws, stacks, front, &to.artifact, Pace::SideBySide, progress).await?;
         Ok(live_after_ms)
     }
 
@@ -210,7 +210,7 @@ impl Way<'_> {
         let front = spec.topology.front();
         let before = Before::read(aws, stacks, spec.topology).await?;
         let replaced = async {
-            rollback::reconcile(aws, stacks, front, &to.artifact, progress).await?;
+            rollback::reconcile(aws, stacks, front, &to.artifact, Pace::FrontFirst, progress).await?;
             service(aws, spec, stacks, front, to.artifact.release())?.health(progress).await.map(drop)
         };
         let Err(failure) = replaced.await else { return Ok(()) };

@@ -59,18 +59,28 @@ pub struct Known {
 }
 
 impl Known {
-    /// What is deployed goes on, or was, and else the newest; another one in its place where that is asked for. Whoever asks
-    /// twice, since the first run was broken off, is not given two: links by the key of before would be worth nothing.
+    /// What is deployed, or was, and else the newest.
+    pub fn number(self) -> u64 {
+        self.deployed.map(|(_, most)| most).or(self.noted).or(self.newest).unwrap_or(1)
+    }
+
+    /// Whether what is to be read is not there any more, though it may be there again by a smaller number.
+    pub fn is_gone(self) -> bool {
+        (self.deployed.is_some() || self.noted.is_some()) && self.newest.unwrap_or(0) < self.number()
+    }
+
+    fn is_between_stacks(self) -> bool {
+        self.deployed.is_some_and(|(least, most)| least != most)
+    }
+
+    /// What there is goes on, or another one in its place. Whoever asks twice, since the first run was broken off, is not given
+    /// two: links by the key of before would be worth nothing.
     fn choose(self, is_replaced: bool) -> Version {
-        let Self { deployed, noted, newest, is_fresh } = self;
-        let number = deployed.map(|(_, most)| most).or(noted).or(newest).unwrap_or(1);
-        let is_begun =
-            deployed.is_some_and(|(least, most)| least != most || (is_fresh && most > 1 && newest == Some(most)));
-        match newest {
-            Some(newest) if is_replaced && !is_begun => Version { number: newest + 1, replaces: Some(number) },
-            // It is gone, and made anew.
-            None if is_replaced => Version { number: 1, replaces: None },
-            _ => Version { number, replaces: None },
+        let number = self.number();
+        let is_done = self.is_fresh && number > 1 && self.newest == Some(number);
+        match self.newest.filter(|_| is_replaced && !is_done) {
+            Some(newest) => Version { number: newest + 1, replaces: Some(number) },
+            None => Version { number, replaces: None },
         }
     }
 }
@@ -80,8 +90,10 @@ impl Versions {
     pub const FIRST: Self =
         Self { token: Version { number: 1, replaces: None }, admin: Version { number: 1, replaces: None } };
 
+    /// Where a run was broken off between two stacks, that is brought to its end before anything is replaced.
     pub fn choose([token, admin]: OfBoth<Known>, replaced: Replaced) -> Self {
-        Self { token: token.choose(replaced.token), admin: admin.choose(replaced.admin) }
+        let is_free = ![token, admin].into_iter().any(Known::is_between_stacks);
+        Self { token: token.choose(is_free && replaced.token), admin: admin.choose(is_free && replaced.admin) }
     }
 }
 
@@ -119,8 +131,10 @@ mod tests {
     #[test]
     fn a_replacement_that_was_broken_off_is_finished_and_not_begun_again() {
         let between_stacks = Known { deployed: Some((1, 2)), ..KNOWN };
-        assert_eq!(between_stacks.choose(true), version(2, None));
-        assert_eq!(between_stacks.choose(false), version(2, None));
+        for wish in [true, false] {
+            let versions = Versions::choose([between_stacks, KNOWN], Replaced { token: wish, admin: wish });
+            assert_eq!((versions.token, versions.admin), (version(2, None), version(2, None)));
+        }
         let before_the_proof = Known { is_fresh: true, ..KNOWN };
         assert_eq!(before_the_proof.choose(true), version(2, None));
         let first = Known { deployed: Some((1, 1)), newest: Some(1), is_fresh: true, noted: None };
@@ -128,8 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_gone_is_made_anew_on_request() {
-        let gone = Known { newest: None, ..KNOWN };
-        assert_eq!((gone.choose(false), gone.choose(true)), (version(2, None), version(1, None)));
+    fn a_key_that_is_gone_is_known_to_be() {
+        assert!(!Known::default().is_gone() && !KNOWN.is_gone());
+        assert!(!Known { newest: Some(3), ..KNOWN }.is_gone());
+        assert!(Known { newest: None, ..KNOWN }.is_gone());
+        assert!(Known { newest: Some(1), ..KNOWN }.is_gone(), "another one was put in its place by hand");
     }
 }

@@ -85,6 +85,17 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
             key.noted = noted.map(|(version, _)| version);
         }
     }
+    for ((name, key), asked) in REPLACEABLE.into_iter().zip(known).zip([replaced.token, replaced.admin]) {
+        if asked && key.is_gone() {
+            let number = key.number();
+            return Err(Failure::new(
+                "no_key",
+                format!("the key `{key_prefix}/{name}` is gone, of which version {number} is read"),
+            )
+            .cause("there is nothing to replace")
+            .hint("nothing was changed; put a SecureString of 32 bytes in base64 there, until it has that version"));
+        }
+    }
     Ok(Versions::choose(known, replaced))
 }
 
@@ -92,9 +103,13 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// Notes which versions are deployed, for when no stack tells any more.
-pub async fn note(aws: &Aws, key_prefix: &str, numbers: OfBoth<u64>) -> Outcome<()> {
+/// Notes which versions are deployed, for when no stack tells any more; nothing of keys that were never replaced.
+pub async fn note(aws: &Aws, key_prefix: &str, numbers: OfBoth<Option<u64>>) -> Outcome<()> {
+    if numbers.iter().flatten().all(|number| *number == 1) {
+        return Ok(());
+    }
     for (name, number) in REPLACEABLE.into_iter().zip(numbers) {
+        let Some(number) = number else { continue };
         let name = format!("{key_prefix}/{name}");
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         let label = aws.ssm().label_parameter_version().name(&name).parameter_version(number).labels(NOTED);
@@ -133,9 +148,6 @@ async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<OfBoth<Op
 /// earlier mails go on working.
 pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome<()> {
     let both = [versions.token, versions.admin];
-    if both.iter().any(|version| version.replaces.is_some()) {
-        note(aws, key_prefix, both.map(|version| version.replaces.unwrap_or(version.number))).await?;
-    }
     for (name, version) in REPLACEABLE.into_iter().zip(both) {
         let Some(replaces) = version.replaces else { continue };
         let mut value = new_key()?;

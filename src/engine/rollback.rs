@@ -102,12 +102,21 @@ pub async fn switch(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) 
     Ok(switched)
 }
 
+/// How the stacks follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    SideBySide,
+    /// So that a way back that is broken off is told by the front, as it is where the functions were switched before.
+    FrontFirst,
+}
+
 /// Brings the stacks of workers and front to a bundle; nothing else of them changes.
 pub async fn reconcile(
     aws: &Aws,
     stacks: &mut DeployedStacks,
     front: Role,
     artifact: &ArtifactRef,
+    pace: Pace,
     progress: &Progress,
 ) -> Outcome<()> {
     let desired = |role| stacks.get(&role).and_then(|stack| desired::with_artifact(stack, artifact));
@@ -115,10 +124,15 @@ pub async fn reconcile(
         return Err(Failure::new("unexpected_answer", "the stacks do not tell what they were made of")
             .hint("deploy what you want to run"));
     };
-    let (workers, front) = tokio::join!(
-        deploy::apply(aws, &workers, Action::Update, None, progress),
-        deploy::apply(aws, &front, Action::Update, None, progress)
-    );
+    let workers = deploy::apply(aws, &workers, Action::Update, None, progress);
+    let front = deploy::apply(aws, &front, Action::Update, None, progress);
+    let (workers, front) = match pace {
+        Pace::SideBySide => tokio::join!(workers, front),
+        Pace::FrontFirst => {
+            let front = front.await?;
+            (workers.await, Ok(front))
+        }
+    };
     for stack in [workers?, front?].into_iter().flatten() {
         stacks.insert(stack.role, stack);
     }

@@ -85,13 +85,13 @@ impl Attempt<'_> {
         let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt, replaces: arguments.replaced() };
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
         let plan = staged.plan.clone();
-        for key in &arguments.replace_key {
-            if key.of(staged.keys).replaces.is_none() && key.of(staged.keys).number > 1 {
-                progress.line(format!("  `{}` was replaced within the hour, and is not again", key.name()));
-            }
-        }
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !plan.changes_anything() {
+            if let Some(key) = arguments.replace_key.first() {
+                return Err(Failure::new("replaced_already", format!("`{}` was replaced within the hour", key.name()))
+                    .cause("by another one once more, links in mails of an hour ago would not work")
+                    .hint(format!("nothing was changed; `{}` tells whether all is well", context.command("deploy"))));
+            }
             return run.keep(&stacks, arguments.no_proof).await;
         }
         let ready = async {
@@ -176,7 +176,12 @@ impl Run<'_> {
         if !arguments.replace_key.is_empty() {
             ensure_keys_alone(staged, stacks)?;
             for key in &arguments.replace_key {
-                self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.means()));
+                match key.of(staged.keys).replaces {
+                    Some(_) => self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.means())),
+                    None => {
+                        self.progress.line(format!("  `{}` is not replaced: an earlier run is finished", key.name()))
+                    }
+                }
             }
         }
         consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await
@@ -223,9 +228,10 @@ impl Run<'_> {
                 self.line(key.done());
             }
         }
-        let numbers = [keys.token.number, keys.admin.number];
-        if numbers != [1, 1] {
-            keys::note(self.aws, &self.spec.key_prefix(), numbers).await?;
+        let numbers = [keys.token.number, keys.admin.number].map(Some);
+        if let Err(failure) = keys::note(self.aws, &self.spec.key_prefix(), numbers).await {
+            // `destroy` notes the same.
+            self.progress.line(format!("  {}", failure.message));
         }
         let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;

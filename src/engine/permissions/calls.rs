@@ -165,7 +165,7 @@ pub const ALL: &[Call] = &[
     ),
     call("ssm", "get_parameter", &["ssm:GetParameter"], On::Parameters, &[Deploy, Destroy, Users, VerifyEmail, Admin]),
     call("ssm", "get_parameters", &["ssm:GetParameters"], On::Parameters, &[Plan, Deploy]),
-    call("ssm", "label_parameter_version", &["ssm:LabelParameterVersion"], On::Parameters, &[Deploy]),
+    call("ssm", "label_parameter_version", &["ssm:LabelParameterVersion"], On::Parameters, &[Deploy, Destroy]),
     call("ssm", "delete_parameter", &["ssm:DeleteParameter"], On::Parameters, &[Destroy]),
     call("ssm", "delete_parameters", &["ssm:DeleteParameters"], On::Parameters, &[Destroy]),
     call("sesv2", "get_account", &["ses:GetAccount"], On::Anything, &[Deploy, Status, VerifyEmail, Doctor]),

@@ -8,7 +8,7 @@ use signup_service::admin::Role as AdminRole;
 use signup_service::export::Format;
 use signup_service::user::State;
 
-use crate::engine::key_versions::{Replaced, Version, Versions};
+use crate::engine::key_versions::Replaced;
 use crate::engine::permissions::Repository;
 use crate::engine::template::Role;
 use crate::output::ColorChoice;
@@ -166,41 +166,6 @@ impl Deploy {
     pub fn replaced(&self) -> Replaced {
         let is = |key| self.replace_key.contains(&key);
         Replaced { token: is(ReplaceableKey::TokenKey), admin: is(ReplaceableKey::AdminKey) }
-    }
-}
-
-impl ReplaceableKey {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TokenKey => "token-key",
-            Self::AdminKey => "admin-key",
-        }
-    }
-
-    pub fn of(self, versions: Versions) -> Version {
-        match self {
-            Self::TokenKey => versions.token,
-            Self::AdminKey => versions.admin,
-        }
-    }
-
-    /// What its replacement will come to.
-    pub fn means(self) -> &'static str {
-        match self {
-            Self::TokenKey => {
-                "`token-key` will be replaced: links mailed by the present one go on working until it is replaced once more (do \
-                 that in an hour if it has leaked), and who has the form open may have to send it again"
-            }
-            Self::AdminKey => "`admin-key` will be replaced: nobody is an admin any more until they are added anew",
-        }
-    }
-
-    /// That it was replaced.
-    pub fn done(self) -> &'static str {
-        match self {
-            Self::TokenKey => "`token-key` is another one",
-            Self::AdminKey => "`admin-key` is another one; `signupctl admin add` makes somebody an admin",
-        }
     }
 }
 

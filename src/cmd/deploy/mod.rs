@@ -1,5 +1,6 @@
 //! `deploy`: from the spec to a service that answers.
 
+mod key;
 mod report;
 
 use std::time::Instant;
@@ -8,7 +9,7 @@ use super::plan::{Prepared, prepare};
 use super::{Context, endpoint, output_of, service};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
-use crate::cli::{self, ReplaceableKey};
+use crate::cli;
 use crate::engine::cost::SIGN_UPS;
 use crate::engine::identity::{Standing, sender};
 use crate::engine::lock::Lock;
@@ -20,9 +21,7 @@ use crate::engine::stack::{self, DeployedStacks};
 use crate::engine::stage::{self, Staged, Wish};
 use crate::engine::status::State;
 use crate::engine::template::Role;
-use crate::engine::{
-    artifacts, code_only, collect, data, delete, deploy, existing, key_versions, keys, settle, switch,
-};
+use crate::engine::{artifacts, code_only, collect, data, delete, deploy, existing, keys, settle, switch};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 use report::{Report, StackReport, Switched};
@@ -88,9 +87,7 @@ impl Attempt<'_> {
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !plan.changes_anything() {
             if let Some(key) = arguments.replace_key.first() {
-                return Err(Failure::new("replaced_already", format!("`{}` was replaced within the hour", key.name()))
-                    .cause("by another one once more, links in mails of an hour ago would not work")
-                    .hint(format!("nothing was changed; `{}` tells whether all is well", context.command("deploy"))));
+                return Err(key.replaced_already(context));
             }
             return run.keep(&stacks, arguments.no_proof).await;
         }
@@ -174,14 +171,9 @@ impl Run<'_> {
             keys::ensure_kept(self.aws, &self.spec.key_prefix()).await?;
         }
         if !arguments.replace_key.is_empty() {
-            ensure_keys_alone(staged, stacks)?;
+            key::ensure_alone(staged, stacks)?;
             for key in &arguments.replace_key {
-                match key.of(staged.keys).replaces {
-                    Some(_) => self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.means())),
-                    None => {
-                        self.progress.line(format!("  `{}` is not replaced: an earlier run is finished", key.name()))
-                    }
-                }
+                self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.meaning(staged.keys)));
             }
         }
         consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await
@@ -223,10 +215,8 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        for (key, version) in [(ReplaceableKey::TokenKey, keys.token), (ReplaceableKey::AdminKey, keys.admin)] {
-            if version.replaces.is_some() {
-                self.line(key.done());
-            }
+        for key in arguments.replace_key.iter().filter(|key| key.of(keys).replaces.is_some()) {
+            self.line(key.done());
         }
         let numbers = [keys.token.number, keys.admin.number].map(Some);
         if let Err(failure) = keys::note(self.aws, &self.spec.key_prefix(), numbers).await {
@@ -416,18 +406,6 @@ impl Run<'_> {
         context.output.object(&report);
         Ok(Exit::Done)
     }
-}
-
-/// Refuses to replace a key together with anything else: what fails of that would take the new key with it, and while there
-/// are two fronts, or one of before, one of them would not know it.
-fn ensure_keys_alone(staged: &Staged, stacks: &DeployedStacks) -> Outcome<()> {
-    let others = staged.beside(&[key_versions::TOKEN, key_versions::ADMIN], stacks);
-    if others.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::usage("more_than_keys", "more than the keys would change")
-        .cause(others.join(", "))
-        .hint("nothing was changed; deploy without `--replace-key` first"))
 }
 
 /// Shows the plan and asks. What would take data away is refused unless asked for on the command line.

@@ -19,6 +19,7 @@ try:
     import ministack.core.iam_actions as actions
     import ministack.core.iam_evaluator as evaluator
     import ministack.services.cloudformation as cloudformation
+    import ministack.services.cloudformation.changesets as changes
     import ministack.services.cloudformation.provisioners as provisioners
     import ministack.services.lambda_svc as functions
     import ministack.services.sns as topics
@@ -97,6 +98,21 @@ else:
         return plain_describe(params)
 
     cloudformation._ACTION_HANDLERS["DescribeStacks"] = describe_stacks
+
+    # Two change sets that would each create one stack have a stack each here, and one in AWS: there the second is gone
+    # once the first is executed, and here it would create everything again.
+    plain_execute = cloudformation._ACTION_HANDLERS["ExecuteChangeSet"]
+
+    def execute_change_set(params):
+        named = first(params.get("ChangeSetName", ""))
+        _, change_set = changes._find_change_set(named, first(params.get("StackName", "")))
+        if change_set and change_set["ChangeSetType"] == "CREATE":
+            stack = cloudformation._stacks.get(change_set["StackName"]) or {}
+            if stack.get("StackStatus") != "REVIEW_IN_PROGRESS":
+                return changes._error("ChangeSetNotFound", f"ChangeSet [{named}] does not exist", 404)
+        return plain_execute(params)
+
+    cloudformation._ACTION_HANDLERS["ExecuteChangeSet"] = execute_change_set
 
     # Each code that a function ever had it leaves unpacked on the disk, 65 MB a deploy. Here that of the last ones stays;
     # any other that a function still has is unpacked again when it starts.

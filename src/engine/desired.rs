@@ -199,6 +199,7 @@ fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) 
         (key_versions::ADMIN, keys.admin.number.to_string()),
         ("DomainName", domain.name.clone()),
         ("CertificateArn", domain.certificate_arn.clone()),
+        ("StrictTransportSecurity", spec.transport().header().to_owned()),
         ("AccessLogs", spec.monitoring.access_logs.to_string()),
     ];
     parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
@@ -353,6 +354,30 @@ mod tests {
                 declared.retain(|key| !["RequestsPerTarget", "VpcCidr"].contains(&key.as_str()));
                 let given: Vec<String> = desired.parameters.keys().map(ToString::to_string).collect();
                 assert_eq!(declared, given, "{:?}", desired.role);
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_is_one_that_its_template_takes() {
+        for name in ["registration.yaml", "waitlist.yaml", "full.yaml", "high-performance.yaml"] {
+            for subdomains in [false, true] {
+                let mut spec = spec(name);
+                spec.security.hsts_subdomains = Some(subdomains);
+                let (outputs, artifact) = (outputs(), artifact());
+                let front = front(&spec, &outputs, &artifact, Versions::FIRST);
+                let workers = workers(&spec, &outputs, &artifact, Versions::FIRST);
+                for desired in [Some(data(&spec)), workers, front].into_iter().flatten() {
+                    let template =
+                        crate::engine::long_form::read(&desired.template).expect("an embedded template parses");
+                    for (key, value) in &desired.parameters {
+                        let Some(taken) = template["Parameters"][key.as_ref()]["AllowedValues"].as_array() else {
+                            continue;
+                        };
+                        let text = |it: &serde_json::Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
+                        assert!(taken.iter().map(text).any(|it| it == *value), "{key}: {value} is none of {taken:?}");
+                    }
+                }
             }
         }
     }

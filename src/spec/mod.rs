@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use crate::engine::template::Role;
 use serde::Deserialize;
 use signup_service::config::{self, Confirmation, Duration, Form, Security, ServiceConfig};
+use signup_service::web::Transport;
 
 pub use files::Files;
 pub use load::{environments, load};
@@ -115,11 +116,20 @@ impl Spec {
                 logo: logo.map(|logo| config::Logo { media_type: logo.media_type.to_owned() }),
             },
             confirmation: self.confirmation.clone(),
-            security: config::Security { hsts_subdomains: Some(self.hsts_subdomains()), ..self.security.clone() },
+            security: self.security(),
             retention: self.data.retention,
             notifications: self.notifications.config(),
             languages: self.files.languages.clone(),
         }
+    }
+
+    fn security(&self) -> config::Security {
+        config::Security { hsts_subdomains: Some(self.hsts_subdomains()), ..self.security.clone() }
+    }
+
+    /// For which names browsers are to ask by HTTPS alone.
+    pub fn transport(&self) -> Transport {
+        Transport::of(&self.security())
     }
 
     /// Whether browsers are to take every name below the service's own for HTTPS alone too. Unless the spec says so they

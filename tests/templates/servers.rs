@@ -89,6 +89,19 @@ fn nothing_is_served_without_tls_or_under_another_name() {
     assert_eq!(https["SslPolicy"], "ELBSecurityPolicy-TLS13-1-2-Res-2021-06");
     assert_eq!(https["Certificates"], json!([{ "CertificateArn": { "Ref": "CertificateArn" } }]));
     assert_eq!(https["DefaultActions"][0]["FixedResponseConfig"]["StatusCode"], "421");
+    // What the load balancer answers itself.
+    let said = |listener, key: &str| {
+        let name = format!("routing.http.response.{key}");
+        let attributes = each(&template.properties(listener)["ListenerAttributes"]);
+        attributes.into_iter().find(|it| it["Key"] == name).map_or(Value::Null, |it| it["Value"].clone())
+    };
+    let transport = "strict_transport_security.header_value";
+    assert_eq!(said("HttpsListener", transport), json!({ "Ref": "StrictTransportSecurity" }));
+    assert_eq!(said("HttpListener", transport), Value::Null, "it means nothing without TLS");
+    for listener in ["HttpListener", "HttpsListener"] {
+        assert_eq!(said(listener, "x_content_type_options.header_value"), "nosniff");
+        assert_eq!(said(listener, "server.enabled"), "false");
+    }
     let rules = template.of_type("AWS::ElasticLoadBalancingV2::ListenerRule");
     let behind_tls = rules.filter(|(_, rule)| rule["Properties"]["ListenerArn"] == json!({ "Ref": "HttpsListener" }));
     let [(_, rule)] = behind_tls.collect::<Vec<_>>()[..] else { panic!("one rule") };

@@ -92,12 +92,9 @@ impl Transport {
         Self { subdomains: security.hsts_subdomains.unwrap_or_default() }
     }
 
-    fn header(self) -> HeaderValue {
-        HeaderValue::from_static(if self.subdomains {
-            "max-age=63072000; includeSubDomains"
-        } else {
-            "max-age=63072000"
-        })
+    /// `Strict-Transport-Security`, which a load balancer says as well of what it answers itself.
+    pub fn header(self) -> &'static str {
+        if self.subdomains { "max-age=63072000; includeSubDomains" } else { "max-age=63072000" }
     }
 }
 
@@ -145,7 +142,7 @@ pub fn secure(headers: &mut HeaderMap, transport: Transport) {
 
 fn constant(headers: &mut HeaderMap, transport: Transport) {
     headers.reserve(HEADERS.len() + 4);
-    headers.insert(STRICT_TRANSPORT_SECURITY, transport.header());
+    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(transport.header()));
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }

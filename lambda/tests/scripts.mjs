@@ -227,6 +227,81 @@ for (const never of [{ webdriver: true }, { type: 'reload' }, { type: 'back_forw
   assert.equal(document.clicks, 0);
 }
 
+// A page of the admins, and the others that are open beside it.
+function adminPage(answer, { shows = true } = {}) {
+  const document = Object.assign(new Listening(), {
+    hidden: false,
+    currentScript: { src: 'https://join.example.com/session.js?v=1' },
+    querySelector: (selector) => (shows && selector === 'form.account' ? {} : null),
+    body: { shown: true, replaceChildren() { this.shown = false; } },
+  });
+  const location = { href: 'https://join.example.com/admin/users?by=state&value=x', replace(to) { this.to = to; } };
+  const others = new Listening();
+  others.told = [];
+  others.postMessage = (word) => others.told.push(word);
+  const every = [];
+  const page = open('session', {
+    document, location, answer, URL, encodeURIComponent,
+    BroadcastChannel: function BroadcastChannel() { return others; },
+    setInterval: (call, ms) => every.push({ call, ms }),
+  });
+  return { document, location, others, every, page };
+}
+const isOpen = async () => ({ type: 'basic', status: 204 });
+const isOver = async () => ({ type: 'opaqueredirect', status: 0 });
+const asks = {
+  'once a minute': ({ every }) => { assert.equal(every[0].ms, 60_000); every[0].call(); },
+  'when another page says so': ({ others }) => others.dispatch('message'),
+  'when it comes to the front': ({ document }) => document.dispatch('visibilitychange'),
+  'when it comes back from before': ({ page }) => page.window.dispatch('pageshow', { persisted: true }),
+};
+for (const [when, ask] of Object.entries(asks)) {
+  for (const [answer, stays] of [
+    [isOpen, true],
+    [isOver, false],
+    [() => Promise.reject(new Error('offline')), true],
+    [async () => ({ type: 'basic', status: 503 }), true],
+  ]) {
+    const seen = adminPage(answer);
+    assert.deepEqual(seen.page.asked, [], 'nothing is asked of a page that has just come');
+    ask(seen);
+    await settle();
+    assert.deepEqual(seen.page.asked, ['https://join.example.com/admin/session'], when);
+    assert.equal(seen.document.body.shown, stays, when);
+    const to = 'https://join.example.com/admin/sign-in?ended=1&next=users%3Fby%3Dstate%26value%3Dx';
+    assert.equal(seen.location.to, stays ? undefined : to, when);
+  }
+}
+
+// One that goes to the back asks nothing, nor does one that is shown for the first time.
+{
+  const seen = adminPage(isOver);
+  seen.document.hidden = true;
+  seen.document.dispatch('visibilitychange');
+  seen.page.window.dispatch('pageshow', { persisted: false });
+  assert.deepEqual(seen.page.asked, []);
+}
+
+// A page that is being left stays until the next one is there, and one that stayed after all asks again later.
+{
+  const seen = adminPage(isOver);
+  seen.page.window.dispatch('beforeunload');
+  seen.every[0].call();
+  await settle();
+  assert(seen.document.body.shown && !seen.location.to);
+  clock = 61_000;
+  seen.every[0].call();
+  await settle();
+  assert(!seen.document.body.shown && seen.location.to);
+  clock = 0;
+}
+
+// The sign-in tells the others to look, and looks at nothing itself.
+{
+  const { others, every, page } = adminPage(isOver, { shows: false });
+  assert.deepEqual([others.told, every, page.asked], [['look'], [], []]);
+}
+
 const size = gzipSync(source('form'), { level: 9 }).length + gzipSync(source('confirm'), { level: 9 }).length;
 assert(size < 3_000, `both scripts are small: ${size} bytes`);
 process.stdout.write(payload);

@@ -12,7 +12,7 @@ use signup_service::token::TokenKey;
 
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that could not run says so")]
-fn the_forms_script_proves_its_work_and_never_stands_in_the_way() {
+fn the_pages_scripts_do_what_they_are_for() {
     let config: ServiceConfig = serde_json::from_str(include_str!("every_field.json")).expect("a configuration");
     let form: &Form = &config.form;
     let version = FormVersion::new(&config.service, form);

@@ -39,17 +39,20 @@ export async function changesPassword(admin) {
   await admin.look('password-changed');
 }
 
-// A session that was left open elsewhere is ended from here.
+// A session that was left open elsewhere is ended from here, and what its pages showed there goes, where scripts run.
 export async function endsSessions(owner, app) {
-  const elsewhere = await come();
+  const elsewhere = await come({ script: true });
   await elsewhere.open('/admin/sign-in');
   await signIn(elsewhere, OWNER, await app.code());
   await elsewhere.at('Dashboard');
+  const left = await elsewhere.context.newPage();
+  await left.goto(new URL('/admin/users', elsewhere.page.url()).href);
   await owner.open('/admin/security');
   await owner.follow(owner.page.getByRole('button', { name: /^End the session/ }).first());
   await owner.says('The session has ended.', '[role=status]');
-  await elsewhere.open('/admin/users');
+  await elsewhere.open('/admin/audit');
   await elsewhere.at('Sign in');
+  await left.waitForURL('**/admin/sign-in?ended=1&next=users');
   await elsewhere.context.close();
 }
 

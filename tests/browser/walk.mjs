@@ -1,7 +1,7 @@
 // A whole walk in a browser: people sign up, an admin sets the account up, looks at them, exports and erases, and has
 // a viewer come and go. `browser.rs` starts it on one front after another; whatever does not hold throws.
 //
-// All of it happens with script switched off, apart from one sign-up.
+// All of it happens with script switched off, apart from one sign-up, one set-up link, and a session that is ended.
 import { changesPassword, endsSessions, readsAudit, viewerComesAndGoes } from './admins.mjs';
 import { comesAndGoes, cookiesAreGuarded, provesAgain, setAccountUp, strangersGuess } from './door.mjs';
 import { peopleSignUp } from './form.mjs';

@@ -74,6 +74,9 @@ pub struct Credentials {
     pub used: u32,
     /// Keyed hashes of the recovery codes that are left.
     pub recovery: Vec<String>,
+    /// How often new ones were made. Sessions from before are over.
+    #[serde(default)]
+    pub recovery_edition: u32,
     /// Sessions from before are over.
     #[serde(with = "millis")]
     pub changed_at: Timestamp,
@@ -170,6 +173,7 @@ impl Admin {
             totp_last_step,
             used: 0,
             recovery,
+            recovery_edition: 0,
             changed_at: came,
         });
         (Some(self.changed()), Completed::Done)
@@ -200,9 +204,17 @@ impl Admin {
         Some(self.changed())
     }
 
+    /// The admin with other recovery codes; all sessions that were begun before are over.
     pub(super) fn with_recovery(mut self, recovery: Vec<String>) -> Option<Self> {
-        self.credentials.as_mut()?.recovery = recovery;
+        let credentials = self.credentials.as_mut()?;
+        credentials.recovery = recovery;
+        credentials.recovery_edition += 1;
         Some(self.changed())
+    }
+
+    /// Which recovery codes there are, by how often they were made.
+    pub(super) fn recovery_edition(&self) -> u32 {
+        self.credentials.as_ref().map_or(0, |credentials| credentials.recovery_edition)
     }
 
     /// The admin with another password; all sessions from before are over.

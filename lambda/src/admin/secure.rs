@@ -102,12 +102,13 @@ impl Admins {
         if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
             return Ok(PasswordChanged::Denied(denied));
         }
+        let turn = self.line_up()?;
         let scopes = [Scope::Session(signed_in.session.hash)];
         if let Some(retry_after) = self.count(&scopes).await? {
             return Ok(PasswordChanged::TooMany { retry_after });
         }
         let known = signed_in.admin.password_hash().map(str::to_owned);
-        let is_wrong = !self.verify(current, known.clone()).await?;
+        let is_wrong = !self.verify(&turn, current, known.clone()).await?;
         if is_wrong {
             self.refused(Some((signed_in.admin.id, &signed_in.admin.email)), visit).await?;
         } else {
@@ -118,7 +119,7 @@ impl Admins {
         if is_wrong || weak.is_some() {
             return Ok(PasswordChanged::Mistaken { is_wrong, weak });
         }
-        let hash = self.hash(password).await?;
+        let hash = self.hash(&turn, password).await?;
         // The current password was good for the hash that was checked, and for no later one.
         let change = |admin: Admin, now| {
             let same = admin.password_hash() == known.as_deref();
@@ -141,16 +142,20 @@ impl Admins {
         let hashes = self.recovery_hashes(signed_in.admin.id, &codes);
         let change = |admin: Admin, _| admin.with_recovery(hashes.clone());
         self.record(&Actor::Admin(signed_in, visit), Action::RecoveryCodesMade, None).await?;
-        // First, so that codes that count are always shown.
-        self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await?;
-        if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
+        let Some(admin) = self.change_own(RECOVERY, signed_in, change).await? else {
             return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
-        }
-        // And again, for who came in meanwhile by an earlier code. One who is still coming in is not seen.
-        if let Err(error) = self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await {
+        };
+        // All sessions are over by that, also one that somebody is just beginning by an earlier code. Codes that count are
+        // shown, whatever becomes of the rest: this session goes on, and the others go from the table.
+        if let Err(error) = self.keep_own(signed_in, &admin).await {
             error.log();
         }
         Ok(RecoveryCodes::Made(codes))
+    }
+
+    async fn keep_own(&self, signed_in: &SignedIn, admin: &Admin) -> Result<(), StoreError> {
+        self.store.save_session(&signed_in.session.kept(admin)).await?;
+        self.end_sessions(admin.id, Some(signed_in.session.hash)).await
     }
 
     /// Changes the admin who is signed in, unless the session has ended meanwhile by a reset or another change.

@@ -44,10 +44,14 @@ pub struct Session {
     pub network: String,
     /// What the browser calls itself.
     pub agent: String,
+    /// Which recovery codes there were when it was shown who it is.
+    #[serde(default)]
+    pub recovery_edition: u32,
 }
 
 impl Session {
-    pub(super) fn begun(token: &Token, visit: &Visit, now: Timestamp) -> Self {
+    /// `admin` as it was shown who it is: the code that showed it is used up in it.
+    pub(super) fn begun(token: &Token, admin: &Admin, visit: &Visit, now: Timestamp) -> Self {
         Self {
             admin: token.admin,
             hash: token.session(),
@@ -56,6 +60,7 @@ impl Session {
             proven_at: now,
             network: visit.network.clone(),
             agent: visit.agent.clone(),
+            recovery_edition: admin.recovery_edition(),
         }
     }
 
@@ -64,16 +69,23 @@ impl Session {
         Self { hash: token.session(), seen_at: now, proven_at: now, ..self.clone() }
     }
 
+    /// The same session after its admin has made other recovery codes.
+    pub(super) fn kept(&self, admin: &Admin) -> Self {
+        Self { recovery_edition: admin.recovery_edition(), ..self.clone() }
+    }
+
     /// When it ends however much it is used.
     pub fn ends_at(&self) -> Timestamp {
         after(self.created_at, ABSOLUTE)
     }
 
-    /// Whether it is still good for this admin: one who was reset or whose password changed has only newer ones.
+    /// Whether it is still good for this admin: one who was reset, whose password changed or who made other recovery
+    /// codes has only newer ones.
     pub fn is_open(&self, admin: &Admin, now: Timestamp) -> bool {
         let changed_at = admin.credentials.as_ref().map(|credentials| credentials.changed_at);
         self.admin == admin.id
             && changed_at.is_some_and(|changed_at| changed_at <= self.created_at)
+            && admin.recovery_edition() == self.recovery_edition
             && now < after(self.seen_at, IDLE)
             && now < self.ends_at()
     }

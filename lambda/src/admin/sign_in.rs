@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::account::Admin;
-use super::admins::{AdminError, Admins, TRIES, Visit};
+use super::admins::{AdminError, Admins, TRIES, Turn, Visit};
 use super::attempts::{Attempts, Scope};
 use super::audit::Action;
 use super::code::Code;
@@ -96,7 +96,7 @@ impl Admins {
     /// Signs in. `old` is the session's cookie that the browser sent, if any, whose session ends: none is ever taken
     /// over.
     pub async fn sign_in(&self, form: &SignInForm<'_>, visit: &Visit, old: Option<&str>) -> Result<SignIn, AdminError> {
-        let came = self.clock.now();
+        let turn = self.line_up()?;
         let id = self.key.admin_typed(form.email);
         let found = self.store.load_admin(id).await?;
         let known = found.as_ref().map(|admin| (admin.id, admin.email.clone()));
@@ -111,7 +111,7 @@ impl Admins {
             return Ok(SignIn::TooMany { retry_after });
         }
         let since = self.clock.now();
-        let Some(admin) = self.check(SIGN_IN, id, found, (form.password, form.code), came, Some(visit)).await? else {
+        let Some(admin) = self.check(&turn, SIGN_IN, id, found, (form.password, form.code), Some(visit)).await? else {
             self.refused(known.as_ref().map(|(id, email)| (*id, email.as_str())), visit).await?;
             return Ok(SignIn::Refused);
         };
@@ -128,8 +128,16 @@ impl Admins {
         self.store.delete_session(old.admin, old.session()).await
     }
 
-    /// Whose session a cookie is of, if it is open. Costs two reads, and a write at most once a minute.
+    /// Whose session a cookie is of, if it is open, and uses it. Costs two reads, and a write at most once a minute.
     pub async fn authenticate(&self, cookie: &str) -> Result<Option<SignedIn>, StoreError> {
+        let Some(found) = self.open_session_of(cookie).await? else { return Ok(None) };
+        let Some(seen) = found.session.seen(self.clock.now()) else { return Ok(Some(found)) };
+        self.store.touch_session(&seen).await?;
+        Ok(Some(SignedIn { session: seen, ..found }))
+    }
+
+    /// The same without using it. Costs two reads.
+    pub async fn open_session_of(&self, cookie: &str) -> Result<Option<SignedIn>, StoreError> {
         let Some(token) = Token::parse(cookie) else { return Ok(None) };
         let (admin, session) = tokio::try_join!(
             self.store.load_admin(token.admin),
@@ -137,10 +145,7 @@ impl Admins {
         )?;
         let now = self.clock.now();
         let both = admin.zip(session).filter(|(admin, session)| session.is_open(admin, now));
-        let Some((admin, session)) = both else { return Ok(None) };
-        let Some(seen) = session.seen(now) else { return Ok(Some(SignedIn { admin, session })) };
-        self.store.touch_session(&seen).await?;
-        Ok(Some(SignedIn { admin, session: seen }))
+        Ok(both.map(|(admin, session)| SignedIn { admin, session }))
     }
 
     /// Takes password and code again, for what is hard to take back. Guesses are counted for the session: whoever
@@ -152,14 +157,14 @@ impl Admins {
         code: &str,
         visit: &Visit,
     ) -> Result<Proved, AdminError> {
-        let came = self.clock.now();
+        let turn = self.line_up()?;
         let (id, old) = (signed_in.admin.id, signed_in.session.hash);
         let scopes = [Scope::Session(old)];
         if let Some(retry_after) = self.count(&scopes).await? {
             return Ok(Proved::TooMany { retry_after });
         }
         let found = self.store.load_admin(id).await?;
-        let Some(admin) = self.check(PROVE, id, found, (password, code), came, None).await? else {
+        let Some(admin) = self.check(&turn, PROVE, id, found, (password, code), None).await? else {
             self.refused(Some((id, &signed_in.admin.email)), visit).await?;
             return Ok(Proved::Refused);
         };
@@ -201,31 +206,31 @@ impl Admins {
         since: Timestamp,
     ) -> Result<Welcome, StoreError> {
         let token = Token::draw(admin.id, &*self.entropy);
-        let session = Session::begun(&token, visit, since);
+        let session = Session::begun(&token, &admin, visit, since);
         self.store.save_session(&session).await?;
         let device = self.device(&admin);
         Ok(Welcome { signed_in: SignedIn { admin, session }, cookie: token.to_string(), device })
     }
 
-    /// The admin with the code used up, when password and code are good; the same work when there is no admin. A code is
-    /// judged by when it came: whoever waits in line for a hash must not see it grow old.
+    /// The admin with the code used up, when password and code are good; the same work when there is no admin.
     async fn check(
         &self,
+        turn: &Turn,
         operation: &'static str,
         id: AdminId,
         found: Option<Admin>,
         (password, code): (&str, &str),
-        came: Timestamp,
         seen: Option<&Visit>,
     ) -> Result<Option<Admin>, AdminError> {
         let hash = found.as_ref().and_then(Admin::password_hash).map(str::to_owned);
-        let is_password = self.verify(password, hash.clone()).await?;
+        let is_password = self.verify(turn, password, hash.clone()).await?;
         let (code, random) = (Code::typed(code), self.entropy.number());
         let decide = |found: Option<Admin>, now: Timestamp| {
             // The admin may have changed since the password was checked: it is good for the hash that was checked.
             let same = found.filter(|admin| admin.password_hash() == hash.as_deref());
             // The code is looked at also when the password was wrong, so that the time does not tell that it was right.
-            let used = same.and_then(|admin| admin.use_code(&code, &self.key, random, came)).filter(|_| is_password);
+            let used =
+                same.and_then(|admin| admin.use_code(&code, &self.key, random, turn.came)).filter(|_| is_password);
             let next = match seen {
                 Some(visit) => used.map(|admin| admin.seen_at(&visit.network, now)),
                 None => used,

@@ -39,6 +39,11 @@ pub(super) async fn set_up_script() -> Response {
     file(SCRIPT, FOR_GOOD, include_str!("../../scripts/set-up.js"))
 }
 
+/// `GET /session.js`
+pub(super) async fn session_script() -> Response {
+    file(SCRIPT, FOR_GOOD, include_str!("../../scripts/session.js"))
+}
+
 /// `GET /icon.svg`
 pub(super) async fn icon(State(app): State<AppState>) -> Response {
     file(SVG, FOR_A_DAY, page::icon(&app.accent))

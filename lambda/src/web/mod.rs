@@ -148,6 +148,7 @@ pub fn router(app: AppState) -> Router {
         .route("/form.js", get(files::form_script))
         .route("/confirm.js", get(files::confirm_script))
         .route("/set-up.js", get(files::set_up_script))
+        .route("/session.js", get(files::session_script))
         .route("/icon.svg", get(files::icon))
         .route("/logo", get(files::logo))
         .route("/healthz", get(api::health))

@@ -175,6 +175,7 @@ fn admin(number: u8, role: Role) -> Admin {
             totp_last_step: 59_000_000,
             used: u32::MAX,
             recovery: vec!["a".into(), "b".into()],
+            recovery_edition: 3,
             changed_at: start(),
         }),
         places: vec![Place { network: "n".into(), last_seen: start() }],
@@ -190,6 +191,7 @@ fn session(admin: AdminId, number: u8) -> Session {
         proven_at: start(),
         network: "n".into(),
         agent: "Firefox/150 (é)".into(),
+        recovery_edition: 3,
     }
 }
 

@@ -20,6 +20,7 @@ async fn every_answer_carries_the_policy_and_only_files_are_cached() {
         "/form.js",
         "/confirm.js",
         "/set-up.js",
+        "/session.js",
         "/nothing",
         "/api/v1/nothing",
         "/api/v1/challenges",
@@ -45,7 +46,7 @@ async fn every_answer_carries_the_policy_and_only_files_are_cached() {
         let cached = answer.header("cache-control") != "no-store";
         assert_eq!(
             cached,
-            ["/style.css", "/icon.svg", "/form.js", "/confirm.js", "/set-up.js"].contains(&path),
+            ["/style.css", "/icon.svg", "/form.js", "/confirm.js", "/set-up.js", "/session.js"].contains(&path),
             "{path}"
         );
     }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use tokio::sync::oneshot;
 
 use crate::admin::*;
 use crate::store::{MemoryStore, Saved, StoreError};
@@ -11,7 +12,7 @@ use crate::store::{MemoryStore, Saved, StoreError};
 pub(in crate::admin) struct Noting {
     store: MemoryStore,
     calls: Mutex<Vec<&'static str>>,
-    meanwhile: Mutex<Option<Session>>,
+    held: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl Noting {
@@ -20,9 +21,11 @@ impl Noting {
         std::mem::take(&mut *self.calls.lock().expect("no panic while held"))
     }
 
-    /// Begins a session right before the next change of an admin, as somebody does who is faster.
-    pub(in crate::admin) fn begin_meanwhile(&self, session: Session) {
-        *self.meanwhile.lock().expect("no panic while held") = Some(session);
+    /// Keeps the next session only once what is returned is used, as of somebody who is slow.
+    pub(in crate::admin) fn hold_next_session(&self) -> oneshot::Sender<()> {
+        let (release, held) = oneshot::channel();
+        *self.held.lock().expect("no panic while held") = Some(held);
+        release
     }
 
     fn note(&self, call: &'static str) -> &MemoryStore {
@@ -42,10 +45,6 @@ impl AdminStore for Noting {
     }
 
     async fn save_admin(&self, admin: &Admin, over: Option<u64>, witness: Option<&Admin>) -> Result<Saved, StoreError> {
-        let meanwhile = self.meanwhile.lock().expect("no panic while held").take();
-        if let Some(session) = meanwhile {
-            self.store.save_session(&session).await?;
-        }
         self.note("save admin").save_admin(admin, over, witness).await
     }
 
@@ -58,6 +57,10 @@ impl AdminStore for Noting {
     }
 
     async fn save_session(&self, session: &Session) -> Result<(), StoreError> {
+        let held = self.held.lock().expect("no panic while held").take();
+        if let Some(held) = held {
+            held.await.expect("somebody lets it go on");
+        }
         self.note("save session").save_session(session).await
     }
 

@@ -1,5 +1,7 @@
 //! What holds of signing in: what is asked for, what is told, and what it costs.
 
+use futures_util::FutureExt;
+
 use super::*;
 
 #[tokio::test]
@@ -63,6 +65,29 @@ async fn a_code_is_good_for_as_long_as_the_app_shows_it_and_does_not_grow_old_in
     });
     let (signed_in, ()) = tokio::join!(house.try_in(ADA, PASSWORD, &code, &visit), later);
     assert!(matches!(signed_in, SignIn::Welcome(_)), "{signed_in:?}");
+}
+
+#[tokio::test]
+async fn whoever_comes_when_too_many_wait_for_a_hash_is_told_so_and_nothing_is_counted() {
+    let (house, _) = House::with_ada().await;
+    house.forward(30);
+    let code = house.app(ADA).await;
+    let places = house.admins.hashing.clone().acquire_many_owned(2).await.expect("it is open");
+    let guesses: Vec<(String, Visit)> =
+        (0..32).map(|number| (format!("eve{number}@example.com"), from(&format!("cellar {number}")))).collect();
+    let mut line: Vec<_> =
+        guesses.iter().map(|(email, visit)| Box::pin(house.try_in(email, "a guess", "000000", visit))).collect();
+    for waiting in &mut line {
+        assert!(waiting.as_mut().now_or_never().is_none(), "it stands in line");
+    }
+    house.store.calls();
+    let form = SignInForm { email: ADA, password: PASSWORD, code: &code };
+    assert!(matches!(house.admins.sign_in(&form, &home(), None).await, Err(AdminError::Crowded)));
+    assert_eq!(house.store.calls(), Vec::<&str>::new(), "it costs nothing");
+    // Who no longer waits for the answer gives up the place.
+    line.clear();
+    drop(places);
+    assert!(matches!(house.try_in(ADA, PASSWORD, &code, &home()).await, SignIn::Welcome(_)));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ const DOOR: &str = "__Host-admin-door";
 const CSRF: &str = "csrf";
 
 /// Where an answer may lead after a sign-in, from `admin/`.
-const PLACES: [&str; 5] = ["dashboard", "users", "audit", "export", "security"];
+const PLACES: [&str; 6] = ["dashboard", "users", "audit", "export", "search", "security"];
 
 /// The one place below `security/` that is a page, and not only where a form goes.
 const PASSWORD: &str = "security/password";
@@ -251,6 +251,10 @@ impl<'a> Call<'a> {
                 error.log();
                 later(BUSY, self.show(StatusCode::SERVICE_UNAVAILABLE, page::busy(&site, me)))
             }
+            Refusal::Ours(AdminError::Crowded) => {
+                tracing::warn!("too many passwords wait to be hashed");
+                later(BUSY, self.show(StatusCode::SERVICE_UNAVAILABLE, page::busy(&site, me)))
+            }
             Refusal::Ours(error) => {
                 tracing::error!(cause = crate::aws::chain(&error), "an admin's request failed");
                 self.show(StatusCode::INTERNAL_SERVER_ERROR, page::failed(&site, me))
@@ -268,26 +272,17 @@ impl<'a> Call<'a> {
         response
     }
 
-    /// A place, and that it leads back to the page asked for: to that of the form, where a form was sent.
+    /// A place, and that it leads back to the page asked for.
     fn with_next(&self, place: &str, why: Option<&str>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(why.map(|why| (why, "1")));
         let mut next = self.path.trim_start_matches("/admin/").to_owned();
-        if let Some((of_form, _)) = ["/resend", "/unsubscribe"].iter().find_map(|end| next.split_once(end)) {
-            next = of_form.to_owned();
-        }
-        if next.starts_with("security/") && next != PASSWORD {
-            next = "security".into();
-        }
-        if next == "search" {
-            next = "users".into();
-        }
         let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
         if !kept.is_empty() {
             next = format!("{next}?{kept}");
         }
-        if next_place(&next).is_some() && next != "dashboard" {
-            query.append_pair("next", &next);
+        if let Some(next) = next_place(&next).filter(|next| *next != "dashboard") {
+            query.append_pair("next", next);
         }
         let query = query.finish();
         if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") }
@@ -302,7 +297,18 @@ pub(super) fn next_place(text: &str) -> Option<&str> {
     let known = PLACES.contains(&first) && text.len() <= LONGEST_PLACE;
     // A browser takes `%2e%2e` for the folder above as well, and no place of ours has a `%` before its query.
     let leads_elsewhere = ["..", "//", "%"].iter().any(|part| path.contains(part));
-    (known && text.chars().all(is_plain) && !leads_elsewhere).then_some(text)
+    let is_ours = known && text.chars().all(is_plain) && !leads_elsewhere;
+    is_ours.then(|| page_of_form(path).unwrap_or(text))
+}
+
+/// The page of the form that is sent to a place, where that is no page itself.
+fn page_of_form(path: &str) -> Option<&str> {
+    match path {
+        "search" => Some("users"),
+        PASSWORD => None,
+        _ if path.starts_with("security/") => Some("security"),
+        _ => ["/resend", "/unsubscribe"].iter().find_map(|end| path.strip_suffix(end)),
+    }
 }
 
 /// Has the browser keep something for this service alone. `life` adds how long; without it, until it is closed.
@@ -330,6 +336,15 @@ mod tests {
     fn an_answer_leads_to_our_own_pages_alone() {
         for place in ["dashboard?days=365", "users?by=search&value=a%2Fb", "users/0123/erase", "export.csv?by=state"] {
             assert_eq!(next_place(place), Some(place));
+        }
+        for (form, page) in [
+            ("search", "users"),
+            ("users/0123/resend", "users/0123"),
+            ("users/0123/unsubscribe", "users/0123"),
+            ("security/admins/add", "security"),
+            ("security/password", "security/password"),
+        ] {
+            assert_eq!(next_place(form), Some(page), "where a form goes is no page");
         }
         for place in [
             "",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::call::{Call, Form, Refusal, next_place, too_many, with_cookie};
 use super::{DeskState, page};
@@ -91,6 +91,17 @@ pub(super) async fn sign_out(State(desk): State<DeskState>, request: Request) ->
         // What was shown is gone from the way back as well.
         response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\", \"storage\""));
         Ok(response)
+    };
+    call.answer(outcome.await)
+}
+
+/// `GET /admin/session`: whether it is open, which a page asks that is left open. No use of it.
+pub(super) async fn session(State(desk): State<DeskState>, request: Request) -> Response {
+    let call = Call::of(&desk, &request);
+    let outcome = async {
+        let session = call.session.as_deref().ok_or(Refusal::SignIn)?;
+        desk.admins.open_session_of(session).await?.ok_or(Refusal::SignIn)?;
+        Ok(StatusCode::NO_CONTENT.into_response())
     };
     call.answer(outcome.await)
 }

@@ -75,6 +75,7 @@ pub fn admin_router(desk: DeskState) -> Router {
         .route("/admin/sign-out", post(door::sign_out))
         .route("/admin/set-up", get(door::set_up_page).post(door::set_up))
         .route("/admin/prove", get(door::prove_page).post(door::prove))
+        .route("/admin/session", get(door::session))
         .route("/admin/dashboard", get(look::dashboard))
         .route("/admin/users", get(look::users))
         .route("/admin/users/{id}", get(look::user))

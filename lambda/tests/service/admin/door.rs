@@ -1,6 +1,7 @@
 //! Coming in: set-up, sign-in, what is told to whom, delays, and where an answer may lead.
 
 use axum::http::StatusCode;
+use futures_util::future::join_all;
 use signup_service::admin::Role;
 use signup_service::user::State;
 
@@ -188,6 +189,25 @@ async fn a_page_left_open_goes_when_its_session_does() {
 }
 
 #[tokio::test]
+async fn a_page_left_open_asks_whether_its_session_is_and_does_not_use_it() {
+    let (house, mut owner) = House::with_owner().await;
+    let mut other = owner.browser.clone();
+    for _ in 0..29 {
+        house.clock().forward(60);
+        assert_eq!(other.get("/admin/session").await.status, StatusCode::NO_CONTENT);
+    }
+    house.clock().forward(60);
+    let ended = other.get("/admin/session").await;
+    assert_eq!((ended.status, ended.header("location")), (StatusCode::SEE_OTHER, "../admin/sign-in?ended=1"));
+    // Where it then goes: back to what was shown, or to the page of the form that it answers.
+    for (at, back) in [("users?by=state&value=pending", "users?by=state&#38;value=pending"), ("search", "users")] {
+        let asked = encoded(&[("ended", "1"), ("next", at)]);
+        let shown = owner.browser.get(&format!("/admin/sign-in?{asked}")).await;
+        assert!(shown.body.contains(&format!("name=\"next\" value=\"{back}\"")), "{}", shown.body);
+    }
+}
+
+#[tokio::test]
 async fn what_is_shown_once_leaves_as_well() {
     let house = House::new();
     let link = house.invite(OWNER, Role::Owner).await;
@@ -257,6 +277,21 @@ async fn whoever_guesses_waits_longer_each_time_and_locks_nobody_out_who_is_know
     known.jar.insert("__Host-admin-device".into(), owner.browser.jar["__Host-admin-device"].clone());
     house.sign_in(&owner, known).await;
     house.sign_in(&owner, house.browser(HOME)).await;
+}
+
+#[tokio::test]
+async fn of_many_who_sign_in_at_once_some_are_told_to_come_back() {
+    let (house, _) = House::with_owner().await;
+    let came = async |number: u8| {
+        let mut browser = house.browser(&format!("203.0.113.{number}"));
+        browser.get("/admin/sign-in").await;
+        let email = format!("guess{number}@example.com");
+        let answer = browser.submit("sign-in", &[("email", &email), ("password", "guess"), ("code", "123456")]).await;
+        (answer.status.as_u16(), answer.header("retry-after").to_owned())
+    };
+    let answers = join_all((0..40).map(came)).await;
+    let (looked_at, sent_away): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, _)| *status == 403);
+    assert_eq!((looked_at.len(), sent_away), (32, vec![(503, "1".to_owned()); 8]));
 }
 
 #[tokio::test]

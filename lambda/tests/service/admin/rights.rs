@@ -16,12 +16,13 @@ const EVE: &str = "eve@example.com";
 const NEW: &str = "eleven red tulips at dawn";
 
 /// `{id}` stands for a user, `{admin}` for another admin than who asks.
-const PAGES: [(&str, [&str; 4]); 19] = [
+const PAGES: [(&str, [&str; 4]); 20] = [
     ("/admin", ["303 dashboard", "303 dashboard", "303 dashboard", "303 dashboard"]),
     ("/admin/", ["303 dashboard", "303 dashboard", "303 dashboard", "303 dashboard"]),
     ("/admin/sign-in", ["200", "200", "200", "200"]),
     ("/admin/set-up", ["200", "200", "200", "200"]),
     ("/admin/prove", ["303 sign-in", "200", "200", "200"]),
+    ("/admin/session", ["303 sign-in", "204", "204", "204"]),
     ("/admin/dashboard", ["303 sign-in", "200", "200", "200"]),
     ("/admin/users", ["303 sign-in", "200", "200", "200"]),
     ("/admin/users/{id}", ["303 sign-in", "200", "200", "200"]),
@@ -196,7 +197,7 @@ fn no_route_is_left_out() {
         assert!(tried.contains(path), "{path}");
         count += 1;
     }
-    assert_eq!(count, 25);
+    assert_eq!(count, 26);
 }
 
 /// What it is, the token that it has, and its headers.

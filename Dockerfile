@@ -5,11 +5,12 @@
 #
 # That is for trying: over memory, the mails at /_mail for whoever reaches it, and a link for the first admin among what it
 # says at its start. Told of a table (`TABLE_NAME`) and what else the functions are told, it is the real server (see
-# lambda/src/bin/server.rs).
+# lambda/src/bin/server/main.rs). An image that can be nothing else: `--build-arg FEATURES=server`.
 FROM rust:1.95-bookworm AS build
 ARG SPEC=examples/registration.yaml
 # The tests take a lighter one.
 ARG PROFILE=server
+ARG FEATURES=try
 # Lists what is in the server.
 RUN cargo install cargo-cyclonedx --version 0.5.9 --locked
 WORKDIR /src
@@ -17,12 +18,12 @@ COPY . .
 # Linked against nothing. The target is named, so that what runs while cargo builds is linked as ever.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
   && RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile "$PROFILE" --package signup-service \
-    --features server --bin server --target "$target" \
+    --features "$FEATURES" --bin server --target "$target" \
   && mkdir /out && cp "${CARGO_TARGET_DIR:-target}/$target/$PROFILE/server" /out/ \
   && cargo run --locked -- declaration --file "$SPEC" /out
 # The crates of the server by name, version, licence and checksum (CycloneDX). Of the programs of this workspace it knows
 # the dependencies together, so that a few are named which only the others link.
-RUN SOURCE_DATE_EPOCH=0 cargo cyclonedx --quiet --manifest-path lambda/Cargo.toml --features server --describe binaries \
+RUN SOURCE_DATE_EPOCH=0 cargo cyclonedx --quiet --manifest-path lambda/Cargo.toml --features "$FEATURES" --describe binaries \
     --format json --spec-version 1.5 --no-build-deps \
   && cp lambda/server_bin.cdx.json /out/sbom.cdx.json
 

@@ -18,8 +18,10 @@ fmt:
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) metadata --manifest-path fuzz/Cargo.toml --format-version 1 --locked >/dev/null
 
+# The second is the server as it is deployed, which no other build here is: without what tries it.
 clippy:
 	$(CARGO) clippy --workspace --all-targets --features signup-service/bench --locked -- --deny warnings
+	$(CARGO) clippy --package signup-service --features server --bin server --locked -- --deny warnings
 
 # The templates, by AWS's own linter: those that are deployed, and that of the role for a pipeline.
 lint: $(LINT)/.complete
@@ -64,7 +66,7 @@ SERVER := $(or $(TARGET),target)/server
 bench:
 	$(CARGO) build --profile handler --package signup-service --bin bootstrap --locked
 	$(CARGO) build --profile handler --package signup-service --features bench --examples --locked
-	$(CARGO) build --profile server --package signup-service --features server --bin server --locked
+	$(CARGO) build --profile server --package signup-service --features try --bin server --locked
 	$(CARGO) build --profile server --package signup-service --features bench --example bare-server --locked
 	$(CARGO) build --locked
 	$(HANDLER)/examples/bench-handler $(HANDLER)/bootstrap $(HANDLER)/examples/empty-handler

@@ -29,7 +29,7 @@ pub mod census;
 pub mod clock;
 pub mod config;
 pub mod counting;
-#[cfg(feature = "server")]
+#[cfg(feature = "try")]
 pub mod dev;
 pub mod digest;
 pub mod env;

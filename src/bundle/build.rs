@@ -229,3 +229,16 @@ async fn cargo(program: Program, arguments: &[&str], progress: &Progress) -> Out
     }
     Ok(executable)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_deployed_cannot_be_tried() {
+        let shipped = Program::Server.shipped();
+        let features = shipped.iter().skip_while(|word| **word != "--features").nth(1);
+        assert_eq!(features, Some(&"server"), "what `try` adds is for this machine");
+        assert!(Program::Function.shipped().iter().all(|word| *word != "--features"));
+    }
+}

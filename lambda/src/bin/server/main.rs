@@ -1,4 +1,5 @@
-//! The web app as a server over the service's table; `server try` runs it over memory instead, to be tried.
+//! The web app as a server over the service's table. Built with the feature `try`, which a deploy does not, `server try` runs
+//! it over memory instead, to be tried.
 //!
 //! Its environment is that of the functions (`TABLE_NAME`, `KEY_PREFIX`, `PUBLIC_URL`, `RELEASE`, `OBJECT_STORE`,
 //! `AWS_REGION`; `TOKEN_KEY_VERSION` and `ADMIN_KEY_VERSION`, where keys were replaced), and besides `LISTEN` (`[::]:8080`), `TRUSTED_PROXIES`, the networks of whatever passes requests on, and
@@ -6,9 +7,12 @@
 //! With `TLS=self-signed` whoever is not on this machine speaks TLS with it.
 //! `server health` asks a server on this machine whether it lives.
 
+#[cfg(feature = "try")]
+mod try_out;
+
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +20,11 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signup_service::assemble::{self, Failure};
 use signup_service::aws;
-use signup_service::dev::{Design, Dev, Seen};
-use signup_service::env::{self, EnvError, Environment};
-use signup_service::journal::{self, Stdout};
+use signup_service::env::Environment;
+use signup_service::journal;
 use signup_service::server::{self, Ended, Front, Limits, Rates, Readiness, Tls, Trusted};
 use signup_service::store::DynamoStore;
 use signup_service::web::{Both, Transport};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What a server on a table is told and one over memory is not.
@@ -40,32 +42,39 @@ const HEALTH: Duration = Duration::from_secs(3);
 /// The longest notice that can be asked for, in seconds.
 const LONGEST_NOTICE: u64 = 300;
 
-/// Between two looks at the declaration of what is tried.
-const LOOK: Duration = Duration::from_secs(1);
+/// What the server keeps people in.
+enum Kept {
+    InTable,
+    /// Memory is never what it falls back to: people would be lost, and their mails be open to everybody.
+    #[cfg(feature = "try")]
+    InMemory,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // Memory is never what a server falls back to: people would be lost, and their mails be open to everybody. An image
-    // says `auto`: it is for trying as long as nothing names what only the real one takes.
-    let names_the_real = OF_THE_REAL.iter().any(|name| std::env::var_os(name).is_some());
-    let tries = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["auto"] => !names_the_real,
-        ["try"] if names_the_real => {
+    let kept = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        // An image says `auto`: if it can be tried it is for trying, as long as nothing names what only a table needs.
+        #[cfg(feature = "try")]
+        ["auto"] if !names_the_real() => Kept::InMemory,
+        [] | ["auto"] => Kept::InTable,
+        #[cfg(feature = "try")]
+        ["try"] if names_the_real() => {
             let names = OF_THE_REAL.join(", ");
             _ = writeln!(std::io::stderr(), "`server try` keeps nothing; unset {names}, or run `server`");
             return ExitCode::from(2);
         }
-        ["try"] => true,
+        #[cfg(feature = "try")]
+        ["try"] => Kept::InMemory,
         ["health"] => return health(),
         _ => {
-            _ = writeln!(std::io::stderr(), "usage: server [try | auto | health]");
+            let words = if cfg!(feature = "try") { "try | auto | health" } else { "auto | health" };
+            _ = writeln!(std::io::stderr(), "usage: server [{words}]");
             return ExitCode::from(2);
         }
     };
     journal::subscribe(std::io::stdout);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run(tries))) {
+    match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run(kept))) {
         Ok(Ended::Drained) => {
             tracing::info!("stopped, and everything was answered");
             ExitCode::SUCCESS
@@ -81,7 +90,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(tries: bool) -> Result<Ended, Failure> {
+async fn run(kept: Kept) -> Result<Ended, Failure> {
     let stop = stop()?;
     let address = listen_at()?;
     let trusted: Trusted = std::env::var("TRUSTED_PROXIES").unwrap_or_default().parse()?;
@@ -89,19 +98,23 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     let (root, tls) = (root()?, tls()?);
     let listener = server::listen(address).map_err(|error| format!("it cannot listen at {address}: {error}"))?;
     let address = listener.local_addr()?;
-    if tries {
-        if tls.is_some() {
+    match kept {
+        Kept::InTable => {}
+        #[cfg(feature = "try")]
+        Kept::InMemory if tls.is_some() => {
             return Err("TLS is for the server on a table: `server try` speaks none".into());
         }
-        return try_out(root, listener, trusted, limits, stop).await;
+        #[cfg(feature = "try")]
+        Kept::InMemory => return try_out::run(root, listener, trusted, limits, stop).await,
     }
     let is_missing = |name: &&&str| std::env::var_os(name).is_none_or(|value| value.is_empty());
     let missing: Vec<String> =
         OF_THE_REAL.iter().chain(&OF_BOTH).filter(is_missing).map(|name| format!("`{name}`")).collect();
     if !missing.is_empty() {
-        let missing = missing.join(", ");
         let without = OF_THE_REAL.join(", ");
-        return Err(format!("not set: {missing}. Without any of {without} `server try` runs over memory").into());
+        let trial = format!(". Without any of {without} `server try` runs over memory");
+        let way = if cfg!(feature = "try") { trial.as_str() } else { "" };
+        return Err(format!("not set: {}{way}", missing.join(", ")).into());
     }
     let environment = Environment::of_server(root)?;
     let config = environment.config()?;
@@ -122,50 +135,10 @@ async fn run(tries: bool) -> Result<Ended, Failure> {
     Ok(front.rated(rates, client_key).over(transport).serve(listener, stop).await)
 }
 
-/// The service over memory.
-async fn try_out(
-    root: PathBuf,
-    listener: TcpListener,
-    trusted: Trusted,
-    mut limits: Limits,
-    stop: impl Future<Output = ()>,
-) -> Result<Ended, Failure> {
-    limits.notice = Duration::ZERO;
-    let design = design(&root)?;
-    let public = std::env::var("PUBLIC_URL").ok().filter(|url| !url.is_empty());
-    let base_url = public.unwrap_or_else(|| {
-        let port = listener.local_addr().map_or(0, |address| address.port());
-        format!("http://localhost:{port}")
-    });
-    let dev = Dev::new(design.clone(), &base_url, Arc::new(Stdout { service: design.config.service.clone() }))?;
-    let invitation = dev.invite().await?.unwrap_or_default();
-    let banner = format!(
-        "for trying: over memory, nothing is kept, no mail leaves, and whoever reaches it reads the mails\n  form   \
-         {base_url}/\n  mail   {base_url}/_mail\n  admin  {invitation}\n"
-    );
-    // In one piece, so that no line of the log comes in between.
-    std::io::stderr().write_all(banner.as_bytes())?;
-    let front = Front::new(dev.router(), Readiness::of(dev.store()), trusted, limits);
-    let tell = |seen: Seen<'_, String>| match seen {
-        Seen::Shown => tracing::info!("the declaration is shown anew"),
-        Seen::Wrong(cause) => tracing::warn!(cause, "the declaration cannot be shown; what was shown before stays"),
-        Seen::RightAgain => tracing::info!("the declaration is right again"),
-    };
-    let again = || self::design(&root);
-    tokio::select! {
-        ended = front.serve(listener, stop) => Ok(ended),
-        () = dev.work() => Ok(Ended::Drained),
-        () = dev.follow(LOOK, design, again, |error| error.to_string(), tell) => Ok(Ended::Drained),
-    }
-}
-
-/// What the declaration says.
-fn design(root: &Path) -> Result<Design, String> {
-    let read = || {
-        let config = env::config(root)?;
-        Ok(Design { logo: env::logo(root, &config)?, config })
-    };
-    read().map_err(|error: EnvError| aws::chain(&error))
+/// Whether it is told of what only a server on a table takes.
+#[cfg(feature = "try")]
+fn names_the_real() -> bool {
+    OF_THE_REAL.iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// The folder of `service.json`: that of the program, unless the environment names one.

@@ -282,7 +282,7 @@ fn every_command_knows_a_service_of_instances() {
     // What was changed by hand is found.
     let groups = account.json("logs", "Logs_20140328.DescribeLogGroups", json!({}))["logGroups"].clone();
     let mut names = groups.as_array().into_iter().flatten().filter_map(|group| group["logGroupName"].as_str());
-    let group = names.find(|name| name.contains("Server") || name.contains("server")).expect("the servers' log");
+    let group = names.find(|name| name.contains("AdminLogs")).expect("the servers' log");
     let kept = |days: u16| {
         account.json(
             "logs",
@@ -293,7 +293,7 @@ fn every_command_knows_a_service_of_instances() {
         (found.status.code(), serde_json::from_slice::<Value>(&found.stdout).expect("JSON")["drifted"].clone())
     };
     let (code, drifted) = kept(1);
-    assert_eq!((code, &drifted[0]["logical_id"]), (Some(3), &json!("ServerLogs")), "{drifted}");
+    assert_eq!((code, &drifted[0]["logical_id"]), (Some(3), &json!("AdminLogs")), "{drifted}");
     assert_eq!(drifted[0]["properties"][0]["path"], "RetentionInDays", "{drifted}");
     assert_eq!(kept(90), (Some(0), json!([])));
 

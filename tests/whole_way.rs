@@ -129,11 +129,19 @@ fn a_spec_becomes_a_service_and_goes_again() {
     assert!(http::get(&format!("{endpoint}/")).body.contains("name=\"nickname\""));
     assert_eq!(users(&sandbox).len(), 1);
 
-    // Destroyed, the users stay; deployed again, they are there.
+    // Destroyed, the users stay, and the log of whoever looked at them; deployed again, they are there.
+    assert_eq!(http::get(&format!("{endpoint}/admin/sign-in")).status, 200);
+    let by_admins = || {
+        let lines = sandbox.json(&["logs", "--local", "--since", "1h"])["lines"].clone();
+        let lines = lines.as_array().expect("a list").iter().filter(|line| line["function"] == "admin").cloned();
+        lines.collect::<Vec<_>>()
+    };
+    let before = wait_for("a line of the admin function", || Some(by_admins()).filter(|it| !it.is_empty()));
     let receipt = sandbox.json(&["destroy", "--local", "--yes"]);
     let kept = receipt["kept"].to_string();
     assert!(["with all sign-ups", "bucket", "identity"].iter().all(|what| kept.contains(what)), "{receipt}");
     assert_eq!(account.stacks(), ["registration-data"]);
+    assert!(by_admins().starts_with(&before), "the admins' log stays");
     sandbox.json(&["deploy", "--local", "--yes"]);
     assert_eq!(users(&sandbox)[0]["email"], "Ada.Lovelace+news@Example.org");
 

@@ -92,6 +92,9 @@ async fn delete_all(
         if let Some(bucket) = data.outputs.get("ArtifactBucket") {
             receipt.kept.push(format!("bucket `{bucket}` with the functions' code"));
         }
+        if let Some(group) = data.outputs.get("AdminLogGroup") {
+            receipt.kept.push(format!("log group `{group}` with what admins did"));
+        }
         let begun = sender::begun(aws, &spec.key_prefix()).await?;
         receipt.kept.extend(begun.iter().map(|address| format!("identity `{address}` in SES")));
         receipt.kept.push(format!("keys `{}/…` in Parameter Store", spec.key_prefix()));

@@ -23,13 +23,13 @@ use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
 
-/// Nothing that holds data may be replaced or deleted by an update of the stack.
 /// How long a load balancer that is gone may still write logs: it does so every five minutes.
 const LAST_LOGS: Duration = Duration::from_secs(10 * 60);
 
+/// Nothing that holds data, or the log of what was done with it, may be replaced or deleted by an update of the stack.
 const STACK_POLICY: &str = r#"{"Statement":[
   {"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"},
-  {"Effect":"Deny","Action":["Update:Replace","Update:Delete"],"Principal":"*","Resource":["LogicalResourceId/Table","LogicalResourceId/ArtifactBucket"]}
+  {"Effect":"Deny","Action":["Update:Replace","Update:Delete"],"Principal":"*","Resource":["LogicalResourceId/Table","LogicalResourceId/ArtifactBucket","LogicalResourceId/AdminLogs"]}
 ]}"#;
 
 /// Where nothing is protected, and for the one update that the operator allowed to take data away.

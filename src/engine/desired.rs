@@ -140,6 +140,7 @@ pub fn data(spec: &Spec) -> Desired {
         [
             ("DeletionProtection", spec.data.deletion_protection.to_string()),
             ("PointInTimeRecoveryDays", spec.data.pitr_days.to_string()),
+            ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
             ("AlarmAddress", spec.monitoring.alarm_address.clone().unwrap_or_default()),
         ],
     )
@@ -168,7 +169,10 @@ fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) -> O
     let budgets = &spec.security.budgets;
     let domain = |of: fn(&crate::spec::Domain) -> &String| spec.domain.as_ref().map(of).cloned().unwrap_or_default();
     let mut parameters = functions(spec, artifact, keys);
-    parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
+    parameters.extend(take(
+        data,
+        &["TableName", "TableArn", "AdminLogGroup", "AdminLogGroupArn", "AlarmTopicArn", "ArtifactBucket"],
+    )?);
     parameters.extend([
         (key_versions::ADMIN, keys.admin.number.to_string()),
         ("Release", artifact.release().to_owned()),
@@ -193,7 +197,6 @@ fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) 
         ("MinInstances", instances.min.to_string()),
         ("MaxInstances", instances.max.to_string()),
         (KEPT, instances.min.to_string()),
-        ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
         ("KeyPrefix", spec.key_prefix()),
         (key_versions::TOKEN, keys.token.number.to_string()),
         (key_versions::ADMIN, keys.admin.number.to_string()),
@@ -202,7 +205,10 @@ fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) 
         ("StrictTransportSecurity", spec.transport().header().to_owned()),
         ("AccessLogs", spec.monitoring.access_logs.to_string()),
     ];
-    parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
+    parameters.extend(take(
+        data,
+        &["TableName", "TableArn", "AdminLogGroup", "AdminLogGroupArn", "AlarmTopicArn", "ArtifactBucket"],
+    )?);
     Some(Desired::new(Role::Servers, spec, parameters))
 }
 

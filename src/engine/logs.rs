@@ -24,8 +24,8 @@ const SERVER: &str = "server";
 pub struct Group {
     pub of: &'static str,
     pub name: String,
-    /// The stack that told of it.
-    stack: String,
+    /// The stack of instances that write to it, for which servers of this machine stand in.
+    instances: Option<String>,
 }
 
 /// One line.
@@ -42,21 +42,23 @@ pub struct Line {
 
 /// The log groups that the stacks tell of.
 pub fn groups(stacks: &DeployedStacks) -> Vec<Group> {
-    let output = |role, key| {
-        let stack = stacks.get(&role)?;
-        Some((stack.name.clone(), stack.outputs.get(key)?.clone()))
-    };
+    let output = |role, key| stacks.get(&role)?.outputs.get(key).cloned();
+    let servers = stacks.get(&Role::Servers).map(|stack| stack.name.clone());
+    // Of whatever serves the admins' pages; what an earlier front wrote is in it too.
+    let front = servers.as_ref().map_or("admin", |_| SERVER);
     let known = [
         ("web", output(Role::Web, "WebLogGroup")),
-        ("admin", output(Role::Web, "AdminLogGroup")),
+        (front, output(Role::Data, "AdminLogGroup")),
         ("access", output(Role::Web, "AccessLogGroup")),
-        (SERVER, output(Role::Servers, "ServerLogGroup")),
         ("worker", output(Role::Workers, "WorkerLogGroup")),
         ("sweeper", output(Role::Workers, "SweeperLogGroup")),
         ("feedback", output(Role::Workers, "FeedbackLogGroup")),
     ];
-    let group = |of, (stack, name)| Group { of, name, stack };
-    known.into_iter().filter_map(|(of, told)| Some(group(of, told?))).collect()
+    let group = |(of, name): (_, Option<String>)| {
+        let instances = servers.clone().filter(|_| of == SERVER);
+        Some(Group { of, name: name?, instances })
+    };
+    known.into_iter().filter_map(group).collect()
 }
 
 /// Reads lines as they come: each once, the oldest first.
@@ -97,9 +99,9 @@ impl Reader {
 }
 
 async fn of_group(aws: &Aws, group: &Group, since: i64) -> Outcome<Vec<Line>> {
-    if aws.is_local() && group.of == SERVER {
+    if let Some(stack) = group.instances.as_ref().filter(|_| aws.is_local()) {
         // What stands in for the instances has no agent that would send its lines.
-        let lines = local::servers::log(&Folders::find()?, &group.stack);
+        let lines = local::servers::log(&Folders::find()?, stack);
         return Ok(lines.enumerate().filter_map(|(at, text)| written(at, text)).filter(|it| it.at >= since).collect());
     }
     let request = aws.logs().filter_log_events().log_group_name(&group.name).start_time(since);

@@ -43,7 +43,10 @@ fn every_parameter_is_used_described_and_bounded() {
 #[test]
 fn every_value_that_other_stacks_and_commands_read_is_an_output() {
     let promised = [
-        (data(), "TableName TableArn TableStreamArn ArtifactBucket ConfigurationSet FeedbackTopicArn AlarmTopicArn"),
+        (
+            data(),
+            "TableName TableArn TableStreamArn ArtifactBucket ConfigurationSet FeedbackTopicArn AdminLogGroup AdminLogGroupArn AlarmTopicArn",
+        ),
         (
             workers(),
             "WorkerFunction SweeperFunction FeedbackFunction DeadLetterQueueUrl MissedSweepQueueUrl LostFeedbackQueueUrl \
@@ -51,10 +54,10 @@ fn every_value_that_other_stacks_and_commands_read_is_an_output() {
         ),
         (
             serverless(),
-            "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AdminFunction AdminLogGroup AccessLogGroup \
+            "Endpoint ApiId WebFunction WebFunctionVersion WebLogGroup AdminFunction AccessLogGroup \
              DomainTarget",
         ),
-        (servers(), "Endpoint DomainTarget LoadBalancer TargetGroupArn AutoScalingGroup ServerLogGroup"),
+        (servers(), "Endpoint DomainTarget LoadBalancer TargetGroupArn AutoScalingGroup"),
     ];
     for (template, outputs) in promised {
         assert_eq!(template.names("Outputs"), outputs.split(' ').collect(), "{}", template.file);

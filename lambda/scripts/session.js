@@ -4,29 +4,50 @@
 
 (() => {
   const MINUTE = 60_000;
+  // Until the answer to a form is there that may replace the cookie: to one of this page, and to one of another.
+  const [OWN, OTHER] = [20_000, 3_000];
   const admin = new URL('admin/', document.currentScript.src).href;
-  const pages = new BroadcastChannel('admin');
-  let left = 0;
+  const pages = window.BroadcastChannel && new BroadcastChannel('admin');
+  let sent = -OWN;
+  let looking = false;
 
-  const leave = () => {
-    // What is shown goes at once, whatever becomes of the way to the sign-in.
-    document.body.replaceChildren();
-    location.replace(`${admin}sign-in?ended=1&next=${encodeURIComponent(location.href.slice(admin.length))}`);
+  // Whether the session is open; nothing where that cannot be told, as while nothing answers.
+  const isOpen = async () => {
+    const answer = await fetch(`${admin}session`, { cache: 'no-store', redirect: 'manual' }).catch(() => null);
+    if (answer?.status === 204) return true;
+    // To the sign-in.
+    return answer?.type === 'opaqueredirect' ? false : undefined;
   };
 
-  const ask = async () => {
-    const answer = await fetch(`${admin}session`, { cache: 'no-store', redirect: 'manual' }).catch(() => null);
-    // It leads to the sign-in. While nothing answers, or something else, nothing has ended. A page that is on its way to
-    // the next one may have asked by a cookie that is just being replaced.
-    if (answer?.type === 'opaqueredirect' && Date.now() - left > MINUTE) leave();
+  const isSending = () => Date.now() - sent < OWN;
+
+  const look = async () => {
+    if (looking || isSending()) return;
+    looking = true;
+    if (await isOpen() === false) {
+      document.body.style.visibility = 'hidden';
+      await new Promise((done) => { setTimeout(done, OTHER); });
+      if (isSending() || await isOpen()) document.body.style.visibility = '';
+      else leave();
+    }
+    looking = false;
+  };
+
+  const leave = () => {
+    // What was shown goes, whatever becomes of the way to the sign-in.
+    document.body.replaceChildren();
+    const next = `${location.origin}${location.pathname}${location.search}`.slice(admin.length);
+    location.replace(`${admin}sign-in?ended=1&next=${encodeURIComponent(next)}`);
   };
 
   // The sign-in shows nothing, and tells the others to look.
-  if (!document.querySelector('form.account')) return pages.postMessage('look');
+  if (!document.querySelector('form.account')) return pages?.postMessage('look');
+  // What is shown once stays until it was kept, or for half an hour as without scripts.
+  if (document.querySelector('.codes')) return;
 
-  pages.addEventListener('message', ask);
-  addEventListener('pageshow', ({ persisted }) => persisted && ask());
-  addEventListener('beforeunload', () => { left = Date.now(); });
-  document.addEventListener('visibilitychange', () => document.hidden || ask());
-  setInterval(ask, MINUTE);
+  pages?.addEventListener('message', look);
+  addEventListener('pageshow', ({ persisted }) => persisted && look());
+  addEventListener('submit', () => { sent = Date.now(); });
+  document.addEventListener('visibilitychange', () => document.hidden || look());
+  setInterval(look, MINUTE);
 })();

@@ -228,27 +228,40 @@ for (const never of [{ webdriver: true }, { type: 'reload' }, { type: 'back_forw
 }
 
 // A page of the admins, and the others that are open beside it.
-function adminPage(answer, { shows = true } = {}) {
+function adminPage(answer, shows = ['form.account']) {
   const document = Object.assign(new Listening(), {
     hidden: false,
     currentScript: { src: 'https://join.example.com/session.js?v=1' },
-    querySelector: (selector) => (shows && selector === 'form.account' ? {} : null),
-    body: { shown: true, replaceChildren() { this.shown = false; } },
+    querySelector: (selector) => (shows.includes(selector) ? {} : null),
+    body: { style: { visibility: '' }, empty: false, replaceChildren() { this.empty = true; } },
   });
-  const location = { href: 'https://join.example.com/admin/users?by=state&value=x', replace(to) { this.to = to; } };
+  const location = {
+    origin: 'https://join.example.com', pathname: '/admin/users', search: '?by=state&value=x', hash: '#content',
+    replace(to) { this.to = to; },
+  };
   const others = new Listening();
   others.told = [];
   others.postMessage = (word) => others.told.push(word);
   const every = [];
+  const BroadcastChannel = function BroadcastChannel() { return others; };
   const page = open('session', {
-    document, location, answer, URL, encodeURIComponent,
-    BroadcastChannel: function BroadcastChannel() { return others; },
+    document, location, answer, URL, encodeURIComponent, BroadcastChannel,
+    window: { BroadcastChannel },
     setInterval: (call, ms) => every.push({ call, ms }),
   });
-  return { document, location, others, every, page };
+  const seen = { document, location, others, every, page };
+  // What is shown, once everything has happened that comes at once.
+  seen.shows = async () => {
+    await settle();
+    if (document.body.empty) return 'nothing';
+    return document.body.style.visibility || 'all';
+  };
+  seen.later = () => page.timers.pop().call();
+  return seen;
 }
 const isOpen = async () => ({ type: 'basic', status: 204 });
 const isOver = async () => ({ type: 'opaqueredirect', status: 0 });
+const cannotTell = [() => Promise.reject(new Error('offline')), async () => ({ type: 'basic', status: 503 })];
 const asks = {
   'once a minute': ({ every }) => { assert.equal(every[0].ms, 60_000); every[0].call(); },
   'when another page says so': ({ others }) => others.dispatch('message'),
@@ -256,21 +269,58 @@ const asks = {
   'when it comes back from before': ({ page }) => page.window.dispatch('pageshow', { persisted: true }),
 };
 for (const [when, ask] of Object.entries(asks)) {
-  for (const [answer, stays] of [
-    [isOpen, true],
-    [isOver, false],
-    [() => Promise.reject(new Error('offline')), true],
-    [async () => ({ type: 'basic', status: 503 }), true],
-  ]) {
+  for (const answer of [isOpen, ...cannotTell]) {
     const seen = adminPage(answer);
     assert.deepEqual(seen.page.asked, [], 'nothing is asked of a page that has just come');
     ask(seen);
-    await settle();
-    assert.deepEqual(seen.page.asked, ['https://join.example.com/admin/session'], when);
-    assert.equal(seen.document.body.shown, stays, when);
-    const to = 'https://join.example.com/admin/sign-in?ended=1&next=users%3Fby%3Dstate%26value%3Dx';
-    assert.equal(seen.location.to, stays ? undefined : to, when);
+    assert.equal(await seen.shows(), 'all', when);
+    assert.deepEqual([seen.page.asked, seen.page.timers], [['https://join.example.com/admin/session'], []], when);
   }
+  const seen = adminPage(isOver);
+  ask(seen);
+  ask(seen);
+  assert.equal(await seen.shows(), 'hidden', when);
+  assert.equal(seen.page.asked.length, 1, 'it is looked once at a time');
+  seen.later();
+  assert.equal(await seen.shows(), 'nothing', when);
+  // Back to what was shown, without the place on the page.
+  const to = 'https://join.example.com/admin/sign-in?ended=1&next=users%3Fby%3Dstate%26value%3Dx';
+  assert.equal(seen.location.to, to, when);
+}
+
+// The cookie was just being replaced, by another page's form: it shows all again, and looks again.
+{
+  let answer = isOver;
+  const seen = adminPage(() => answer());
+  seen.every[0].call();
+  assert.equal(await seen.shows(), 'hidden');
+  answer = isOpen;
+  seen.later();
+  assert.equal(await seen.shows(), 'all');
+  answer = isOver;
+  seen.every[0].call();
+  assert.equal(await seen.shows(), 'hidden');
+  // Over is over, though nothing answers now.
+  answer = cannotTell[0];
+  seen.later();
+  assert.equal(await seen.shows(), 'nothing');
+}
+
+// While a form of its own is on its way nothing is asked, and nothing leads elsewhere.
+{
+  const seen = adminPage(isOver);
+  seen.every[0].call();
+  assert.equal(await seen.shows(), 'hidden');
+  seen.page.window.dispatch('submit');
+  seen.later();
+  assert.equal(await seen.shows(), 'all');
+  seen.every[0].call();
+  assert.equal(await seen.shows(), 'all');
+  assert.equal(seen.page.asked.length, 1);
+  clock = 21_000;
+  seen.every[0].call();
+  assert.equal(await seen.shows(), 'hidden');
+  clock = 0;
 }
 
 // One that goes to the back asks nothing, nor does one that is shown for the first time.
@@ -282,24 +332,12 @@ for (const [when, ask] of Object.entries(asks)) {
   assert.deepEqual(seen.page.asked, []);
 }
 
-// A page that is being left stays until the next one is there, and one that stayed after all asks again later.
+// The sign-in tells the others to look, and looks at nothing itself; codes that are shown once stay.
 {
-  const seen = adminPage(isOver);
-  seen.page.window.dispatch('beforeunload');
-  seen.every[0].call();
-  await settle();
-  assert(seen.document.body.shown && !seen.location.to);
-  clock = 61_000;
-  seen.every[0].call();
-  await settle();
-  assert(!seen.document.body.shown && seen.location.to);
-  clock = 0;
-}
-
-// The sign-in tells the others to look, and looks at nothing itself.
-{
-  const { others, every, page } = adminPage(isOver, { shows: false });
+  const { others, every, page } = adminPage(isOver, []);
   assert.deepEqual([others.told, every, page.asked], [['look'], [], []]);
+  const shown = adminPage(isOver, ['form.account', '.codes']);
+  assert.deepEqual([shown.others.told, shown.every], [[], []]);
 }
 
 const size = gzipSync(source('form'), { level: 9 }).length + gzipSync(source('confirm'), { level: 9 }).length;

@@ -239,6 +239,10 @@ mod tests {
         let shipped = Program::Server.shipped();
         let features = shipped.iter().skip_while(|word| **word != "--features").nth(1);
         assert_eq!(features, Some(&"server"), "what `try` adds is for this machine");
+        let manifest = include_str!("../../lambda/Cargo.toml");
+        let server =
+            manifest.split_once("\nserver = [").and_then(|(_, rest)| rest.split_once(']')).expect("a feature").0;
+        assert!(!server.contains("\"try\"") && !manifest.contains("\ndefault = ["), "nor is it there by itself");
         assert!(Program::Function.shipped().iter().all(|word| *word != "--features"));
     }
 }

@@ -169,10 +169,7 @@ fn web(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) -> O
     let budgets = &spec.security.budgets;
     let domain = |of: fn(&crate::spec::Domain) -> &String| spec.domain.as_ref().map(of).cloned().unwrap_or_default();
     let mut parameters = functions(spec, artifact, keys);
-    parameters.extend(take(
-        data,
-        &["TableName", "TableArn", "AdminLogGroup", "AdminLogGroupArn", "AlarmTopicArn", "ArtifactBucket"],
-    )?);
+    parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
     parameters.extend([
         (key_versions::ADMIN, keys.admin.number.to_string()),
         ("Release", artifact.release().to_owned()),
@@ -205,10 +202,7 @@ fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) 
         ("StrictTransportSecurity", spec.transport().header().to_owned()),
         ("AccessLogs", spec.monitoring.access_logs.to_string()),
     ];
-    parameters.extend(take(
-        data,
-        &["TableName", "TableArn", "AdminLogGroup", "AdminLogGroupArn", "AlarmTopicArn", "ArtifactBucket"],
-    )?);
+    parameters.extend(take(data, &["TableName", "TableArn", "AlarmTopicArn", "ArtifactBucket"])?);
     Some(Desired::new(Role::Servers, spec, parameters))
 }
 

@@ -16,7 +16,8 @@ use crate::local::{self, Folders};
 /// How long after it was written a line may come into sight, in milliseconds.
 const LATE: i64 = 30_000;
 
-/// Whose lines those of the instances are.
+/// Whose lines those of the admins' function are, and those of the instances, which write to the same group.
+const ADMIN: &str = "admin";
 const SERVER: &str = "server";
 
 /// A log group of the service, and whose lines it holds.
@@ -44,18 +45,16 @@ pub struct Line {
 pub fn groups(stacks: &DeployedStacks) -> Vec<Group> {
     let output = |role, key| stacks.get(&role)?.outputs.get(key).cloned();
     let servers = stacks.get(&Role::Servers).map(|stack| stack.name.clone());
-    // Of whatever serves the admins' pages; what an earlier front wrote is in it too.
-    let front = servers.as_ref().map_or("admin", |_| SERVER);
     let known = [
         ("web", output(Role::Web, "WebLogGroup")),
-        (front, output(Role::Data, "AdminLogGroup")),
+        (ADMIN, output(Role::Data, "AdminLogGroup")),
         ("access", output(Role::Web, "AccessLogGroup")),
         ("worker", output(Role::Workers, "WorkerLogGroup")),
         ("sweeper", output(Role::Workers, "SweeperLogGroup")),
         ("feedback", output(Role::Workers, "FeedbackLogGroup")),
     ];
     let group = |(of, name): (_, Option<String>)| {
-        let instances = servers.clone().filter(|_| of == SERVER);
+        let instances = servers.clone().filter(|_| of == ADMIN);
         Some(Group { of, name: name?, instances })
     };
     known.into_iter().filter_map(group).collect()
@@ -99,20 +98,22 @@ impl Reader {
 }
 
 async fn of_group(aws: &Aws, group: &Group, since: i64) -> Outcome<Vec<Line>> {
+    let mut found = Vec::new();
     if let Some(stack) = group.instances.as_ref().filter(|_| aws.is_local()) {
         // What stands in for the instances has no agent that would send its lines.
         let lines = local::servers::log(&Folders::find()?, stack);
-        return Ok(lines.enumerate().filter_map(|(at, text)| written(at, text)).filter(|it| it.at >= since).collect());
+        found.extend(lines.enumerate().filter_map(|(at, text)| written(at, text)).filter(|it| it.at >= since));
     }
     let request = aws.logs().filter_log_events().log_group_name(&group.name).start_time(since);
     let pages: Result<Vec<_>, _> = request.into_paginator().send().collect().await;
     match pages {
         Ok(pages) => {
             let events = pages.into_iter().flat_map(|page| page.events.unwrap_or_default());
-            Ok(events.filter_map(|event| line(group.of, event)).collect())
+            found.extend(events.filter_map(|event| line(group.of, event)));
+            Ok(found)
         }
         // A group that nothing was written to may not be there yet.
-        Err(error) if service_code(&error) == Some("ResourceNotFoundException") => Ok(Vec::new()),
+        Err(error) if service_code(&error) == Some("ResourceNotFoundException") => Ok(found),
         Err(error) => Err(explain(format!("the log group `{}` cannot be read", group.name), error)),
     }
 }
@@ -127,6 +128,8 @@ fn written(place: usize, message: String) -> Option<Line> {
 fn line(of: &'static str, event: FilteredLogEvent) -> Option<Line> {
     let message = event.message?.trim_end().to_owned();
     let stream = event.log_stream_name.unwrap_or_default();
+    // A function's streams begin with the day, an instance's with its ID.
+    let of = if of == ADMIN && stream.starts_with("i-") { SERVER } else { of };
     // The emulator names no event; two of one stream that are alike in everything are taken for one.
     Some(Line { at: event.timestamp?, of, message, id: event.event_id.unwrap_or(stream) })
 }
@@ -166,6 +169,17 @@ mod tests {
         assert_eq!(reader.take(found), [at(14_000, "late"), at(80_000, "c")]);
         assert_eq!((reader.since, reader.seen.len()), (50_000, 1));
         assert_eq!(reader.take(vec![at(80_000, "c")]), []);
+    }
+
+    #[test]
+    fn a_line_of_the_admins_log_is_of_the_function_or_of_an_instance() {
+        let of = |group, stream: &str| {
+            let event = FilteredLogEvent::builder().timestamp(1).message("x").log_stream_name(stream);
+            line(group, event.build()).expect("a line").of
+        };
+        assert_eq!(of(ADMIN, "2026/11/28/[7]0123456789abcdef0123456789abcdef"), "admin");
+        assert_eq!(of(ADMIN, "i-0123456789abcdef0/server"), "server");
+        assert_eq!(of("web", "i-0"), "web");
     }
 
     #[test]

@@ -19,7 +19,6 @@ try:
     import ministack.core.iam_actions as actions
     import ministack.core.iam_evaluator as evaluator
     import ministack.services.cloudformation as cloudformation
-    import ministack.services.cloudformation.changesets as changes
     import ministack.services.cloudformation.provisioners as provisioners
     import ministack.services.lambda_svc as functions
     import ministack.services.sns as topics
@@ -99,20 +98,26 @@ else:
 
     cloudformation._ACTION_HANDLERS["DescribeStacks"] = describe_stacks
 
-    # Two change sets that would each create one stack have a stack each here, and one in AWS: there the second is gone
-    # once the first is executed, and here it would create everything again.
-    plain_execute = cloudformation._ACTION_HANDLERS["ExecuteChangeSet"]
+    # A change set that is to create a stack makes a stack of its own here, also where one waits to be created: then each of
+    # two can be executed, and makes everything. In AWS they are of one stack, and gone once one of them is executed.
+    plain_create = cloudformation._ACTION_HANDLERS["CreateChangeSet"]
 
-    def execute_change_set(params):
-        named = first(params.get("ChangeSetName", ""))
-        _, change_set = changes._find_change_set(named, first(params.get("StackName", "")))
-        if change_set and change_set["ChangeSetType"] == "CREATE":
-            stack = cloudformation._stacks.get(change_set["StackName"]) or {}
-            if stack.get("StackStatus") != "REVIEW_IN_PROGRESS":
-                return changes._error("ChangeSetNotFound", f"ChangeSet [{named}] does not exist", 404)
-        return plain_execute(params)
+    def create_change_set(params):
+        name = first(params.get("StackName", ""))
+        begun = cloudformation._stacks.get(name)
+        if not begun or begun["StackStatus"] != "REVIEW_IN_PROGRESS":
+            return plain_create(params)
+        status, headers, body = plain_create(params)
+        made, cloudformation._stacks[name] = cloudformation._stacks.get(name, begun), begun
+        own, other = begun["StackId"], made["StackId"]
+        for change_set in cloudformation._change_sets.values():
+            if change_set["StackId"] == other:
+                change_set["StackId"] = own
+        if own != other:
+            cloudformation._stack_events.pop(other, None)
+        return status, headers, body.replace(other.encode(), own.encode())
 
-    cloudformation._ACTION_HANDLERS["ExecuteChangeSet"] = execute_change_set
+    cloudformation._ACTION_HANDLERS["CreateChangeSet"] = create_change_set
 
     # Each code that a function ever had it leaves unpacked on the disk, 65 MB a deploy. Here that of the last ones stays;
     # any other that a function still has is unpacked again when it starts.

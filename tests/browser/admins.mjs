@@ -46,7 +46,8 @@ export async function endsSessions(owner, app) {
   await signIn(elsewhere, OWNER, await app.code());
   await elsewhere.at('Dashboard');
   const left = await elsewhere.context.newPage();
-  await left.goto(new URL('/admin/users', elsewhere.page.url()).href);
+  await left.goto(`${elsewhere.endpoint}/admin/users`);
+  assert.equal(await left.locator('h1').innerText(), 'Users');
   await owner.open('/admin/security');
   await owner.follow(owner.page.getByRole('button', { name: /^End the session/ }).first());
   await owner.says('The session has ended.', '[role=status]');

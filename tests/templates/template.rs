@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[path = "../../src/engine/long_form.rs"]
 mod long_form;
@@ -140,4 +140,11 @@ pub(crate) fn each(value: &Value) -> Vec<&Value> {
         Value::Null => Vec::new(),
         value => vec![value],
     }
+}
+
+/// The streams of the log of whatever serves the admins' pages, which the data stack keeps.
+pub(crate) fn admins_streams() -> Value {
+    let group = data().properties("AdminLogs")["LogGroupName"]["Fn::Sub"].clone();
+    let account = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}";
+    json!({ "Fn::Sub": format!("{account}:log-group:{}:*", text(&group)) })
 }

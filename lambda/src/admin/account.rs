@@ -74,7 +74,7 @@ pub struct Credentials {
     pub used: u32,
     /// Keyed hashes of the recovery codes that are left.
     pub recovery: Vec<String>,
-    /// How often new ones were made. Sessions from before are over.
+    /// How often new ones were made. Sessions of an earlier edition are over.
     #[serde(default)]
     pub recovery_edition: u32,
     /// Sessions from before are over.
@@ -204,11 +204,11 @@ impl Admin {
         Some(self.changed())
     }
 
-    /// The admin with other recovery codes; all sessions that were begun before are over.
-    pub(super) fn with_recovery(mut self, recovery: Vec<String>) -> Option<Self> {
+    /// The admin with other recovery codes, of this edition; all sessions of an earlier one are over.
+    pub(super) fn with_recovery(mut self, recovery: Vec<String>, edition: u32) -> Option<Self> {
         let credentials = self.credentials.as_mut()?;
         credentials.recovery = recovery;
-        credentials.recovery_edition += 1;
+        credentials.recovery_edition = edition;
         Some(self.changed())
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::audit::{Action, Entry, EntryPage, ListEntries, Whom};
 use super::password::{HashError, Password};
@@ -28,9 +28,9 @@ pub(super) const TRIES: u32 = 8;
 /// Passwords that are hashed at once: each takes 19 MiB and a core.
 const HASHED_AT_ONCE: usize = 2;
 
-/// Who may wait for that at once, which is half a second's work. Whoever comes then is told to come again, and costs
-/// nothing: neither a server's place nor a call of the table.
-const IN_LINE: usize = 32;
+/// Strangers who may be looked at, or wait for that, at once. Whoever has signed in from the network or with the browser
+/// before, or has a session, is counted by that and not kept waiting by any number of others.
+const STRANGERS_AT_ONCE: usize = 32;
 
 /// Everything that is done with admins.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Admins {
     pub(super) brand: String,
     service: String,
     pub(super) hashing: Arc<Semaphore>,
-    line: Arc<Semaphore>,
+    pub(super) strangers: Arc<Semaphore>,
     /// Where each entry of the audit log is told a second time; nowhere by a command, whose output is for a person.
     journal: Option<Arc<dyn Journal>>,
 }
@@ -74,17 +74,6 @@ pub enum AdminError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// Too many wait for a password to be hashed; nothing was looked at.
-    #[error("too many passwords wait to be hashed")]
-    Crowded,
-}
-
-/// A place among those whose passwords are hashed, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Turn {
-    /// When they came: whoever waits must not see a code grow old.
-    pub(super) came: Timestamp,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Actor<'_> {
@@ -130,8 +119,9 @@ impl Admins {
         service: impl Into<String>,
     ) -> Self {
         let (brand, service) = (brand.into(), service.into());
-        let (hashing, line) = (Arc::new(Semaphore::new(HASHED_AT_ONCE)), Arc::new(Semaphore::new(IN_LINE)));
-        Self { store, clock, entropy, key, brand, service, hashing, line, journal: None }
+        let (hashing, strangers) = (Semaphore::new(HASHED_AT_ONCE), Semaphore::new(STRANGERS_AT_ONCE));
+        let (hashing, strangers) = (Arc::new(hashing), Arc::new(strangers));
+        Self { store, clock, entropy, key, brand, service, hashing, strangers, journal: None }
     }
 
     /// The same, which also tells a journal of each entry of the audit log.
@@ -226,20 +216,14 @@ impl Admins {
         vec![&self.service, &self.brand, local, domain]
     }
 
-    /// A place in the line of those whose passwords are hashed.
-    pub(super) fn line_up(&self) -> Result<Turn, AdminError> {
-        let place = Arc::clone(&self.line).try_acquire_owned().map_err(|_| AdminError::Crowded)?;
-        Ok(Turn { came: self.clock.now(), _place: place })
-    }
-
     /// A password's hash with a salt of its own.
-    pub(super) async fn hash(&self, _turn: &Turn, password: Password) -> Result<String, HashError> {
+    pub(super) async fn hash(&self, password: Password) -> Result<String, HashError> {
         let salt = self.entropy.bytes();
         self.aside(move |key| password.hash(key, salt)).await
     }
 
     /// Whether a password is the one behind a hash; takes as long where there is none.
-    pub(super) async fn verify(&self, _turn: &Turn, typed: &str, hash: Option<String>) -> Result<bool, HashError> {
+    pub(super) async fn verify(&self, typed: &str, hash: Option<String>) -> Result<bool, HashError> {
         let password = Password::new(typed);
         self.aside(move |key| password.verify(key, hash.as_deref())).await
     }

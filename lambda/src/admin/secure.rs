@@ -102,13 +102,12 @@ impl Admins {
         if let Err(denied) = signed_in.may(Right::Secure, self.clock.now()) {
             return Ok(PasswordChanged::Denied(denied));
         }
-        let turn = self.line_up()?;
         let scopes = [Scope::Session(signed_in.session.hash)];
         if let Some(retry_after) = self.count(&scopes).await? {
             return Ok(PasswordChanged::TooMany { retry_after });
         }
         let known = signed_in.admin.password_hash().map(str::to_owned);
-        let is_wrong = !self.verify(&turn, current, known.clone()).await?;
+        let is_wrong = !self.verify(current, known.clone()).await?;
         if is_wrong {
             self.refused(Some((signed_in.admin.id, &signed_in.admin.email)), visit).await?;
         } else {
@@ -119,7 +118,7 @@ impl Admins {
         if is_wrong || weak.is_some() {
             return Ok(PasswordChanged::Mistaken { is_wrong, weak });
         }
-        let hash = self.hash(&turn, password).await?;
+        let hash = self.hash(password).await?;
         // The current password was good for the hash that was checked, and for no later one.
         let change = |admin: Admin, now| {
             let same = admin.password_hash() == known.as_deref();
@@ -140,22 +139,20 @@ impl Admins {
         }
         let codes = draw_recovery(&*self.entropy);
         let hashes = self.recovery_hashes(signed_in.admin.id, &codes);
-        let change = |admin: Admin, _| admin.with_recovery(hashes.clone());
+        let edition = signed_in.admin.recovery_edition() + 1;
+        let change = |admin: Admin, _| admin.with_recovery(hashes.clone(), edition);
         self.record(&Actor::Admin(signed_in, visit), Action::RecoveryCodesMade, None).await?;
-        let Some(admin) = self.change_own(RECOVERY, signed_in, change).await? else {
+        // First, so that whoever is shown the codes stays: the change ends every session of an earlier edition, also one that
+        // somebody is just beginning by an earlier code. One that was ended meanwhile does not come back by this.
+        self.store.touch_session(&signed_in.session.until(edition)).await?;
+        if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
             return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
-        };
-        // All sessions are over by that, also one that somebody is just beginning by an earlier code. Codes that count are
-        // shown, whatever becomes of the rest: this session goes on, and the others go from the table.
-        if let Err(error) = self.keep_own(signed_in, &admin).await {
+        }
+        // They are worth nothing any more, and codes that count are shown whatever becomes of this.
+        if let Err(error) = self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await {
             error.log();
         }
         Ok(RecoveryCodes::Made(codes))
-    }
-
-    async fn keep_own(&self, signed_in: &SignedIn, admin: &Admin) -> Result<(), StoreError> {
-        self.store.save_session(&signed_in.session.kept(admin)).await?;
-        self.end_sessions(admin.id, Some(signed_in.session.hash)).await
     }
 
     /// Changes the admin who is signed in, unless the session has ended meanwhile by a reset or another change.

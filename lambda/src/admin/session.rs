@@ -44,7 +44,7 @@ pub struct Session {
     pub network: String,
     /// What the browser calls itself.
     pub agent: String,
-    /// Which recovery codes there were when it was shown who it is.
+    /// Which recovery codes there were when it was shown who it is, or which this session made.
     #[serde(default)]
     pub recovery_edition: u32,
 }
@@ -69,9 +69,9 @@ impl Session {
         Self { hash: token.session(), seen_at: now, proven_at: now, ..self.clone() }
     }
 
-    /// The same session after its admin has made other recovery codes.
-    pub(super) fn kept(&self, admin: &Admin) -> Self {
-        Self { recovery_edition: admin.recovery_edition(), ..self.clone() }
+    /// The same session, which stays good when its admin makes recovery codes of this edition.
+    pub(super) fn until(&self, edition: u32) -> Self {
+        Self { recovery_edition: edition, ..self.clone() }
     }
 
     /// When it ends however much it is used.
@@ -85,7 +85,7 @@ impl Session {
         let changed_at = admin.credentials.as_ref().map(|credentials| credentials.changed_at);
         self.admin == admin.id
             && changed_at.is_some_and(|changed_at| changed_at <= self.created_at)
-            && admin.recovery_edition() == self.recovery_edition
+            && admin.recovery_edition() <= self.recovery_edition
             && now < after(self.seen_at, IDLE)
             && now < self.ends_at()
     }

@@ -80,7 +80,7 @@ impl Admins {
             return Ok(SetUpPassword::Weak(weak));
         }
         let totp_nonce = Nonce(self.entropy.bytes());
-        let enrolment = Enrolment { password_hash: self.hash(&self.line_up()?, password).await?, totp_nonce };
+        let enrolment = Enrolment { password_hash: self.hash(password).await?, totp_nonce };
         let decide = |found: Option<Admin>, now| {
             let next = found.and_then(|admin| admin.enrolled(token.setup(), enrolment.clone(), now));
             let shown = next.as_ref().map(|admin| self.shown(admin));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::account::Admin;
-use super::admins::{AdminError, Admins, TRIES, Turn, Visit};
+use super::admins::{AdminError, Admins, TRIES, Visit};
 use super::attempts::{Attempts, Scope};
 use super::audit::Action;
 use super::code::Code;
@@ -22,6 +22,9 @@ use crate::user::Nonce;
 const SIGN_IN: &str = "sign an admin in";
 const PROVE: &str = "prove an admin again";
 const COUNT: &str = "count attempts";
+
+/// When whoever came while too many strangers were looked at is to come again: after the first of the delays.
+const CROWDED: Duration = Duration::from_secs(30);
 
 /// The cookie by which a browser is known that has signed in before: `Secure`, `HttpOnly`, `SameSite=Strict`, `Path=/`,
 /// kept for a year. It signs nobody in; guesses that come with it are counted apart from strangers'.
@@ -50,13 +53,22 @@ pub struct SignedIn {
     pub session: Session,
 }
 
+/// A password that was looked at.
+struct TriedPassword {
+    /// What it was held against; it is good for that alone.
+    hash: Option<String>,
+    is_right: bool,
+    /// When it came, which a code is judged by: whoever waits for a hash must not see it grow old.
+    came: Timestamp,
+}
+
 /// What came of signing in.
 #[derive(Debug)]
 pub enum SignIn {
     Welcome(Box<Welcome>),
     /// Name, password or code: which of them is not told.
     Refused,
-    /// Nothing was looked at.
+    /// Nothing was looked at: too many tries of this name or from there, or of strangers at once.
     TooMany {
         retry_after: Duration,
     },
@@ -96,11 +108,18 @@ impl Admins {
     /// Signs in. `old` is the session's cookie that the browser sent, if any, whose session ends: none is ever taken
     /// over.
     pub async fn sign_in(&self, form: &SignInForm<'_>, visit: &Visit, old: Option<&str>) -> Result<SignIn, AdminError> {
-        let turn = self.line_up()?;
+        let came = self.clock.now();
         let id = self.key.admin_typed(form.email);
         let found = self.store.load_admin(id).await?;
         let known = found.as_ref().map(|admin| (admin.id, admin.email.clone()));
         let familiar = self.familiar(found.as_ref(), visit);
+        let place = match familiar {
+            Some(_) => None,
+            None => match self.strangers.try_acquire() {
+                Ok(place) => Some(place),
+                Err(_) => return Ok(SignIn::TooMany { retry_after: CROWDED }),
+            },
+        };
         let scopes = match &familiar {
             Some(scope) => vec![scope.clone()],
             None => {
@@ -111,7 +130,9 @@ impl Admins {
             return Ok(SignIn::TooMany { retry_after });
         }
         let since = self.clock.now();
-        let Some(admin) = self.check(&turn, SIGN_IN, id, found, (form.password, form.code), Some(visit)).await? else {
+        let typed = self.try_password(found.as_ref(), form.password, came).await?;
+        drop(place);
+        let Some(admin) = self.check(SIGN_IN, id, found, &typed, form.code, Some(visit)).await? else {
             self.refused(known.as_ref().map(|(id, email)| (*id, email.as_str())), visit).await?;
             return Ok(SignIn::Refused);
         };
@@ -157,14 +178,15 @@ impl Admins {
         code: &str,
         visit: &Visit,
     ) -> Result<Proved, AdminError> {
-        let turn = self.line_up()?;
+        let came = self.clock.now();
         let (id, old) = (signed_in.admin.id, signed_in.session.hash);
         let scopes = [Scope::Session(old)];
         if let Some(retry_after) = self.count(&scopes).await? {
             return Ok(Proved::TooMany { retry_after });
         }
         let found = self.store.load_admin(id).await?;
-        let Some(admin) = self.check(&turn, PROVE, id, found, (password, code), None).await? else {
+        let typed = self.try_password(found.as_ref(), password, came).await?;
+        let Some(admin) = self.check(PROVE, id, found, &typed, code, None).await? else {
             self.refused(Some((id, &signed_in.admin.email)), visit).await?;
             return Ok(Proved::Refused);
         };
@@ -212,32 +234,43 @@ impl Admins {
         Ok(Welcome { signed_in: SignedIn { admin, session }, cookie: token.to_string(), device })
     }
 
+    /// Looks whether a password is an admin's; the same work when there is no admin.
+    async fn try_password(
+        &self,
+        found: Option<&Admin>,
+        password: &str,
+        came: Timestamp,
+    ) -> Result<TriedPassword, AdminError> {
+        let hash = found.and_then(Admin::password_hash).map(str::to_owned);
+        let is_right = self.verify(password, hash.clone()).await?;
+        Ok(TriedPassword { hash, is_right, came })
+    }
+
     /// The admin with the code used up, when password and code are good; the same work when there is no admin.
     async fn check(
         &self,
-        turn: &Turn,
         operation: &'static str,
         id: AdminId,
         found: Option<Admin>,
-        (password, code): (&str, &str),
+        password: &TriedPassword,
+        code: &str,
         seen: Option<&Visit>,
-    ) -> Result<Option<Admin>, AdminError> {
-        let hash = found.as_ref().and_then(Admin::password_hash).map(str::to_owned);
-        let is_password = self.verify(turn, password, hash.clone()).await?;
+    ) -> Result<Option<Admin>, StoreError> {
         let (code, random) = (Code::typed(code), self.entropy.number());
         let decide = |found: Option<Admin>, now: Timestamp| {
             // The admin may have changed since the password was checked: it is good for the hash that was checked.
-            let same = found.filter(|admin| admin.password_hash() == hash.as_deref());
+            let same = found.filter(|admin| admin.password_hash() == password.hash.as_deref());
             // The code is looked at also when the password was wrong, so that the time does not tell that it was right.
-            let used =
-                same.and_then(|admin| admin.use_code(&code, &self.key, random, turn.came)).filter(|_| is_password);
+            let used = same
+                .and_then(|admin| admin.use_code(&code, &self.key, random, password.came))
+                .filter(|_| password.is_right);
             let next = match seen {
                 Some(visit) => used.map(|admin| admin.seen_at(&visit.network, now)),
                 None => used,
             };
             (next.clone(), next)
         };
-        Ok(self.change(operation, id, found, decide).await?)
+        self.change(operation, id, found, decide).await
     }
 
     /// Notes a refusal where there is somebody whom it concerns, and takes as long where there is not.

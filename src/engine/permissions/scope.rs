@@ -346,12 +346,13 @@ pub mod tests {
         arn:aws:iam::123456789012:role/waitlist-workers-WorkerRole-*
         arn:aws:iam::123456789012:role/waitlist-web-AdminRole-*
         arn:aws:iam::123456789012:role/waitlist-web-WebRole-*
-        arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-data-AdminLogs-*
+        arn:aws:logs:eu-central-1:123456789012:log-group:/signupctl/waitlist/admin
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-FeedbackLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-SweeperLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-workers-WorkerLogs-*
         arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web
         arn:aws:logs:eu-central-1:123456789012:log-group:waitlist-web-WebLogs-*
+        arn:aws:logs:eu-central-1:123456789012:log-group:/signupctl/waitlist/admin:*
         arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/waitlist-web:*
         arn:aws:cloudwatch::123456789012:dashboard/waitlist-eu-central-1
         ");

@@ -197,9 +197,32 @@ async fn who_is_still_coming_in_by_an_earlier_recovery_code_is_not_in() {
         house.admins.new_recovery_codes(&welcome.signed_in, &home()).await.expect("works");
         release.send(()).expect("somebody waits");
     };
-    let (thief, ()) = tokio::join!(house.try_in(ADA, PASSWORD, &codes[0], &visit), meanwhile);
+    let both = async { tokio::join!(house.try_in(ADA, PASSWORD, &codes[0], &visit), meanwhile) };
+    let (thief, ()) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("both come to an end");
     let SignIn::Welcome(thief) = thief else { panic!("{thief:?}") };
     assert!(!house.is_in(&thief.cookie).await && house.is_in(&welcome.cookie).await);
+}
+
+#[tokio::test]
+async fn codes_that_are_made_bring_no_session_back_and_those_that_are_not_end_none() {
+    let (house, first) = House::with_ada().await;
+    let second = house.sign_in(ADA, &from("hotel")).await;
+    // Signed out in another window, while the codes were being made.
+    house.admins.sign_out(&first.signed_in, &home()).await.expect("works");
+    let made = house.admins.new_recovery_codes(&first.signed_in, &home()).await.expect("works");
+    assert!(matches!(made, RecoveryCodes::Made(_)));
+    assert!(!house.is_in(&first.cookie).await && !house.is_in(&second.cookie).await);
+    // Of two sessions that make codes at once the faster one has them, and the other is over.
+    let (third, fourth) = (house.sign_in(ADA, &home()).await, house.sign_in(ADA, &from("hotel")).await);
+    let made = house.admins.new_recovery_codes(&third.signed_in, &home()).await.expect("works");
+    assert!(matches!(made, RecoveryCodes::Made(_)));
+    let late = house.admins.new_recovery_codes(&fourth.signed_in, &from("hotel")).await.expect("works");
+    assert_eq!(late, RecoveryCodes::Denied(Denied::ProveAgain));
+    assert!(house.is_in(&third.cookie).await && !house.is_in(&fourth.cookie).await);
+    // Sent twice, by one session: it goes on.
+    let again = house.admins.new_recovery_codes(&third.signed_in, &home()).await.expect("works");
+    assert_eq!(again, RecoveryCodes::Denied(Denied::ProveAgain));
+    assert!(house.is_in(&third.cookie).await);
 }
 
 #[tokio::test]

@@ -251,10 +251,6 @@ impl<'a> Call<'a> {
                 error.log();
                 later(BUSY, self.show(StatusCode::SERVICE_UNAVAILABLE, page::busy(&site, me)))
             }
-            Refusal::Ours(AdminError::Crowded) => {
-                tracing::warn!("too many passwords wait to be hashed");
-                later(BUSY, self.show(StatusCode::SERVICE_UNAVAILABLE, page::busy(&site, me)))
-            }
             Refusal::Ours(error) => {
                 tracing::error!(cause = crate::aws::chain(&error), "an admin's request failed");
                 self.show(StatusCode::INTERNAL_SERVER_ERROR, page::failed(&site, me))

@@ -289,9 +289,11 @@ async fn of_many_who_sign_in_at_once_some_are_told_to_come_back() {
         let answer = browser.submit("sign-in", &[("email", &email), ("password", "guess"), ("code", "123456")]).await;
         (answer.status.as_u16(), answer.header("retry-after").to_owned())
     };
-    let answers = join_all((0..40).map(came)).await;
+    let answers = join_all((0..60).map(came)).await;
     let (looked_at, sent_away): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, _)| *status == 403);
-    assert_eq!((looked_at.len(), sent_away), (32, vec![(503, "1".to_owned()); 8]));
+    // As many as are looked at at once, and who came once one of them had been.
+    assert!(looked_at.len() >= 32 && !sent_away.is_empty(), "{sent_away:?}");
+    assert!(sent_away.iter().all(|it| *it == (429, "30".to_owned())), "{sent_away:?}");
 }
 
 #[tokio::test]

@@ -92,9 +92,10 @@ impl Transport {
         Self { subdomains: security.hsts_subdomains.unwrap_or_default() }
     }
 
-    /// `Strict-Transport-Security`, which a load balancer says as well of what it answers itself.
+    /// `Strict-Transport-Security`, which a load balancer says as well of what it answers itself. Without a space, as it is
+    /// known to take it.
     pub fn header(self) -> &'static str {
-        if self.subdomains { "max-age=63072000; includeSubDomains" } else { "max-age=63072000" }
+        if self.subdomains { "max-age=63072000;includeSubDomains" } else { "max-age=63072000" }
     }
 }
 

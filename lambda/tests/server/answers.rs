@@ -116,6 +116,6 @@ async fn it_speaks_for_the_names_below_its_own_where_it_is_told_to() {
     // A browser believes whatever it heard last.
     let own = [server.get("/readyz").await, server.send(halting.as_bytes()).await];
     for answer in pages.into_iter().chain(own) {
-        assert!(answer.contains("strict-transport-security: max-age=63072000; includeSubDomains\r\n"), "{answer}");
+        assert!(answer.contains("strict-transport-security: max-age=63072000;includeSubDomains\r\n"), "{answer}");
     }
 }

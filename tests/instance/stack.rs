@@ -60,6 +60,8 @@ impl<'a> Stack<'a> {
         let sha256: String = Sha256::digest(&bundle).iter().map(|byte| format!("{byte:02x}")).collect();
         let image = json!({ "Name": IMAGE, "Value": "ami-0123456789abcdef0", "Type": "String", "Overwrite": true });
         account.json("ssm", "AmazonSSM.PutParameter", image);
+        // What the data stack of a service by this name would hold.
+        account.json("logs", "Logs_20140328.CreateLogGroup", json!({ "logGroupName": "/signupctl/demo/admin" }));
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
         let parameters = [
             ("Service", "demo".to_owned()),

@@ -282,7 +282,7 @@ fn every_command_knows_a_service_of_instances() {
     // What was changed by hand is found.
     let groups = account.json("logs", "Logs_20140328.DescribeLogGroups", json!({}))["logGroups"].clone();
     let mut names = groups.as_array().into_iter().flatten().filter_map(|group| group["logGroupName"].as_str());
-    let group = names.find(|name| name.contains("AdminLogs")).expect("the servers' log");
+    let group = names.find(|name| name.ends_with("/admin")).expect("the servers' log");
     let kept = |days: u16| {
         account.json(
             "logs",

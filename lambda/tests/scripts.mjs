@@ -228,11 +228,11 @@ for (const never of [{ webdriver: true }, { type: 'reload' }, { type: 'back_forw
 }
 
 // A page of the admins, and the others that are open beside it.
-function adminPage(answer, shows = ['form.account']) {
+function adminPage(answer, who = 'ada@example.com', hasChannels = true) {
   const document = Object.assign(new Listening(), {
     hidden: false,
     currentScript: { src: 'https://join.example.com/session.js?v=1' },
-    querySelector: (selector) => (shows.includes(selector) ? {} : null),
+    querySelector: (selector) => (who && selector === 'form.account .who' ? { textContent: who } : null),
     body: { style: { visibility: '' }, empty: false, replaceChildren() { this.empty = true; } },
   });
   const location = {
@@ -245,8 +245,9 @@ function adminPage(answer, shows = ['form.account']) {
   const every = [];
   const BroadcastChannel = function BroadcastChannel() { return others; };
   const page = open('session', {
-    document, location, answer, URL, encodeURIComponent, BroadcastChannel,
-    window: { BroadcastChannel },
+    document, location, answer, URL, AbortSignal, BroadcastChannel,
+    performance: { now: () => Clock.now() },
+    window: hasChannels ? { BroadcastChannel } : {},
     setInterval: (call, ms) => every.push({ call, ms }),
   });
   const seen = { document, location, others, every, page };
@@ -256,7 +257,11 @@ function adminPage(answer, shows = ['form.account']) {
     if (document.body.empty) return 'nothing';
     return document.body.style.visibility || 'all';
   };
-  seen.later = () => page.timers.pop().call();
+  seen.later = () => {
+    const { call, ms } = page.timers.pop();
+    assert.equal(ms, 3_000);
+    call();
+  };
   return seen;
 }
 const isOpen = async () => ({ type: 'basic', status: 204 });
@@ -264,7 +269,7 @@ const isOver = async () => ({ type: 'opaqueredirect', status: 0 });
 const cannotTell = [() => Promise.reject(new Error('offline')), async () => ({ type: 'basic', status: 503 })];
 const asks = {
   'once a minute': ({ every }) => { assert.equal(every[0].ms, 60_000); every[0].call(); },
-  'when another page says so': ({ others }) => others.dispatch('message'),
+  'when another page says so': ({ others }) => others.dispatch('message', { data: '' }),
   'when it comes to the front': ({ document }) => document.dispatch('visibilitychange'),
   'when it comes back from before': ({ page }) => page.window.dispatch('pageshow', { persisted: true }),
 };
@@ -332,12 +337,36 @@ for (const [when, ask] of Object.entries(asks)) {
   assert.deepEqual(seen.page.asked, []);
 }
 
-// The sign-in tells the others to look, and looks at nothing itself; codes that are shown once stay.
+// Back from where a form led: it is looked at once, whenever the form was sent.
 {
-  const { others, every, page } = adminPage(isOver, []);
-  assert.deepEqual([others.told, every, page.asked], [['look'], [], []]);
-  const shown = adminPage(isOver, ['form.account', '.codes']);
-  assert.deepEqual([shown.others.told, shown.every], [[], []]);
+  const seen = adminPage(isOver);
+  seen.page.window.dispatch('submit');
+  seen.page.window.dispatch('pageshow', { persisted: true });
+  assert.equal(await seen.shows(), 'hidden');
+}
+
+// The sign-in tells the others to look, and looks at nothing itself.
+{
+  const { others, every, page } = adminPage(isOver, '');
+  assert.deepEqual([others.told, every, page.asked], [[''], [], []]);
+}
+
+// Another page of the same admin changes nothing; one of somebody else who signed in here does, at once.
+{
+  const seen = adminPage(isOpen);
+  assert.deepEqual(seen.others.told, ['ada@example.com']);
+  seen.others.dispatch('message', { data: 'ada@example.com' });
+  assert.equal(await seen.shows(), 'all');
+  assert.deepEqual(seen.page.asked, []);
+  seen.others.dispatch('message', { data: 'grace@example.com' });
+  assert.equal(await seen.shows(), 'nothing');
+}
+
+// Where there are no channels it still looks.
+{
+  const seen = adminPage(isOver, 'ada@example.com', false);
+  seen.every[0].call();
+  assert.equal(await seen.shows(), 'hidden');
 }
 
 const size = gzipSync(source('form'), { level: 9 }).length + gzipSync(source('confirm'), { level: 9 }).length;

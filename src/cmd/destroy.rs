@@ -98,7 +98,8 @@ async fn delete_all(
         let begun = sender::begun(aws, &spec.key_prefix()).await?;
         receipt.kept.extend(begun.iter().map(|address| format!("identity `{address}` in SES")));
         receipt.kept.push(format!("keys `{}/…` in Parameter Store", spec.key_prefix()));
-        receipt.costs = Some("storage of the table and its continuous backups, by the gigabyte; nothing by the hour");
+        receipt.costs =
+            Some("storage of the table, its backups, the bundles and the log, by the gigabyte; nothing by the hour");
     }
     Ok(receipt)
 }

@@ -26,7 +26,7 @@ const RULES: [Rule; 12] = [
     },
     Rule {
         says: &["already exists", "AWS::Logs::LogGroup"],
-        means: "a log group of that name was left by an earlier service: delete it, and deploy again",
+        means: "a log group of that name was left by an earlier service: `deploy --adopt` takes it over, or delete it",
     },
     Rule {
         says: &["already exists"],

@@ -152,19 +152,22 @@ fn a_log_group_is_taken_over_when_it_is_of_the_service_and_left_alone_when_not()
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     sandbox.ok(&["local", "up"]);
     let account = Account::new(sandbox.emulator());
-    let group = "/aws/vendedlogs/waitlist-web";
-    account.json("logs", "Logs_20140328.CreateLogGroup", json!({ "logGroupName": group }));
-    let refused = sandbox.run(&ADOPT);
-    let stderr = text(&refused.stderr);
-    assert!(refused.status.code() == Some(1) && stderr.contains("names that the service needs are taken"), "{stderr}");
-    assert_eq!(account.resources(), Vec::<String>::new(), "nothing is made");
-    let arn = format!("arn:aws:logs:us-east-1:000000000000:log-group:{group}");
-    let tag = json!({ "resourceArn": arn, "tags": { "signupctl:service": "waitlist" } });
-    account.json("logs", "Logs_20140328.TagResource", tag);
-    assert_eq!(sandbox.json(&ADOPT)["proof"]["ok"], true);
-    assert_eq!(sandbox.json(&["outputs", "--local"])["AccessLogGroup"], group);
-    sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
-    assert_eq!(account.resources(), Vec::<String>::new());
+    for (group, output) in
+        [("/aws/vendedlogs/waitlist-web", "AccessLogGroup"), ("/signupctl/waitlist/admin", "AdminLogGroup")]
+    {
+        account.json("logs", "Logs_20140328.CreateLogGroup", json!({ "logGroupName": group }));
+        let refused = sandbox.run(&ADOPT);
+        let (code, stderr) = (refused.status.code(), text(&refused.stderr));
+        assert!(code == Some(1) && stderr.contains("names that the service needs are taken"), "{stderr}");
+        assert_eq!(account.resources(), Vec::<String>::new(), "nothing is made");
+        let arn = format!("arn:aws:logs:us-east-1:000000000000:log-group:{group}");
+        let tag = json!({ "resourceArn": arn, "tags": { "signupctl:service": "waitlist" } });
+        account.json("logs", "Logs_20140328.TagResource", tag);
+        assert_eq!(sandbox.json(&ADOPT)["proof"]["ok"], true);
+        assert_eq!(sandbox.json(&["outputs", "--local"])[output], group);
+        sandbox.ok(&["destroy", "--delete-data", "--local", "--yes"]);
+        assert_eq!(account.resources(), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -74,9 +74,11 @@ pub struct Credentials {
     pub used: u32,
     /// Keyed hashes of the recovery codes that are left.
     pub recovery: Vec<String>,
-    /// How often new ones were made. Sessions of an earlier edition are over.
+    /// How often new ones were made. Sessions from before are over, but for the one that made them.
     #[serde(default)]
     pub recovery_edition: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_by: Option<TokenHash>,
     /// Sessions from before are over.
     #[serde(with = "millis")]
     pub changed_at: Timestamp,
@@ -174,6 +176,7 @@ impl Admin {
             used: 0,
             recovery,
             recovery_edition: 0,
+            recovery_by: None,
             changed_at: came,
         });
         (Some(self.changed()), Completed::Done)
@@ -204,11 +207,13 @@ impl Admin {
         Some(self.changed())
     }
 
-    /// The admin with other recovery codes, of this edition; all sessions of an earlier one are over.
-    pub(super) fn with_recovery(mut self, recovery: Vec<String>, edition: u32) -> Option<Self> {
+    /// The admin with other recovery codes, made by this session; all others are over, and so is one that somebody is just
+    /// beginning by an earlier code.
+    pub(super) fn with_recovery(mut self, recovery: Vec<String>, by: TokenHash) -> Option<Self> {
         let credentials = self.credentials.as_mut()?;
         credentials.recovery = recovery;
-        credentials.recovery_edition = edition;
+        credentials.recovery_edition += 1;
+        credentials.recovery_by = Some(by);
         Some(self.changed())
     }
 

@@ -28,8 +28,9 @@ pub(super) const TRIES: u32 = 8;
 /// Passwords that are hashed at once: each takes 19 MiB and a core.
 const HASHED_AT_ONCE: usize = 2;
 
-/// Strangers who may be looked at, or wait for that, at once. Whoever has signed in from the network or with the browser
-/// before, or has a session, is counted by that and not kept waiting by any number of others.
+/// Strangers who may be looked at, or wait for that, at once, in one process: at sign-in, and with a set-up link. Whoever has
+/// signed in from the network or with the browser before, or has a session, is counted by that, and waits behind these at
+/// most.
 const STRANGERS_AT_ONCE: usize = 32;
 
 /// Everything that is done with admins.

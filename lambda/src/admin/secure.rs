@@ -139,16 +139,12 @@ impl Admins {
         }
         let codes = draw_recovery(&*self.entropy);
         let hashes = self.recovery_hashes(signed_in.admin.id, &codes);
-        let edition = signed_in.admin.recovery_edition() + 1;
-        let change = |admin: Admin, _| admin.with_recovery(hashes.clone(), edition);
+        let change = |admin: Admin, _| admin.with_recovery(hashes.clone(), signed_in.session.hash);
         self.record(&Actor::Admin(signed_in, visit), Action::RecoveryCodesMade, None).await?;
-        // First, so that whoever is shown the codes stays: the change ends every session of an earlier edition, also one that
-        // somebody is just beginning by an earlier code. One that was ended meanwhile does not come back by this.
-        self.store.touch_session(&signed_in.session.until(edition)).await?;
         if self.change_own(RECOVERY, signed_in, change).await?.is_none() {
             return Ok(RecoveryCodes::Denied(Denied::ProveAgain));
         }
-        // They are worth nothing any more, and codes that count are shown whatever becomes of this.
+        // The others are over by that, and codes that count are shown whatever becomes of this.
         if let Err(error) = self.end_sessions(signed_in.admin.id, Some(signed_in.session.hash)).await {
             error.log();
         }

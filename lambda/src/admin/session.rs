@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::Admin;
+use super::account::{Admin, Credentials};
 use super::token::{Token, TokenHash};
 use super::{AdminId, Visit};
 use crate::clock::{after, millis};
@@ -44,7 +44,7 @@ pub struct Session {
     pub network: String,
     /// What the browser calls itself.
     pub agent: String,
-    /// Which recovery codes there were when it was shown who it is, or which this session made.
+    /// Which recovery codes there were when it was last shown who it is.
     #[serde(default)]
     pub recovery_edition: u32,
 }
@@ -64,14 +64,10 @@ impl Session {
         }
     }
 
-    /// The same session under another token, proven now. It becomes no younger.
-    pub(super) fn proven(&self, token: &Token, now: Timestamp) -> Self {
-        Self { hash: token.session(), seen_at: now, proven_at: now, ..self.clone() }
-    }
-
-    /// The same session, which stays good when its admin makes recovery codes of this edition.
-    pub(super) fn until(&self, edition: u32) -> Self {
-        Self { recovery_edition: edition, ..self.clone() }
+    /// The same session under another token, proven now by this admin as it was then. It becomes no younger.
+    pub(super) fn proven(&self, token: &Token, admin: &Admin, now: Timestamp) -> Self {
+        let (hash, recovery_edition) = (token.session(), admin.recovery_edition());
+        Self { hash, seen_at: now, proven_at: now, recovery_edition, ..self.clone() }
     }
 
     /// When it ends however much it is used.
@@ -82,10 +78,12 @@ impl Session {
     /// Whether it is still good for this admin: one who was reset, whose password changed or who made other recovery
     /// codes has only newer ones.
     pub fn is_open(&self, admin: &Admin, now: Timestamp) -> bool {
-        let changed_at = admin.credentials.as_ref().map(|credentials| credentials.changed_at);
+        let is_of = |credentials: &Credentials| {
+            credentials.changed_at <= self.created_at
+                && (credentials.recovery_edition == self.recovery_edition || credentials.recovery_by == Some(self.hash))
+        };
         self.admin == admin.id
-            && changed_at.is_some_and(|changed_at| changed_at <= self.created_at)
-            && admin.recovery_edition() <= self.recovery_edition
+            && admin.credentials.as_ref().is_some_and(is_of)
             && now < after(self.seen_at, IDLE)
             && now < self.ends_at()
     }

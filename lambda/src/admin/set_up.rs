@@ -79,6 +79,8 @@ impl Admins {
         if let Err(weak) = password.check(&self.names(&admin)) {
             return Ok(SetUpPassword::Weak(weak));
         }
+        let crowded = |_| StoreError::busy(PASSWORD, "too many strangers at once");
+        let _place = self.strangers.try_acquire().map_err(crowded)?;
         let totp_nonce = Nonce(self.entropy.bytes());
         let enrolment = Enrolment { password_hash: self.hash(password).await?, totp_nonce };
         let decide = |found: Option<Admin>, now| {

@@ -192,7 +192,7 @@ impl Admins {
         };
         self.take_back(&scopes).await?;
         let token = Token::draw(id, &*self.entropy);
-        let session = signed_in.session.proven(&token, self.clock.now());
+        let session = signed_in.session.proven(&token, &admin, self.clock.now());
         self.store.save_session(&session).await?;
         self.store.delete_session(id, old).await?;
         let signed_in = Box::new(SignedIn { admin, session });

@@ -176,6 +176,7 @@ fn admin(number: u8, role: Role) -> Admin {
             used: u32::MAX,
             recovery: vec!["a".into(), "b".into()],
             recovery_edition: 3,
+            recovery_by: Some(TokenHash([7; 32])),
             changed_at: start(),
         }),
         places: vec![Place { network: "n".into(), last_seen: start() }],

@@ -149,6 +149,7 @@ fn a_spec_becomes_a_service_and_goes_again() {
     // Destroyed with its data, nothing at all is left.
     let receipt = sandbox.json(&["destroy", "--delete-data", "--local", "--yes"]);
     assert_eq!(receipt["kept"], serde_json::json!([]));
+    assert!(receipt["deleted"].to_string().contains("with what admins did"), "{receipt}");
     assert_eq!(account.resources(), Vec::<String>::new());
     let receipt = sandbox.json(&["destroy", "--delete-data", "--local", "--yes"]);
     assert_eq!(receipt["deleted"], serde_json::json!([]));

@@ -92,9 +92,7 @@ async fn delete_all(
         if let Some(bucket) = data.outputs.get("ArtifactBucket") {
             receipt.kept.push(format!("bucket `{bucket}` with the functions' code"));
         }
-        if let Some(group) = data.outputs.get("AdminLogGroup") {
-            receipt.kept.push(format!("log group `{group}` with what admins did"));
-        }
+        receipt.kept.extend(admins_log(Some(data)));
         let begun = sender::begun(aws, &spec.key_prefix()).await?;
         receipt.kept.extend(begun.iter().map(|address| format!("identity `{address}` in SES")));
         receipt.kept.push(format!("keys `{}/…` in Parameter Store", spec.key_prefix()));
@@ -102,6 +100,12 @@ async fn delete_all(
             Some("storage of the table, its backups, the bundles and the log, by the gigabyte; nothing by the hour");
     }
     Ok(receipt)
+}
+
+/// The log that is in the stack of the data, as a person reads it.
+fn admins_log(data: Option<&Deployed>) -> Option<String> {
+    let group = data?.outputs.get("AdminLogGroup")?;
+    Some(format!("log group `{group}` with what admins did"))
 }
 
 /// Asks for the service's name, so that no habit of pressing `y` deletes a service.
@@ -119,6 +123,9 @@ async fn consent(context: &Context, spec: &Spec, aws: &Aws, stacks: &DeployedSta
         ));
         for retained in data::retained(aws, &spec.service, &spec.key_prefix(), stacks.get(&Role::Data)).await? {
             output.note(format!("  {} {retained}", output.red("-")));
+        }
+        if let Some(log) = admins_log(stacks.get(&Role::Data)) {
+            output.note(format!("  {} {log}", output.red("-")));
         }
         for identity in sender::begun(aws, &spec.key_prefix()).await? {
             let line = format!("identity `{identity}` in SES, unless another service sends from it");
@@ -168,6 +175,7 @@ async fn delete_data(
     }
     data::delete(aws, &key_prefix, &retained, progress).await?;
     receipt.deleted.extend(retained.iter().map(ToString::to_string));
+    receipt.deleted.extend(admins_log(stack));
     receipt.deleted.extend(keys::delete(aws, &key_prefix).await?.into_iter().map(|key| format!("key `{key}`")));
     let (released, shared) = sender::release(aws, &key_prefix).await?;
     receipt.kept.extend(

@@ -133,7 +133,8 @@ pub fn total<'a>(items: impl IntoIterator<Item = &'a Item>) -> f64 {
 }
 
 pub fn dollars(amount: f64) -> String {
-    let text = format!("{amount:.2}");
+    // A sum of nothing is minus zero.
+    let text = format!("{:.2}", amount + 0.0);
     let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
     format!("${}.{cents}", thousands(whole))
 }
@@ -162,6 +163,11 @@ fn cents(amount: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bill_of_nothing_is_nothing() {
+        assert_eq!(dollars(total([])), "$0.00");
+    }
 
     #[test]
     fn an_instance_costs_by_its_size_and_an_unknown_one_as_much_as_the_dearest() {

@@ -44,7 +44,7 @@ pub struct Admins {
     pub(super) brand: String,
     service: String,
     pub(super) hashing: Arc<Semaphore>,
-    pub(super) strangers: Arc<Semaphore>,
+    pub(super) strangers: Semaphore,
     /// Where each entry of the audit log is told a second time; nowhere by a command, whose output is for a person.
     journal: Option<Arc<dyn Journal>>,
 }
@@ -120,8 +120,7 @@ impl Admins {
         service: impl Into<String>,
     ) -> Self {
         let (brand, service) = (brand.into(), service.into());
-        let (hashing, strangers) = (Semaphore::new(HASHED_AT_ONCE), Semaphore::new(STRANGERS_AT_ONCE));
-        let (hashing, strangers) = (Arc::new(hashing), Arc::new(strangers));
+        let (hashing, strangers) = (Arc::new(Semaphore::new(HASHED_AT_ONCE)), Semaphore::new(STRANGERS_AT_ONCE));
         Self { store, clock, entropy, key, brand, service, hashing, strangers, journal: None }
     }
 

@@ -125,3 +125,16 @@ async fn nothing_that_is_kept_signs_in() {
     }
     assert!(!format!("{welcome:?}").contains(&secret(&welcome.cookie)));
 }
+
+#[tokio::test]
+async fn a_password_by_a_link_is_hashed_among_strangers_and_may_be_sent_again() {
+    let house = House::new();
+    let Invited::Link(link) = house.admins.invite(&OPERATOR, &address(ADA), Role::Owner).await.expect("works") else {
+        panic!("known")
+    };
+    let all = house.admins.strangers.acquire_many(32).await.expect("it is open");
+    let crowded = house.admins.set_up_password(&link.token, PASSWORD).await;
+    assert!(matches!(&crowded, Err(AdminError::Store(error)) if error.is_passing()), "{crowded:?}");
+    drop(all);
+    house.follow(ADA, &link.token).await;
+}

@@ -146,8 +146,8 @@ pub struct Deploy {
     /// Take over what an earlier stack of the service left behind: the table with its sign-ups, its bucket, its access log
     #[arg(long)]
     pub adopt: bool,
-    /// Replace a secret key: `token-key`, by which links in mails are made (those in earlier mails go on working), or
-    /// `admin-key`, after which every admin is added anew
+    /// Replace a secret key: `address-key`, by which people are found (everybody still is), `token-key`, by which links in
+    /// mails are made (those in earlier mails go on working), or `admin-key`, after which every admin is added anew
     #[arg(long, value_name = "KEY", conflicts_with = "code_only")]
     pub replace_key: Vec<ReplaceableKey>,
     /// Leave when another run is changing the service, instead of waiting for its end
@@ -158,6 +158,7 @@ pub struct Deploy {
 /// A secret key that can be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ReplaceableKey {
+    AddressKey,
     TokenKey,
     AdminKey,
 }
@@ -165,7 +166,11 @@ pub enum ReplaceableKey {
 impl Deploy {
     pub fn replaced(&self) -> Replaced {
         let is = |key| self.replace_key.contains(&key);
-        Replaced { token: is(ReplaceableKey::TokenKey), admin: is(ReplaceableKey::AdminKey) }
+        Replaced {
+            address: is(ReplaceableKey::AddressKey),
+            token: is(ReplaceableKey::TokenKey),
+            admin: is(ReplaceableKey::AdminKey),
+        }
     }
 }
 

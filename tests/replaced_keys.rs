@@ -114,6 +114,77 @@ fn a_replaced_key_takes_nothing_from_whoever_was_mailed() {
     assert_eq!(receipt["kept"], json!([]));
 }
 
+/// Everything that the table holds of whoever signed up, by ID.
+fn users(service: &Deployed) -> Vec<Value> {
+    let table = service.sandbox.json(&["outputs", "--local"])["TableName"].as_str().expect("a table").to_owned();
+    let found = service.account.json("dynamodb", "DynamoDB_20120810.Scan", json!({ "TableName": table }));
+    let items = found["Items"].as_array().expect("items");
+    items.iter().filter(|item| item["sk"]["S"] == "USER").cloned().collect()
+}
+
+/// By how many keys each is named, and whether the address is kept.
+fn named(service: &Deployed) -> Vec<(u8, bool)> {
+    let keys = |item: &Value| item["keys"]["N"].as_str().map_or(1, |keys| keys.parse().expect("a number"));
+    let has_address = |item: &Value| item["email"]["S"] != "";
+    let mut all: Vec<(u8, bool)> = users(service).iter().map(|item| (keys(item), has_address(item))).collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn everybody_is_found_by_a_replaced_key_of_addresses_and_a_refusal_by_no_former_one() {
+    let service = Deployed::of(Sandbox::new().with_example("waitlist.yaml"));
+    let endpoint = service.endpoint.clone();
+    let (ada, grace) = (signed_up(&service, &endpoint, ADA), signed_up(&service, &endpoint, GRACE));
+    assert_eq!(confirm(&endpoint, &token(&ada, "confirm")), 303);
+    let refuse = |mail: &Value| {
+        let token = token(mail, "unsubscribe");
+        assert!(http::post_form(&format!("{endpoint}/unsubscribe"), &[("t", &token)]).status < 400);
+    };
+    refuse(&grace);
+    assert_eq!(named(&service), [(1, false), (1, true)]);
+    let refusal = users(&service).into_iter().find(|item| item["email"]["S"] == "").expect("of Grace")["pk"].clone();
+
+    // One command, and two deploys: all know the new key before anybody is named by it.
+    let replaced = service.sandbox.run(&["deploy", "--local", "--yes", "--json", "--replace-key", "address-key"]);
+    let (report, told) = (support::text(&replaced.stdout), support::text(&replaced.stderr));
+    assert!(replaced.status.success(), "{told}");
+    let report: Value = serde_json::from_str(&report).expect("one object");
+    assert_eq!((report["changed"].clone(), report["proof"]["ok"].clone()), (true.into(), true.into()));
+    assert!(told.contains("everything knows the new key") && told.contains("1 refusal named by the new key"), "{told}");
+    assert_eq!(deploy(&service, &[]), Vec::<String>::new(), "a deploy goes on by the key that is deployed");
+
+    // The refusal is under another name, and under that one alone.
+    assert_eq!(named(&service), [(1, true), (2, false)]);
+    assert!(users(&service).iter().all(|item| item["pk"] != refusal));
+    assert_eq!((state(&service, ADA), state(&service, GRACE)), ("confirmed".into(), "suppressed".into()));
+
+    // Nobody becomes two, who refused is left alone, and who is new is named by the new key.
+    let mails = || service.mails().len();
+    let before = mails();
+    for address in [ADA, GRACE] {
+        assert_eq!(send_form(&endpoint, &[("email", address)]).status, 303);
+    }
+    let alan = signed_up(&service, &endpoint, ALAN);
+    assert_eq!((named(&service), mails()), (vec![(1, true), (2, false), (2, true)], before + 1));
+    assert_eq!(confirm(&endpoint, &token(&alan, "confirm")), 303);
+    // By the link of before, and by that of now.
+    for mail in [&ada, &alan] {
+        refuse(mail);
+    }
+    assert_eq!([ADA, ALAN].map(|address| state(&service, address)), ["unsubscribed", "unsubscribed"]);
+    let recount = service.sandbox.json(&["users", "recount", "--local"]);
+    assert_eq!((recount["users"].clone(), recount["differences"].clone()), (3.into(), json!([])), "{recount}");
+
+    // The same once more within the hour names what is left, and replaces nothing.
+    let again = service.sandbox.run(&["deploy", "--local", "--yes", "--replace-key", "address-key"]);
+    let told = support::text(&again.stderr);
+    assert!(again.status.success() && told.contains("0 refusals named by the new key"), "{told}");
+    assert_eq!(service.sandbox.json(&["users", "erase", ALAN, "--local", "--yes"])["erased"], true);
+    let receipt = service.sandbox.json(&["destroy", "--delete-data", "--local", "--yes"]);
+    assert_eq!(receipt["kept"], json!([]));
+}
+
 #[test]
 fn servers_are_replaced_with_the_keys_that_they_read() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
@@ -123,7 +194,7 @@ fn servers_are_replaced_with_the_keys_that_they_read() {
     let service = Deployed::of(sandbox);
     let ada = signed_up(&service, &service.endpoint, ADA);
     service.sandbox.json(&["admin", "add", "owner@example.com", "--local"]);
-    let keys = ["--replace-key", "token-key", "--replace-key", "admin-key"];
+    let keys = ["--replace-key", "address-key", "--replace-key", "token-key", "--replace-key", "admin-key"];
     assert_eq!(deploy(&service, &keys), ["waitlist-workers", "waitlist-servers"]);
     let grace = signed_up(&service, &service.endpoint, GRACE);
     for (mail, address) in [(&ada, ADA), (&grace, GRACE)] {

@@ -59,15 +59,17 @@ impl Deployed {
         let store = DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config), &table, Some("full_name"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).expect("a time");
-        Self { sandbox, account, store, table, key: AddressKey(key), runtime, now }
+        Self { sandbox, account, store, table, key: AddressKey::new(key), runtime, now }
     }
 
     /// Somebody who signed up so many seconds ago and was mailed a second later.
     fn user(&self, email: &str, name: &str, ago: u32) -> User {
         let at = before(self.now, ago);
         let number = u8::try_from(email.len()).expect("a short address");
+        let names = self.key.whose(&Address::parse(email).expect("an address"));
         let request = Request {
-            id: self.key.user(&Address::parse(email).expect("an address")),
+            root: names.root,
+            name: names.first,
             answers: Answers {
                 email: email.into(),
                 fields: [

@@ -30,7 +30,9 @@ pub struct Environment {
     pub table: String,
     /// Beginning of the keys' names in SSM, such as `/signupctl/registration`.
     pub key_prefix: String,
-    /// Which version of the key for tokens is read, and of the admins'; the newest, where nothing is said.
+    /// Which version of the key for addresses is read, of that for tokens, and of the admins'; the newest, where nothing is
+    /// said.
+    pub address_key_version: Option<String>,
     pub token_key_version: Option<String>,
     pub admin_key_version: Option<String>,
     /// Where the service is reached; of what answers requests only.
@@ -98,6 +100,7 @@ impl Environment {
             region: need("AWS_REGION")?,
             table: need("TABLE_NAME")?,
             key_prefix: need("KEY_PREFIX")?,
+            address_key_version: get("ADDRESS_KEY_VERSION"),
             token_key_version: get("TOKEN_KEY_VERSION"),
             admin_key_version: get("ADMIN_KEY_VERSION"),
             base_url: public_url.map(|url| base_url(&url, endpoint.as_deref())),

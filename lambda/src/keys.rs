@@ -2,6 +2,8 @@
 //!
 //! They come from SSM at init (`crate::aws`), live in memory only, and never show in a log: `Debug` is blank.
 
+mod address;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,8 +13,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce as SealNonce, UnboundKey};
 use sha2::Sha256;
 
+pub use address::{AddressKey, MOST, Name, Names};
+
 use crate::address::Address;
-use crate::user::{AdminId, Nonce, UserId};
+use crate::user::{AdminId, Nonce};
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
@@ -39,38 +43,6 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
-    }
-}
-
-/// Hides mail addresses and client addresses.
-#[derive(Clone, Debug)]
-pub struct AddressKey(pub Key);
-
-impl AddressKey {
-    /// Whose an address is: the first half of HMAC-SHA-256 over the normalised address.
-    pub fn user(&self, address: &Address) -> UserId {
-        let hash = self.0.hmac().chain_update(address.normalised()).finalize().into_bytes();
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash[..16]);
-        UserId(id)
-    }
-
-    /// A name for any other text, so that it need not be kept: 64 hex digits.
-    pub fn name(&self, purpose: &str, text: &[u8]) -> String {
-        // No normalised address begins with a NUL, so the uses of the key cannot meet.
-        hex(self.0.hmac().chain_update(b"\0").chain_update(purpose).chain_update(b"\0").chain_update(text))
-    }
-
-    /// The same for a client: IPv4 whole, IPv6 by its /64, which is what one household or host is given.
-    pub fn client(&self, client: IpAddr) -> String {
-        self.name("client", &network_bytes(client))
-    }
-
-    /// A client as the log names it on one day, and by another name on the next: 16 hex digits.
-    pub fn client_on(&self, client: IpAddr, day: &str) -> String {
-        let mut name = self.name("client on a day", &[day.as_bytes(), b"\0", &network_bytes(client)].concat());
-        name.truncate(16);
-        name
     }
 }
 
@@ -229,27 +201,11 @@ fn hex(mac: HmacSha256) -> String {
 mod tests {
     use super::*;
 
-    fn key() -> AddressKey {
-        AddressKey(Key::new([7; 32]))
-    }
-
-    fn client(text: &str) -> String {
-        key().client(text.parse().expect("an address"))
-    }
-
     #[test]
     fn a_key_is_32_bytes_and_stays_out_of_logs() {
         assert!(Key::from_base64("AAAA").is_none());
         let key = Key::from_base64(&STANDARD.encode([1; 32])).expect("32 bytes");
         assert_eq!(format!("{key:?}"), "Key(..)");
-    }
-
-    #[test]
-    fn one_ipv6_network_is_one_client() {
-        assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::9"));
-        assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));
-        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
-        assert_ne!(client("192.0.2.2"), client("192.0.2.1"));
     }
 
     #[test]
@@ -309,12 +265,5 @@ mod tests {
             }
         }
         assert_ne!(key.seal(me, "search", "ada", Nonce([3; 16])), key.seal(me, "search", "ada", Nonce([4; 16])));
-    }
-
-    #[test]
-    fn equal_addresses_are_one_user() {
-        let hash = |text: &str| key().user(&Address::parse(text).expect("an address"));
-        assert_eq!(hash("Ada@Example.com"), hash("ada@EXAMPLE.com"));
-        assert_ne!(hash("ada+list@example.com"), hash("ada@example.com"));
     }
 }

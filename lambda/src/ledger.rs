@@ -2,15 +2,17 @@
 //!
 //! The decisions are pure functions of `crate::user`. A change is always one read and one write, whatever is found
 //! and whatever comes of it, so that nobody learns from the time it takes who has signed up. (Two reads, where it says
-//! openly that nothing changed: see [`Reading::Lately`].)
+//! openly that nothing changed: see [`Reading::Lately`]; and of each name, where the key of addresses was replaced.)
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::clock::{Clock, Entropy};
 use crate::event::Wanted;
+use crate::keys::Names;
 use crate::store::{Saved, Store, StoreError};
 use crate::user::{User, UserId};
 
@@ -44,14 +46,15 @@ impl Ledger {
     pub async fn change<T>(
         &self,
         operation: &'static str,
-        id: UserId,
+        names: impl Into<Names>,
         reading: Reading,
         mut decide: impl FnMut(Option<User>, Timestamp) -> (Option<User>, T),
     ) -> Result<T, StoreError> {
+        let names = names.into();
         for tried in 0..TRIES {
             let now = self.clock.now();
             let is_late = tried == 0 && reading == Reading::Lately;
-            let found = if is_late { self.store.glance(id).await? } else { self.store.load(id).await? };
+            let (id, found, others) = look(&*self.store, &names, is_late).await?;
             let over = found.as_ref().map(|user| user.version);
             let before = found.clone().filter(|_| !self.wanted.is_empty());
             let (next, outcome) = decide(found, now);
@@ -59,11 +62,11 @@ impl Ledger {
                 if is_late {
                     continue;
                 }
-                self.store.touch(id).await?;
+                self.store.touch_unless(id, &others).await?;
                 return Ok(outcome);
             };
             let user = self.wanted.note(before.as_ref(), user, now);
-            if self.store.save(&user, over).await? == Saved::Done {
+            if self.store.save_unless(&user, over, &others).await? == Saved::Done {
                 return Ok(outcome);
             }
             self.pause(tried).await;
@@ -76,4 +79,26 @@ impl Ledger {
         let base = Duration::from_millis(10 << tried.min(4));
         self.clock.sleep(base + base.mul_f64(self.entropy.fraction())).await;
     }
+}
+
+/// Somebody who is kept under one of the names, as just written.
+pub async fn find(store: &dyn Store, names: &Names) -> Result<Option<User>, StoreError> {
+    Ok(look(store, names, false).await?.1)
+}
+
+/// Under which of the names there is somebody, and where nobody is; under the first where there is nobody at all. All are read,
+/// and where nobody is, nobody may come to be meanwhile: so that a key that is replaced makes nobody twice, and that nobody
+/// learns from the time it takes by which name somebody is known.
+async fn look(
+    store: &dyn Store,
+    names: &Names,
+    is_late: bool,
+) -> Result<(UserId, Option<User>, Vec<UserId>), StoreError> {
+    let read = async |id| if is_late { store.glance(id).await } else { store.load(id).await };
+    let read = try_join_all(names.all().map(async |id| Ok((id, read(id).await?)))).await?;
+    let at = read.iter().position(|(_, found)| found.is_some()).unwrap_or(0);
+    let others = read.iter().enumerate().filter(|(other, (_, found))| *other != at && found.is_none());
+    let others = others.map(|(_, (id, _))| *id).collect();
+    let (id, found) = read.into_iter().nth(at).unwrap_or((names.first.id, None));
+    Ok((id, found, others))
 }

@@ -285,7 +285,7 @@ mod tests {
 
     fn version(number: u64, code: &str) -> Version {
         let artifact = ArtifactRef { sha256: code.repeat(32), code_sha256: code.to_owned() };
-        Version { number, artifact, published: "2026-11-23T00:00:00Z".into(), keys: ["1".into(), "1".into()] }
+        Version { number, artifact, published: "2026-11-23T00:00:00Z".into(), keys: ["1"; 3].map(str::to_owned) }
     }
 
     #[test]

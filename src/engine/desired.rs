@@ -195,6 +195,7 @@ fn servers(spec: &Spec, data: &Outputs, artifact: &ArtifactRef, keys: Versions) 
         ("MaxInstances", instances.max.to_string()),
         (KEPT, instances.min.to_string()),
         ("KeyPrefix", spec.key_prefix()),
+        (key_versions::ADDRESS, keys.address.number.to_string()),
         (key_versions::TOKEN, keys.token.number.to_string()),
         (key_versions::ADMIN, keys.admin.number.to_string()),
         ("DomainName", domain.name.clone()),
@@ -257,6 +258,7 @@ fn functions(spec: &Spec, artifact: &ArtifactRef, keys: Versions) -> Vec<(&'stat
         ("MemorySize", spec.capacity.memory.to_string()),
         ("LogRetentionDays", spec.monitoring.log_retention_days.to_string()),
         ("KeyPrefix", spec.key_prefix()),
+        (key_versions::ADDRESS, keys.address.number.to_string()),
         (key_versions::TOKEN, keys.token.number.to_string()),
     ]
 }

@@ -6,14 +6,22 @@
 use super::stack::DeployedStacks;
 
 /// The parameters of the templates that tell of them.
+pub const ADDRESS: &str = "AddressKeyVersion";
 pub const TOKEN: &str = "TokenKeyVersion";
 pub const ADMIN: &str = "AdminKeyVersion";
 
 /// Which keys are to be replaced by new ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replaced {
+    pub address: bool,
     pub token: bool,
     pub admin: bool,
+}
+
+impl Replaced {
+    pub fn each(self) -> OfEach<bool> {
+        [self.address, self.token, self.admin]
+    }
 }
 
 /// Which version of a key is to be read.
@@ -24,21 +32,26 @@ pub struct Version {
     pub replaces: Option<u64>,
 }
 
-/// The same of all keys that can be replaced.
+impl Version {
+    const FIRST: Self = Self { number: 1, replaces: None };
+}
+
+/// The same of all keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Versions {
+    pub address: Version,
     pub token: Version,
     pub admin: Version,
 }
 
-/// Something of each key that can be replaced: of that for tokens, and of the admins'.
-pub type OfBoth<T> = [T; 2];
+/// Something of each key: of that for addresses, of that for tokens, and of the admins'.
+pub type OfEach<T> = [T; 3];
 
 /// The versions that the stacks read: the least and the most, which differ where a deploy was broken off between two.
 pub type Deployed = Option<(u64, u64)>;
 
-pub fn deployed(stacks: &DeployedStacks) -> OfBoth<Deployed> {
-    [TOKEN, ADMIN].map(|parameter| {
+pub fn deployed(stacks: &DeployedStacks) -> OfEach<Deployed> {
+    [ADDRESS, TOKEN, ADMIN].map(|parameter| {
         let told = stacks.values().filter_map(|stack| stack.parameters.get(parameter)?.parse::<u64>().ok());
         told.fold(None, |range: Deployed, it| {
             Some(range.map_or((it, it), |(least, most)| (least.min(it), most.max(it))))
@@ -56,6 +69,8 @@ pub struct Known {
     pub newest: Option<u64>,
     /// Whether the newest was made a moment ago.
     pub is_fresh: bool,
+    /// Whether the one that is deployed waits for another, which brings its replacement to its end.
+    pub is_halfway: bool,
 }
 
 impl Known {
@@ -77,7 +92,7 @@ impl Known {
     /// two: links by the key of before would be worth nothing.
     fn choose(self, is_replaced: bool) -> Version {
         let number = self.number();
-        let is_done = self.is_fresh && number > 1 && self.newest == Some(number);
+        let is_done = self.is_fresh && number > 1 && self.newest == Some(number) && !self.is_halfway;
         match self.newest.filter(|_| is_replaced && !is_done) {
             Some(newest) => Version { number: newest + 1, replaces: Some(number) },
             None => Version { number, replaces: None },
@@ -87,13 +102,17 @@ impl Known {
 
 impl Versions {
     /// Those of keys that were never replaced.
-    pub const FIRST: Self =
-        Self { token: Version { number: 1, replaces: None }, admin: Version { number: 1, replaces: None } };
+    pub const FIRST: Self = Self { address: Version::FIRST, token: Version::FIRST, admin: Version::FIRST };
 
     /// Where a run was broken off between two stacks, that is brought to its end before anything is replaced.
-    pub fn choose([token, admin]: OfBoth<Known>, replaced: Replaced) -> Self {
-        let is_free = ![token, admin].into_iter().any(Known::is_between_stacks);
-        Self { token: token.choose(is_free && replaced.token), admin: admin.choose(is_free && replaced.admin) }
+    pub fn choose(known: OfEach<Known>, replaced: Replaced) -> Self {
+        let is_free = !known.into_iter().any(Known::is_between_stacks);
+        let ([address, token, admin], wish) = (known, replaced.each().map(|it| it && is_free));
+        Self { address: address.choose(wish[0]), token: token.choose(wish[1]), admin: admin.choose(wish[2]) }
+    }
+
+    pub fn each(self) -> OfEach<Version> {
+        [self.address, self.token, self.admin]
     }
 }
 
@@ -107,7 +126,8 @@ impl Default for Versions {
 mod tests {
     use super::*;
 
-    const KNOWN: Known = Known { deployed: Some((2, 2)), noted: None, newest: Some(2), is_fresh: false };
+    const KNOWN: Known =
+        Known { deployed: Some((2, 2)), noted: None, newest: Some(2), is_fresh: false, is_halfway: false };
 
     fn version(number: u64, replaces: impl Into<Option<u64>>) -> Version {
         Version { number, replaces: replaces.into() }
@@ -123,7 +143,7 @@ mod tests {
         assert_eq!(failed.choose(false), version(2, None));
         assert_eq!(failed.choose(true), version(4, 2));
         // Where no stack is left, what was deployed last is known, or the newest at least.
-        let noted = Known { deployed: None, noted: Some(2), newest: Some(3), is_fresh: false };
+        let noted = Known { deployed: None, noted: Some(2), newest: Some(3), ..KNOWN };
         assert_eq!(noted.choose(false), version(2, None));
         assert_eq!(Known { noted: None, ..noted }.choose(false), version(3, None));
     }
@@ -132,12 +152,15 @@ mod tests {
     fn a_replacement_that_was_broken_off_is_finished_and_not_begun_again() {
         let between_stacks = Known { deployed: Some((1, 2)), ..KNOWN };
         for wish in [true, false] {
-            let versions = Versions::choose([between_stacks, KNOWN], Replaced { token: wish, admin: wish });
-            assert_eq!((versions.token, versions.admin), (version(2, None), version(2, None)));
+            let all = Replaced { address: wish, token: wish, admin: wish };
+            let versions = Versions::choose([KNOWN, between_stacks, KNOWN], all);
+            assert_eq!(versions.each(), [version(2, None); 3]);
         }
         let before_the_proof = Known { is_fresh: true, ..KNOWN };
         assert_eq!(before_the_proof.choose(true), version(2, None));
-        let first = Known { deployed: Some((1, 1)), newest: Some(1), is_fresh: true, noted: None };
+        let halfway = Known { is_halfway: true, ..before_the_proof };
+        assert_eq!(halfway.choose(true), version(3, 2));
+        let first = Known { deployed: Some((1, 1)), newest: Some(1), is_fresh: true, ..KNOWN };
         assert_eq!(first.choose(true), version(2, 1), "the first deploy was a moment ago");
     }
 

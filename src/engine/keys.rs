@@ -6,10 +6,10 @@ use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
 use aws_sdk_ssm::types::{ParameterType, Tag};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use signup_service::keys::{AddressKey, AdminKey, Key};
+use signup_service::keys::{AddressKey, AdminKey, Key, MOST};
 
 use super::desired::SERVICE_TAG;
-use super::key_versions::{self, Known, OfBoth, Replaced, Versions};
+use super::key_versions::{self, Known, OfEach, Replaced, Version, Versions};
 use super::stack::DeployedStacks;
 use crate::aws::{Aws, explain, service_code};
 use crate::error::{Failure, Outcome};
@@ -17,10 +17,11 @@ use crate::spec::Spec;
 
 /// What the functions read at init, below the service's key prefix: the key of the addresses' hashes, that of the
 /// confirmation tokens, and that of the admins' passwords, codes and sessions.
-pub const NAMES: [&str; 3] = ["address-key", "token-key", "admin-key"];
+pub const NAMES: [&str; 3] = [ADDRESS, TOKEN, ADMIN];
 
-/// Those that can be replaced. By another key for addresses nobody in the table would be found.
-const REPLACEABLE: [&str; 2] = [NAMES[1], NAMES[2]];
+const ADDRESS: &str = "address-key";
+const TOKEN: &str = "token-key";
+const ADMIN: &str = "admin-key";
 
 /// The label of the version that was deployed last.
 const NOTED: &str = "deployed";
@@ -29,7 +30,11 @@ const NOTED: &str = "deployed";
 const FRESH: i64 = 3_600;
 
 /// Those without which a table cannot be read; without the other the admins are set up anew.
-const OF_USERS: [&str; 2] = [NAMES[0], NAMES[1]];
+const OF_USERS: [&str; 2] = [ADDRESS, TOKEN];
+
+/// Why a key for addresses is needed, and what to do where a version of a key is not there.
+const NOBODY: &str = "without it nobody in the table would be found";
+const DEPLOY_AGAIN: &str = "nothing was changed; deploy again";
 
 /// Makes the keys that are missing, but for those that were there and were replaced; one that exists is never changed, since
 /// hashes depend on it.
@@ -37,8 +42,8 @@ const OF_USERS: [&str; 2] = [NAMES[0], NAMES[1]];
 /// Safe to repeat and to run twice at once: Parameter Store refuses to overwrite.
 pub async fn ensure(aws: &Aws, spec: &Spec, versions: Versions) -> Outcome<()> {
     let client = aws.ssm();
-    for (name, number) in NAMES.into_iter().zip([1, versions.token.number, versions.admin.number]) {
-        if number > 1 {
+    for (name, version) in NAMES.into_iter().zip(versions.each()) {
+        if version.number > 1 {
             continue;
         }
         let name = format!("{}/{name}", spec.key_prefix());
@@ -85,7 +90,7 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
             key.noted = noted.map(|(version, _)| version);
         }
     }
-    for ((name, key), asked) in REPLACEABLE.into_iter().zip(known).zip([replaced.token, replaced.admin]) {
+    for ((name, key), asked) in NAMES.into_iter().zip(known).zip(replaced.each()) {
         if asked && key.is_gone() {
             let number = key.number();
             return Err(Failure::new(
@@ -96,7 +101,16 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
             .hint("nothing was changed; put a SecureString of 32 bytes in base64 there, until it has that version"));
         }
     }
+    if replaced.address {
+        known[0].is_halfway = is_halfway(aws, key_prefix, known[0].number()).await?;
+    }
     Ok(Versions::choose(known, replaced))
+}
+
+/// Whether this version of the key for addresses waits for another, which brings its replacement to its end.
+pub async fn is_halfway(aws: &Aws, key_prefix: &str, number: u64) -> Outcome<bool> {
+    let name = format!("{key_prefix}/{ADDRESS}");
+    Ok(AddressKey::is_halfway(&value_of(aws, &name, Some(number), NOBODY, DEPLOY_AGAIN).await?))
 }
 
 fn now() -> i64 {
@@ -104,11 +118,11 @@ fn now() -> i64 {
 }
 
 /// Notes which versions are deployed, for when no stack tells any more; nothing of keys that were never replaced.
-pub async fn note(aws: &Aws, key_prefix: &str, numbers: OfBoth<Option<u64>>) -> Outcome<()> {
+pub async fn note(aws: &Aws, key_prefix: &str, numbers: OfEach<Option<u64>>) -> Outcome<()> {
     if numbers.iter().flatten().all(|number| *number == 1) {
         return Ok(());
     }
-    for (name, number) in REPLACEABLE.into_iter().zip(numbers) {
+    for (name, number) in NAMES.into_iter().zip(numbers) {
         let Some(number) = number else { continue };
         let name = format!("{key_prefix}/{name}");
         let number = i64::try_from(number).unwrap_or(i64::MAX);
@@ -131,8 +145,8 @@ fn is_absent<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
 
 /// The version of each key that `selector` stands for, the newest where it is empty, and when it was made in seconds since
 /// 1970; nothing of one that is not there.
-async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<OfBoth<Option<(u64, i64)>>> {
-    let names = REPLACEABLE.map(|name| format!("{key_prefix}/{name}"));
+async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<OfEach<Option<(u64, i64)>>> {
+    let names = NAMES.map(|name| format!("{key_prefix}/{name}"));
     let selected = names.iter().map(|name| format!("{name}{selector}")).collect();
     let found = aws.ssm().get_parameters().set_names(Some(selected)).send().await;
     let found = found.map_err(|error| explain("the versions of the service's keys cannot be read", error))?;
@@ -144,29 +158,42 @@ async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<OfBoth<Op
     }))
 }
 
-/// Makes the versions that are to be made. That of tokens keeps the one that it replaces behind it, so that links in
-/// earlier mails go on working.
+/// Makes the versions that are to be made. Those of addresses and of tokens keep what they replace, so that everybody is found
+/// and links in earlier mails go on working.
 pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome<()> {
-    let both = [versions.token, versions.admin];
-    for (name, version) in REPLACEABLE.into_iter().zip(both) {
+    for (name, version) in NAMES.into_iter().zip(versions.each()) {
         let Some(replaces) = version.replaces else { continue };
-        let mut value = new_key()?;
         let full = format!("{key_prefix}/{name}");
-        if name == NAMES[1] {
-            let cause = "without it no link that was mailed would work";
-            let former = value_of(aws, &full, Some(replaces), cause, "nothing was changed; deploy again").await?;
-            value = format!("{value} {}", former.split_whitespace().next().unwrap_or_default());
-        }
-        let put = parameter(aws.ssm().put_parameter(), &full, value).overwrite(true).send().await;
-        let put = put.map_err(|error| explain(format!("the key `{full}` cannot be replaced"), error))?;
-        if u64::try_from(put.version()) != Ok(version.number) {
-            let cause = format!("Parameter Store has made version {}, where {} was due", put.version(), version.number);
-            return Err(Failure::new("overtaken", format!("the key `{full}` is not replaced yet"))
-                .cause(cause)
-                .hint("nobody reads the new one; run the same again"));
-        }
+        let former = async |cause| value_of(aws, &full, Some(replaces), cause, DEPLOY_AGAIN).await;
+        let new = new_key()?;
+        let value = match name {
+            ADDRESS => AddressKey::following(&former(NOBODY).await?, &new).ok_or_else(|| {
+                Failure::new("too_many_keys", format!("the key `{full}` was replaced {} times", MOST - 1))
+                    .cause("each key that was replaced costs a read whenever somebody signs up, and no more are kept")
+                    .hint("nothing was changed; `docs/security.md` says what the key is for")
+            })?,
+            TOKEN => {
+                let former = former("without it no link that was mailed would work").await?;
+                format!("{new} {}", former.split_whitespace().next().unwrap_or_default())
+            }
+            _ => new,
+        };
+        make(aws, &full, value, version).await?;
     }
     Ok(())
+}
+
+/// Makes a version of a key that nobody reads yet.
+async fn make(aws: &Aws, name: &str, value: String, version: Version) -> Outcome<()> {
+    let put = parameter(aws.ssm().put_parameter(), name, value).overwrite(true).send().await;
+    let put = put.map_err(|error| explain(format!("the key `{name}` cannot be replaced"), error))?;
+    if u64::try_from(put.version()) == Ok(version.number) {
+        return Ok(());
+    }
+    let cause = format!("Parameter Store has made version {}, where {} was due", put.version(), version.number);
+    Err(Failure::new("overtaken", format!("the key `{name}` is not replaced yet"))
+        .cause(cause)
+        .hint("nobody reads the new one; run the same again"))
 }
 
 /// Refuses a table of an earlier stack whose keys are gone: by others nobody in it would be found again, and no link that
@@ -190,19 +217,27 @@ pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
 /// The key by which an address is found, as the functions read it.
 pub async fn address_key(aws: &Aws, key_prefix: &str) -> Outcome<AddressKey> {
     let hint = "name the user by the ID that `users list` shows";
-    read(aws, key_prefix, NAMES[0], None, "without it no address can be found", hint).await.map(AddressKey)
+    read(aws, key_prefix, ADDRESS, None, AddressKey::parse, ("without it no address can be found", hint)).await
 }
 
 /// The key of the admins, as a front reads it that is told of this version.
 pub async fn admin_key(aws: &Aws, key_prefix: &str, version: Option<u64>) -> Outcome<AdminKey> {
     let hint = "deploy, and run it again";
-    read(aws, key_prefix, NAMES[2], version, "a deploy makes it", hint).await.map(AdminKey)
+    read(aws, key_prefix, ADMIN, version, Key::from_base64, ("a deploy makes it", hint)).await.map(AdminKey)
 }
 
-async fn read(aws: &Aws, key_prefix: &str, name: &str, version: Option<u64>, cause: &str, hint: &str) -> Outcome<Key> {
+/// What a key is, in one of its versions or as of now; `otherwise` is the cause and the hint where there is none.
+async fn read<T>(
+    aws: &Aws,
+    key_prefix: &str,
+    name: &str,
+    version: Option<u64>,
+    parse: fn(&str) -> Option<T>,
+    otherwise: (&str, &str),
+) -> Outcome<T> {
     let name = format!("{key_prefix}/{name}");
-    let found = value_of(aws, &name, version, cause, hint).await?;
-    Key::from_base64(&found)
+    let found = value_of(aws, &name, version, otherwise.0, otherwise.1).await?;
+    parse(&found)
         .ok_or_else(|| Failure::new("no_key", format!("the key `{name}` is not 32 bytes in base64")))
 }
 

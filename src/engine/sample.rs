@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use signup_service::clock::after;
 use signup_service::config::ConfirmationMode;
 use signup_service::event::Told;
+use signup_service::keys::Name;
 use signup_service::store::{Saved, Store};
 use signup_service::user::{
     Answers, ConsentGiven, Draws, EndedBy, FieldValue, Fields, MailEnd, MailId, Nonce, Proof, Request, Rules,
@@ -48,7 +49,8 @@ pub fn received(number: u8, email: &str) -> User {
     ]);
     let consent = Some(ConsentGiven { text: "I agree.".into(), version: "2026-06".into() });
     let request = Request {
-        id: UserId([number; 16]),
+        root: UserId([number; 16]),
+        name: Name { id: UserId([number; 16]), keys: 1 },
         answers: Answers { email: email.into(), fields, consent, language: Some("en".into()) },
         base_url: "https://join.example.com".into(),
         draws: Draws { nonce: Nonce([0x80 | number; 16]), mail: MailId([number; 16]) },

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::desired::{ArtifactRef, hex};
 use super::events::Pace;
-use super::key_versions::OfBoth;
+use super::key_versions::OfEach;
 use super::stack::{Deployed, DeployedStacks};
 use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
@@ -34,7 +34,7 @@ pub struct Version {
     /// When it was published, as Lambda writes it.
     pub published: String,
     /// The versions of the keys that it reads.
-    pub keys: OfBoth<String>,
+    pub keys: OfEach<String>,
 }
 
 /// The service's functions, that which answers requests first.
@@ -74,7 +74,7 @@ fn read(found: &FunctionConfiguration) -> Option<Version> {
         number: found.version()?.parse().ok()?,
         artifact: ArtifactRef { sha256: hex(&BASE64_STANDARD.decode(&code_sha256).ok()?), code_sha256 },
         published: found.last_modified().unwrap_or_default().to_owned(),
-        keys: ["TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"].map(|name| {
+        keys: ["ADDRESS_KEY_VERSION", "TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"].map(|name| {
             let variables = found.environment().and_then(|environment| environment.variables());
             // One from before keys were replaced reads the first.
             variables.and_then(|variables| variables.get(name)).map_or_else(|| "1".to_owned(), Clone::clone)

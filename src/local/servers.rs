@@ -112,7 +112,7 @@ async fn stop(place: &Place, standing: Option<&Standing>) {
 }
 
 /// What an instance's unit would tell the server, and what makes the emulator its AWS.
-async fn environment(aws: &Aws, stack: &Deployed, port: u16, place: &Place) -> Outcome<[(&'static str, String); 11]> {
+async fn environment(aws: &Aws, stack: &Deployed, port: u16, place: &Place) -> Outcome<[(&'static str, String); 12]> {
     let parameter = |name: &str| stack.parameters.get(name).cloned().unwrap_or_default();
     let emulator = aws.emulator.clone().unwrap_or_default();
     let profile = format!(
@@ -126,6 +126,7 @@ async fn environment(aws: &Aws, stack: &Deployed, port: u16, place: &Place) -> O
         ("LISTEN", format!("127.0.0.1:{port}")),
         ("TABLE_NAME", parameter("TableName")),
         ("KEY_PREFIX", parameter("KeyPrefix")),
+        ("ADDRESS_KEY_VERSION", parameter("AddressKeyVersion")),
         ("TOKEN_KEY_VERSION", parameter("TokenKeyVersion")),
         ("ADMIN_KEY_VERSION", parameter("AdminKeyVersion")),
         ("RELEASE", parameter("Release")),

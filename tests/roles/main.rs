@@ -55,6 +55,8 @@ impl Service {
         sandbox.write("signup.yaml", format!("{spec}{fields}{budgets}{digest}"));
         let endpoint =
             sandbox.json(&["deploy", "--local", "--yes"])["endpoint"].as_str().expect("an address").to_owned();
+        // People are looked for under two names then, and nobody may be made twice.
+        sandbox.ok(&["deploy", "--local", "--yes", "--replace-key", "address-key"]);
         let account = Account::new(sandbox.emulator());
         let outputs = sandbox.json(&["outputs", "--local"]);
         let output = |name: &str| outputs[name].as_str().expect("an output").to_owned();

@@ -55,12 +55,12 @@ impl Store for Counted {
         self.asked().glance(id).await
     }
 
-    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-        self.asked().save(user, over).await
+    async fn save_unless(&self, user: &User, over: Option<u64>, others: &[UserId]) -> Result<Saved, StoreError> {
+        self.asked().save_unless(user, over, others).await
     }
 
-    async fn touch(&self, id: UserId) -> Result<(), StoreError> {
-        self.asked().touch(id).await
+    async fn touch_unless(&self, id: UserId, others: &[UserId]) -> Result<(), StoreError> {
+        self.asked().touch_unless(id, others).await
     }
 
     async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {

@@ -120,7 +120,7 @@ fn service() -> Result<(Router, Arc<MemoryStore>), Failure> {
         clock: Arc::new(System),
         entropy: Arc::new(System),
         journal: Arc::new(Nowhere),
-        address_key: AddressKey(Key::new([1; 32])),
+        address_key: AddressKey::new(Key::new([1; 32])),
         token_key: TokenKey::new(Key::new([2; 32])),
         base_url: "https://join.example.com".into(),
         release: "0123456789ab".into(),

@@ -157,7 +157,7 @@ fn key_client(config: &SdkConfig) -> aws_sdk_ssm::Client {
 pub async fn keys(config: &SdkConfig, environment: &Environment) -> Result<(AddressKey, TokenKey), AwsError> {
     let [address, token] = [address_name(environment), token_name(environment)];
     let found = parameters(config, &[&address, &token]).await?;
-    Ok((AddressKey(read(&found, address, Key::from_base64)?), read(&found, token, TokenKey::from_base64)?))
+    Ok((read(&found, address, AddressKey::parse)?, read(&found, token, TokenKey::from_base64)?))
 }
 
 /// The artifact bucket, where erasures are noted; of the admin function only.
@@ -181,11 +181,11 @@ pub async fn token_key(config: &SdkConfig, environment: &Environment) -> Result<
 /// The key for addresses alone, which is all the feedback function may read.
 pub async fn address_key(config: &SdkConfig, environment: &Environment) -> Result<AddressKey, AwsError> {
     let name = address_name(environment);
-    read(&parameters(config, &[&name]).await?, name, Key::from_base64).map(AddressKey)
+    read(&parameters(config, &[&name]).await?, name, AddressKey::parse)
 }
 
 fn address_name(environment: &Environment) -> String {
-    versioned(environment, "address-key", None)
+    versioned(environment, "address-key", environment.address_key_version.as_deref())
 }
 
 fn token_name(environment: &Environment) -> String {

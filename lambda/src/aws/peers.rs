@@ -152,6 +152,7 @@ mod tests {
             region: region.into(),
             table: String::new(),
             key_prefix: String::new(),
+            address_key_version: None,
             token_key_version: None,
             admin_key_version: None,
             base_url: None,

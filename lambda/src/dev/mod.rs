@@ -92,7 +92,7 @@ impl Dev {
             store: Arc::new(MemoryStore::naming(design.config.form.name_field())),
             mailer: Arc::default(),
             journal,
-            address_key: AddressKey(key()),
+            address_key: AddressKey::new(key()),
             token_key: TokenKey::new(key()),
             admin_key: AdminKey(key()),
             base_url: base_url.trim_end_matches('/').to_owned(),

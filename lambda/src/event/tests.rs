@@ -4,11 +4,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::after;
 use crate::config::{ConfirmationMode, ServiceConfig};
+use crate::keys::Name;
 use crate::user::{
     Answers, Draws, EndedBy, FieldValue, MailEnd, Nonce, Proof, Request, Rules, Undeliverable, User, UserId,
 };
 
 const ADA: UserId = UserId([0xad; 16]);
+const NAME: Name = Name { id: ADA, keys: 1 };
 
 fn at(seconds: u32) -> Timestamp {
     after("2026-11-22T10:00:00Z".parse().expect("a time"), seconds)
@@ -46,7 +48,7 @@ fn signed_up(found: Option<User>, nonce: u8, mode: ConfirmationMode, now: Timest
     let rules = Rules { mode, expires: 86_400, retention: 30 * 86_400, address_per_hour: 50 };
     let draws = Draws { nonce: Nonce([nonce; 16]), mail: MailId([nonce; 16]) };
     let about = format!("about {nonce}");
-    let request = Request { id: ADA, answers: answers(&about), base_url: "https://join.example.com".into(), draws };
+    let request = Request { root: ADA, name: NAME, answers: answers(&about), base_url: "https://join.example.com".into(), draws };
     let user = User::receive(found.clone(), request, &rules, now).0.expect("taken");
     wanted().note(found.as_ref(), user, now)
 }
@@ -85,7 +87,7 @@ fn every_change_is_kept_to_be_told_by_the_write_that_makes_it() {
     assert_eq!(kinds(&user), ["sign_up.received", "mail.sent"]);
     let user = confirmed(user, 1, at(60));
     assert_eq!(kinds(&user), ["sign_up.received", "mail.sent", "sign_up.confirmed"]);
-    let left = User::unsubscribe(Some(user.clone()), ADA, at(70)).expect("a change");
+    let left = User::unsubscribe(Some(user.clone()), NAME, at(70)).expect("a change");
     let left = wanted().note(Some(&user), left, at(70));
     let tells = left.untold.expect("not told").tells;
     let last = tells.last().expect("one");
@@ -105,7 +107,7 @@ fn what_ends_the_mail_is_told_by_its_name() {
     }
     // Also of whoever asked for no more within the same millisecond.
     let user = confirmed(told(mailed(received(), &MailEnd::Sent, at(1))), 1, at(2));
-    let left = told(User::unsubscribe(Some(user), ADA, at(9)).expect("a change"));
+    let left = told(User::unsubscribe(Some(user), NAME, at(9)).expect("a change"));
     let report = Undeliverable { by: EndedBy::Complaint, at: at(9), since: at(9) };
     let next = left.clone().undeliverable(&report, at(9)).expect("a change");
     assert_eq!(
@@ -113,7 +115,7 @@ fn what_ends_the_mail_is_told_by_its_name() {
         (Some(at(9)), vec!["mail.complained"])
     );
     // A refusal of an address that nobody signed up is no sign-up.
-    let refusal = User::unsubscribe(None, ADA, at(0)).expect("a refusal");
+    let refusal = User::unsubscribe(None, NAME, at(0)).expect("a refusal");
     assert_eq!(kinds(&wanted().note(None, refusal, at(0))), ["sign_up.unsubscribed"]);
 }
 

@@ -43,13 +43,13 @@ impl Listener {
 
     async fn act(&self, report: &Report) -> Result<&'static str, StoreError> {
         let What::Undeliverable(what) = &report.what else { return Ok("noted") };
-        let id = self.address_key.user(&report.to);
+        let names = self.address_key.whose(&report.to);
         let decide = |found: Option<User>, now| {
             let next = found.and_then(|user| user.undeliverable(what, now));
             let outcome = if next.is_some() { "suppressed" } else { "unchanged" };
             (next, outcome)
         };
-        self.ledger.change("suppress a user", id, Reading::Now, decide).await
+        self.ledger.change("suppress a user", names, Reading::Now, decide).await
     }
 
     fn count(&self, report: &Report, outcome: &'static str) {

@@ -156,19 +156,19 @@ impl Store for MemoryStore {
         self.load(id).await
     }
 
-    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+    async fn save_unless(&self, user: &User, over: Option<u64>, others: &[UserId]) -> Result<Saved, StoreError> {
         let mut held = self.held();
         if held.users.get(&user.id) == Some(user) {
             return Ok(Saved::Done);
         }
-        if !held.holds(user.id, over) {
+        if !held.holds(user.id, over) || others.iter().any(|id| held.users.contains_key(id)) {
             return Ok(Saved::Changed);
         }
         held.put(user);
         Ok(Saved::Done)
     }
 
-    async fn touch(&self, _id: UserId) -> Result<(), StoreError> {
+    async fn touch_unless(&self, _id: UserId, _others: &[UserId]) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -45,12 +45,17 @@ pub trait Store: Debug + Send + Sync {
     /// The user perhaps as of a moment ago, at half the price.
     async fn glance(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// Keeps a user in the place of the version `over`, or of none.
+    /// Keeps a user in the place of the version `over`, or of none, unless somebody is kept under one of the other IDs.
     /// Safe to repeat: a user that is there already, exactly so, was kept.
-    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError>;
+    async fn save_unless(&self, user: &User, over: Option<u64>, others: &[UserId]) -> Result<Saved, StoreError>;
 
-    /// Takes as long as a save, and changes nothing.
-    async fn touch(&self, id: UserId) -> Result<(), StoreError>;
+    /// Takes as long as that, and changes nothing.
+    async fn touch_unless(&self, id: UserId, others: &[UserId]) -> Result<(), StoreError>;
+
+    /// Keeps a user who has no other ID.
+    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+        self.save_unless(user, over, &[]).await
+    }
 
     /// Changes the counters as notes say, and keeps the notes. Of those that one shard holds, all or none. Safe to repeat
     /// while the notes are there: what is noted is counted. A try that was not answered is never counted later, unless all
@@ -138,7 +143,7 @@ pub trait Store: Debug + Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
     Done,
-    /// Another version is there; nothing was changed.
+    /// Another version is there, or somebody under another ID; nothing was changed.
     Changed,
 }
 

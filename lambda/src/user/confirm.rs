@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Nonce, State, User, UserId};
+use super::{Nonce, State, User};
 use crate::clock::after;
+use crate::keys::Name;
 
 /// Wrong codes that a code outlives. A million codes and five tries leave a guesser one chance in 200,000, and
 /// another five only with another mail to the person.
@@ -104,8 +105,8 @@ impl User {
 
     /// The user after asking for no more mail, also of whom nothing is kept any more. Who never confirmed leaves
     /// nothing but the refusal, and so does who refuses once more when others have signed the address up again.
-    pub fn unsubscribe(found: Option<Self>, id: UserId, now: Timestamp) -> Option<Self> {
-        let Some(mut user) = found else { return Some(Self::refused(id, now)) };
+    pub fn unsubscribe(found: Option<Self>, name: Name, now: Timestamp) -> Option<Self> {
+        let Some(mut user) = found else { return Some(Self::refused(name, now)) };
         let mailed = user.waiting.is_some() || user.mail.as_ref().is_some_and(super::Mail::is_open);
         let state = match user.state {
             State::Suppressed => return None,
@@ -120,9 +121,11 @@ impl User {
     }
 
     /// A refusal of an address of which nothing else is known.
-    fn refused(id: UserId, now: Timestamp) -> Self {
+    fn refused(name: Name, now: Timestamp) -> Self {
         Self {
-            id,
+            id: name.id,
+            keys: name.keys,
+            root: None,
             version: u64::try_from(now.as_microsecond()).unwrap_or(0),
             state: State::Suppressed,
             answers: super::Answers::default(),

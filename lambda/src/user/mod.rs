@@ -2,13 +2,14 @@
 //!
 //! Pure. One value holds the whole of it: the answers, what waits for confirmation, the mail to be sent and
 //! what the counters include. Every change is a function from a user and the time to the user after it
-//! (`receive`, `confirm`, `outbox`, `undeliverable`), so that a store has only one thing to do: keep the value unless
+//! (`receive`, `confirm`, `outbox`, `undeliverable`, `rename`), so that a store has only one thing to do: keep the value unless
 //! somebody else was faster.
 
 mod confirm;
 mod id;
 mod outbox;
 mod receive;
+mod rename;
 mod undeliverable;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use crate::census::Tally;
 use crate::clock::{millis, optional_millis};
 use crate::counting::Ticket;
 use crate::event::{Told, Untold};
+use crate::keys::Name;
 
 /// What the worker looks at a user for. Whoever has a mail to be sent is looked at for that, and what is to be told of
 /// them is told then too: news that cannot be told must never stand before a mail.
@@ -149,6 +151,15 @@ fn is_zero(number: &u8) -> bool {
     *number == 0
 }
 
+/// Of who was there before keys were counted.
+fn one() -> u8 {
+    1
+}
+
+fn is_one(number: &u8) -> bool {
+    *number == 1
+}
+
 /// A later submission of a known address. It takes effect when its own link is followed, and not before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -171,9 +182,15 @@ pub struct Spent {
 /// Everything that is kept of one address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
-    /// Follows from the address by the service's key: one address, one user.
+    /// Follows from the address by the service's keys: one address, one user.
     #[serde(skip)]
     pub id: UserId,
+    /// By how many keys.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub keys: u8,
+    /// What the first key alone makes of the address, where that is not the ID and the address is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<UserId>,
     /// Raised by every change. It begins with the time, so that no version of a user who was erased can be
     /// taken for one of the user who came after.
     pub version: u64,
@@ -231,6 +248,15 @@ pub struct User {
 }
 
 impl User {
+    pub fn name(&self) -> Name {
+        Name { id: self.id, keys: self.keys }
+    }
+
+    /// What stands for the address in mails: whatever is done by it is done to whoever has the address.
+    pub fn root(&self) -> UserId {
+        self.root.unwrap_or(self.id)
+    }
+
     /// When the worker has to look at this user again, if ever, and what for; but for a mail that is fresh.
     pub fn due(&self) -> Option<(Queue, Timestamp)> {
         // Answers are not forgotten while a mail for them is open.

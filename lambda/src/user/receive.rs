@@ -9,6 +9,7 @@ use super::outbox::Mail;
 use super::{Answers, Link, MailId, MailKind, Nonce, Spent, State, User, UserId, Waiting};
 use crate::clock::after;
 use crate::config::{ConfirmationMode, ServiceConfig};
+use crate::keys::Name;
 
 /// How long an address that is pending is not mailed again, in seconds. Long enough that a form cannot be used
 /// to flood a mailbox, short enough for a mail that really was lost.
@@ -54,7 +55,10 @@ pub struct Draws {
 /// A checked submission.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub id: UserId,
+    /// What the first key alone makes of the address.
+    pub root: UserId,
+    /// Whoever is new is kept under it.
+    pub name: Name,
     pub answers: Answers,
     /// Where the links in the mail lead.
     pub base_url: String,
@@ -118,10 +122,13 @@ impl User {
         let time = u64::try_from(now.as_microsecond()).unwrap_or(0);
         let version = forgotten.as_ref().map_or(time, |user| user.version);
         let kind = if confirmed { MailKind::Welcome } else { MailKind::Confirmation };
+        let name = forgotten.as_ref().map_or(request.name, Self::name);
         let (counted, ticket, untold) =
             forgotten.map_or((None, None, None), |user| (user.counted, user.ticket, user.untold));
         Self {
-            id: request.id,
+            id: name.id,
+            keys: name.keys,
+            root: (name.id != request.root).then_some(request.root),
             version,
             state: if confirmed { State::Confirmed } else { State::Pending },
             created_at: now,

@@ -6,9 +6,12 @@ use crate::clock::after;
 use crate::config::ConfirmationMode;
 use crate::counting::Ticket;
 use crate::event::Told;
+use crate::keys::Name;
 
 const RULES: Rules =
     Rules { mode: ConfirmationMode::DoubleOptIn, expires: 86_400, retention: 30 * 86_400, address_per_hour: 5 };
+
+const NAME: Name = Name { id: UserId([1; 16]), keys: 1 };
 
 fn at(seconds: u32) -> Timestamp {
     after("2026-11-22T10:00:00Z".parse().expect("a time"), seconds)
@@ -22,7 +25,8 @@ fn answers(age: i64) -> Answers {
 /// A submission whose nonce is its age.
 fn request(age: u8) -> Request {
     Request {
-        id: UserId([1; 16]),
+        root: NAME.id,
+        name: NAME,
         answers: answers(age.into()),
         base_url: "https://join.example.com".into(),
         draws: Draws { nonce: Nonce([age; 16]), mail: MailId([age; 16]) },
@@ -248,8 +252,7 @@ fn a_code_that_did_its_work_is_heard_for_a_minute_more() {
 }
 
 fn unsubscribe(user: User, now: Timestamp) -> Option<User> {
-    let id = user.id;
-    User::unsubscribe(Some(user), id, now)
+    User::unsubscribe(Some(user), NAME, now)
 }
 
 #[test]
@@ -278,7 +281,7 @@ fn a_refusal_suppresses_the_address_and_leaves_nothing_else() {
     assert_eq!((user.state, &user.answers, is_open(&user)), (State::Suppressed, &Answers::default(), false));
     assert!(!user.resend(MailId([1; 16]), at(200_000)).1);
     // Also of an address of which nothing is kept any more.
-    let user = User::unsubscribe(None, UserId([1; 16]), at(0)).expect("a refusal");
+    let user = User::unsubscribe(None, NAME, at(0)).expect("a refusal");
     assert_eq!((user.state, user.wakes), (State::Suppressed, true));
     assert!(!is_open(&receive(Some(user), 37, at(100))));
 }
@@ -317,4 +320,34 @@ fn whole_numbers_have_one_form() {
     assert_eq!(FieldValue::number(3.0), FieldValue::Integer(3));
     assert_eq!(FieldValue::number(-0.5), FieldValue::Number(-0.5));
     assert_eq!(serde_json::to_string(&FieldValue::number(3.0)).expect("json"), "3");
+}
+
+#[test]
+fn whoever_comes_by_a_later_key_is_known_by_it_until_their_address_goes() {
+    let later = Name { id: UserId([2; 16]), keys: 2 };
+    let come = |found, at| User::receive(found, Request { name: later, ..request(36) }, &RULES, at).0.expect("taken");
+    let user = come(None, at(0));
+    assert_eq!((user.name(), user.root, user.root()), (later, Some(NAME.id), NAME.id));
+    // Nobody changes their name for coming again, also once they are forgotten.
+    let former = receive(None, 36, at(0));
+    for again in [come(Some(former.clone()), at(60)), come(Some(former), at(40 * 86_400))] {
+        assert_eq!((again.name(), again.root, again.root()), (NAME, None, NAME.id));
+    }
+    let refused = User::unsubscribe(Some(user), later, at(60)).expect("a change");
+    assert_eq!((refused.name(), refused.root), (later, None), "the former key would tell of whom");
+}
+
+#[test]
+fn a_bare_refusal_alone_is_renamed() {
+    let later = Name { id: UserId([2; 16]), keys: 2 };
+    let refused = unsubscribe(mailed(receive(None, 36, at(0)), at(1)).0, at(60)).expect("a change");
+    let renamed = refused.refusal_as(later, at(70)).expect("a bare refusal");
+    assert_eq!((renamed.name(), renamed.state, renamed.ended_at), (later, State::Suppressed, refused.ended_at));
+    assert_eq!((renamed.created_at, &renamed.counted, renamed.wakes), (refused.created_at, &None, true));
+    assert!(renamed.version > refused.version, "as of somebody who is new");
+    let known = unsubscribe(confirmed(36), at(100)).expect("a change");
+    let untold = User { untold: Some(crate::event::Untold { due_at: at(80), tells: Vec::new() }), ..refused };
+    for other in [known, untold, receive(None, 36, at(0))] {
+        assert_eq!(other.refusal_as(later, at(70)), None, "{other:?}");
+    }
 }

@@ -56,6 +56,7 @@ impl User {
     pub(super) fn silenced(mut self, state: State, at: Timestamp) -> Self {
         self.state = state;
         self.ended_at = Some(at);
+        self.root = self.root.filter(|_| !self.answers.email.is_empty());
         self.link = None;
         self.keep_until = None;
         (self.waiting, self.later) = (None, None);

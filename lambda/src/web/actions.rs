@@ -11,6 +11,7 @@ use super::App;
 use crate::address::Address;
 use crate::clock::{after, day};
 use crate::form::Submission;
+use crate::keys::Names;
 use crate::ledger::Reading;
 use crate::store::{Claimed, Spending, Spent, StoreError};
 use crate::user::{
@@ -63,7 +64,8 @@ pub(super) struct Claim {
 /// A sign-up that a budget was spent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Received {
-    pub(super) id: UserId,
+    /// Stands for the address that was given ([`AddressKey::root`](crate::keys::AddressKey::root)).
+    pub(super) root: UserId,
     /// Unless its name was open, nothing was changed.
     pub(super) name: Claimed,
 }
@@ -99,17 +101,19 @@ impl App {
         if let Some(refusal) = self.spend(&visitor, now).await? {
             return Ok(refusal);
         }
-        let id = self.parts.address_key.user(&submission.email);
+        let root = self.parts.address_key.root(&submission.email);
+        let names = self.names(root);
         // Not before: whoever has no budget left leaves nothing in the table.
         if let Some(Claim { key, request }) = claim {
             let name = self.ledger.store.claim(key, request, now).await?;
             if name != Claimed::Open {
-                return Ok(Granted::Yes(Received { id, name }));
+                return Ok(Granted::Yes(Received { root, name }));
             }
         }
         let entropy = &self.ledger.entropy;
         let request = Request {
-            id,
+            root,
+            name: names.first,
             answers: Answers {
                 email: submission.email.as_typed().to_owned(),
                 fields: submission.fields,
@@ -120,13 +124,13 @@ impl App {
             draws: Draws { nonce: Nonce(entropy.bytes()), mail: MailId(entropy.bytes()) },
         };
         let receive = |found, now| User::receive(found, request.clone(), &self.rules, now);
-        if let Receipt::TooMany { retry_after } = self.ledger.change("sign up", id, Reading::Lately, receive).await? {
+        if let Receipt::TooMany { retry_after } = self.ledger.change("sign up", names, Reading::Lately, receive).await? {
             return Ok(Granted::TooMany { retry_after });
         }
         if let Some(claim) = claim {
             self.ledger.store.fulfil(&claim.key).await?;
         }
-        Ok(Granted::Yes(Received { id, name: Claimed::Open }))
+        Ok(Granted::Yes(Received { root, name: Claimed::Open }))
     }
 
     /// The user and the submission a token was made for, if this service made it.
@@ -136,46 +140,42 @@ impl App {
 
     pub(super) async fn confirm(&self, token: &str) -> Result<ConfirmOutcome, StoreError> {
         let Some((id, nonce)) = self.read_token(token) else { return Ok(ConfirmOutcome::Unknown) };
-        self.in_time("confirm", self.confirm_with(id, Reading::Lately, &Proof::Link(nonce))).await
+        let confirm = |found: Option<User>, now| confirmed(found, &Proof::Link(nonce), now);
+        self.in_time("confirm", self.ledger.change("confirm", id, Reading::Lately, confirm)).await
     }
 
-    /// Confirms by the six digits.
+    /// Confirms by the six digits, whoever has the address that a root stands for.
     pub(super) async fn confirm_by_code(
         &self,
-        id: UserId,
+        root: UserId,
         code: &str,
         visitor: &Visitor,
     ) -> Result<Granted<ConfirmOutcome>, StoreError> {
         let digits: String = code.chars().filter(|letter| !letter.is_whitespace()).collect();
-        let fits = |nonce| self.parts.token_key.check_code(id, nonce, &digits);
-        self.after_sign_up("confirm", visitor, self.confirm_with(id, Reading::Now, &Proof::Code(&fits))).await
-    }
-
-    async fn confirm_with(
-        &self,
-        id: UserId,
-        reading: Reading,
-        proof: &Proof<'_>,
-    ) -> Result<ConfirmOutcome, StoreError> {
-        let confirm = |found: Option<User>, now| match found {
-            Some(user) => user.confirm(proof, now),
-            None => (None, ConfirmOutcome::Unknown),
+        let confirm = |found: Option<User>, now| {
+            let id = found.as_ref().map_or(root, |user| user.id);
+            confirmed(found, &Proof::Code(&|nonce| self.parts.token_key.check_code(id, nonce, &digits)), now)
         };
-        self.ledger.change("confirm", id, reading, confirm).await
+        let change = self.ledger.change("confirm", self.names(root), Reading::Now, confirm);
+        self.after_sign_up("confirm", visitor, change).await
     }
 
     /// Sends the mail once more, if there is one to send and the last is not too recent.
-    pub(super) async fn resend(&self, id: UserId, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
+    pub(super) async fn resend(&self, root: UserId, visitor: &Visitor) -> Result<Granted<()>, StoreError> {
         let mail = MailId(self.ledger.entropy.bytes());
         let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
-        self.after_sign_up("resend", visitor, self.ledger.change("resend", id, Reading::Now, resend)).await
+        let change = self.ledger.change("resend", self.names(root), Reading::Now, resend);
+        self.after_sign_up("resend", visitor, change).await
     }
 
     /// Stops all mail to whom the token was made for. `false` when this service did not make it.
     pub(super) async fn unsubscribe(&self, token: &str) -> Result<bool, StoreError> {
-        let Some(id) = self.parts.token_key.check_unsubscribe(token) else { return Ok(false) };
-        let unsubscribe = |found, now| (User::unsubscribe(found, id, now), ());
-        self.in_time("unsubscribe", self.ledger.change("unsubscribe", id, Reading::Now, unsubscribe)).await?;
+        let Some(root) = self.parts.token_key.check_unsubscribe(token) else { return Ok(false) };
+        // Whoever came back meanwhile, and is named by another key, is meant too.
+        let names = self.names(root);
+        let name = names.first;
+        let unsubscribe = |found, now| (User::unsubscribe(found, name, now), ());
+        self.in_time("unsubscribe", self.ledger.change("unsubscribe", names, Reading::Now, unsubscribe)).await?;
         Ok(true)
     }
 
@@ -263,15 +263,24 @@ impl App {
         Ok(count)
     }
 
-    /// Whose an address is, whether or not anybody signed up with it.
-    pub(super) fn user(&self, address: &Address) -> UserId {
-        self.parts.address_key.user(address)
+    /// What stands for an address, whether or not anybody signed up with it.
+    pub(super) fn root(&self, address: &Address) -> UserId {
+        self.parts.address_key.root(address)
+    }
+
+    /// Where whoever has the address may be kept.
+    fn names(&self, root: UserId) -> Names {
+        self.parts.address_key.names(root)
     }
 
     /// The keyed hash of the network a request comes from.
     pub(super) fn client(&self, address: Option<IpAddr>) -> String {
         address.map_or_else(|| "unknown".to_owned(), |address| self.parts.address_key.client(address))
     }
+}
+
+fn confirmed(found: Option<User>, proof: &Proof<'_>, now: Timestamp) -> (Option<User>, ConfirmOutcome) {
+    found.map_or((None, ConfirmOutcome::Unknown), |user| user.confirm(proof, now))
 }
 
 fn refusal<T>(spent: Spent, now: Timestamp) -> Option<Granted<T>> {

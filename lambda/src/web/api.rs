@@ -88,7 +88,7 @@ pub(super) async fn confirm(State(app): State<AppState>, request: Request) -> Re
     let by_code = has("code") && !has("token");
     let outcome = if by_code {
         let (email, code) = (address(&object, words)?, text(&object, "code", words)?);
-        match app.confirm_by_code(app.user(&email), &code, &visit.visitor("")).await? {
+        match app.confirm_by_code(app.root(&email), &code, &visit.visitor("")).await? {
             // Whether a code is old or nobody's is not told: who has signed up is nobody else's business.
             Granted::Yes(ConfirmOutcome::Expired) => ConfirmOutcome::Unknown,
             Granted::Yes(outcome) => outcome,
@@ -113,7 +113,7 @@ pub(super) async fn resend(State(app): State<AppState>, request: Request) -> Res
     let visit = Visit::of(&app, &request);
     let object = object(&body::read(request, JSON).await?)?;
     let email = address(&object, &visit.language.words)?;
-    match app.resend(app.user(&email), &visit.visitor("")).await? {
+    match app.resend(app.root(&email), &visit.visitor("")).await? {
         Granted::Yes(()) => Ok(answer(StatusCode::ACCEPTED, &json!({ "status": "confirmation_sent" }))),
         Granted::TooMany { retry_after } | Granted::Full { retry_after } => Err(problem::too_many(retry_after)),
     }

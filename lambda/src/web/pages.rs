@@ -69,10 +69,10 @@ async fn try_sign_up(app: &App, visit: &Visit<'_>, request: Request) -> Result<R
         outcome => outcome?,
     };
     Ok(match outcome {
-        Granted::Yes(Received { id, .. }) => {
+        Granted::Yes(Received { root, .. }) => {
             let next = if app.confirms() {
                 // Whoever it is: nobody has to type the address again.
-                visit.site().link_with("sent", &[(USER, &app.parts.token_key.reference(id))])
+                visit.site().link_with("sent", &[(USER, &app.parts.token_key.reference(root))])
             } else {
                 visit.site().link("welcome")
             };
@@ -110,12 +110,13 @@ pub(super) async fn sent(State(app): State<AppState>, request: Request) -> Respo
     html(StatusCode::OK, page::sent(&Visit::of(&app, &request).site(), &sent))
 }
 
-/// What the forms of `/sent` hold: whose they are, by the page's own name or by an address that was typed.
+/// What the forms of `/sent` hold: whose they are, by the page's own name or by an address that was typed, and what stands
+/// for the address.
 fn whose<'a>(app: &App, typed: &'a [(String, String)]) -> (Sent<'a>, Option<UserId>) {
     let (token, email) = (value(typed, USER), value(typed, "email").trim());
     match app.parts.token_key.check_reference(token) {
-        Some(id) => (Sent { user: Some(token), ..Sent::default() }, Some(id)),
-        None => (Sent { email, ..Sent::default() }, Address::parse(email).ok().map(|address| app.user(&address))),
+        Some(root) => (Sent { user: Some(token), ..Sent::default() }, Some(root)),
+        None => (Sent { email, ..Sent::default() }, Address::parse(email).ok().map(|address| app.root(&address))),
     }
 }
 
@@ -125,9 +126,9 @@ pub(super) async fn confirm_by_code(
     visit: &Visit<'_>,
     typed: &[(String, String)],
 ) -> Result<Response, StoreError> {
-    let (sent, id) = whose(app, typed);
-    let Some(id) = id.filter(|_| !visit.is_foreign) else { return Ok(unasked(visit, sent)) };
-    Ok(match app.confirm_by_code(id, value(typed, "code"), &visit.visitor("")).await? {
+    let (sent, root) = whose(app, typed);
+    let Some(root) = root.filter(|_| !visit.is_foreign) else { return Ok(unasked(visit, sent)) };
+    Ok(match app.confirm_by_code(root, value(typed, "code"), &visit.visitor("")).await? {
         Granted::Yes(ConfirmOutcome::Confirmed) => {
             measured("Confirmations", "code", see_other(&visit.site().link("welcome")))
         }
@@ -169,9 +170,9 @@ pub(super) async fn resend(State(app): State<AppState>, request: Request) -> Res
 
 async fn try_resend(app: &App, visit: &Visit<'_>, request: Request) -> Result<Response, Failure> {
     let typed = body::pairs(&body::read(request, FORM).await?);
-    let (sent, id) = whose(app, &typed);
-    let Some(id) = id.filter(|_| !visit.is_foreign) else { return Ok(unasked(visit, sent)) };
-    Ok(match app.resend(id, &visit.visitor("")).await? {
+    let (sent, root) = whose(app, &typed);
+    let Some(root) = root.filter(|_| !visit.is_foreign) else { return Ok(unasked(visit, sent)) };
+    Ok(match app.resend(root, &visit.visitor("")).await? {
         Granted::Yes(()) => html(StatusCode::OK, page::sent(&visit.site(), &Sent { again: true, ..sent })),
         Granted::TooMany { retry_after } | Granted::Full { retry_after } => {
             later(retry_after, ask_again(visit, sent, SentProblem::TooManyAgain))

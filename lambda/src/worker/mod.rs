@@ -315,7 +315,7 @@ impl Worker {
             language: attempt.language.as_deref(),
             token: token.as_deref().unwrap_or_default(),
             code: code.as_deref(),
-            unsubscribe: Some(&self.token_key.unsubscribe(user.id)),
+            unsubscribe: Some(&self.token_key.unsubscribe(user.root())),
             expires_at: attempt.link.map(|(_, expires_at)| expires_at),
         };
         self.mailer.send(&compose(&self.config, &letter, self.ledger.clock.now())).await

@@ -123,7 +123,7 @@ async fn whoever_asks_and_never_reads_the_answers_keeps_no_place() {
 async fn a_client_that_asks_too_often_is_told_when_to_come_again_and_others_are_answered() {
     let dev = dev();
     log::keep();
-    let (key, began) = (AddressKey(Key::new([7; 32])), System.now());
+    let (key, began) = (AddressKey::new(Key::new([7; 32])), System.now());
     // Both are tokens of an hour.
     let rates = Rates::every(Duration::from_secs(3_600), 2);
     let server =

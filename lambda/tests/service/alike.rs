@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::support::meter::Meter;
 use crate::support::service::{Answer, Failing, Service, routes};
-use crate::support::{small_config, table};
+use crate::support::{replaced_key, small_config, table};
 use aws_sdk_dynamodb::Client;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -63,9 +63,34 @@ async fn ask(service: &Service, path: &str, body: Value) -> (StatusCode, String,
     (status, format!("{headers:?}"), body)
 }
 
-async fn seen_over_memory(known: Known, path: &str, body: Value) -> Seen {
-    let service = Service::new(small_config());
-    bring(&service, known).await;
+/// By which key an address was named, and by which the service names whoever is new.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Keys {
+    Never,
+    /// Another key is known, and names nobody yet.
+    Halfway,
+    Former,
+    New,
+}
+
+impl Keys {
+    /// Brings somebody who is named so.
+    async fn bring(self, service: Service, known: Known) -> Service {
+        let service = match self {
+            Self::New => service.with_key(replaced_key(false)),
+            _ => service,
+        };
+        bring(&service, known).await;
+        match self {
+            Self::Never => service,
+            Self::Halfway => service.with_key(replaced_key(true)),
+            Self::Former | Self::New => service.with_key(replaced_key(false)),
+        }
+    }
+}
+
+async fn seen_over_memory(known: Known, keys: Keys, path: &str, body: Value) -> Seen {
+    let service = keys.bring(Service::new(small_config()), known).await;
     // In another hour, so that the budgets are the same.
     service.clock.forward(7_200);
     let failing = Failing::of(&service, StoreError::new("x", "y"), []);
@@ -76,15 +101,15 @@ async fn seen_over_memory(known: Known, path: &str, body: Value) -> Seen {
     (status, headers, body, calls)
 }
 
-async fn seen_over_dynamodb(client: &Client, known: Known, path: &str, body: Value) -> Seen {
+async fn seen_over_dynamodb(client: &Client, known: Known, keys: Keys, path: &str, body: Value) -> Seen {
     let name = table::create(client).await;
     let service = Service::over(small_config(), Arc::new(DynamoStore::new(client.clone(), &name, None)));
-    bring(&service, known).await;
+    let service = keys.bring(service, known).await;
     service.clock.forward(7_200);
     // Another process, which has noted no day yet.
     let meter = Meter::new();
-    let router = routes(&service.worker, Arc::new(DynamoStore::new(meter.client(client), name, None)), PATIENCE);
-    let service = Service { router, ..service };
+    let store = Arc::new(DynamoStore::new(meter.client(client), name, None));
+    let service = Service { router: routes(&service.worker, store, service.address_key.clone(), PATIENCE), ..service };
     let (status, headers, body) = ask(&service, path, body).await;
     (status, headers, body, meter.take().calls)
 }
@@ -92,11 +117,26 @@ async fn seen_over_dynamodb(client: &Client, known: Known, path: &str, body: Val
 #[tokio::test]
 async fn an_answer_and_its_calls_tell_nothing_of_the_address() {
     for (path, body, status) in questions() {
-        let new = seen_over_memory((None, false), path, body.clone()).await;
+        let new = seen_over_memory((None, false), Keys::Never, path, body.clone()).await;
         assert_eq!(new.0, status, "{path}");
         assert!(new.3.ends_with(&["load".into(), "save".into()]), "{path}: {:?}", new.3);
         for known in KNOWN {
-            assert_eq!(seen_over_memory(known, path, body.clone()).await, new, "{path} of {known:?}");
+            let seen = seen_over_memory(known, Keys::Never, path, body.clone()).await;
+            assert_eq!(seen, new, "{path} of {known:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nor_by_which_key_it_was_named() {
+    for (path, body, _) in questions() {
+        for (keys, all) in [(Keys::Halfway, vec![Keys::Halfway]), (Keys::New, vec![Keys::Former, Keys::New])] {
+            let new = seen_over_memory((None, false), keys, path, body.clone()).await;
+            assert!(new.3.ends_with(&["load".into(), "load".into(), "save".into()]), "{path}: {:?}", new.3);
+            for (keys, known) in all.iter().flat_map(|keys| KNOWN.map(|known| (*keys, known))) {
+                let seen = seen_over_memory(known, keys, path, body.clone()).await;
+                assert_eq!(seen, new, "{path} of {known:?} by {keys:?}");
+            }
         }
     }
 }
@@ -105,11 +145,19 @@ async fn an_answer_and_its_calls_tell_nothing_of_the_address() {
 async fn an_answer_and_its_calls_of_dynamodb_tell_nothing_of_the_address() {
     let client = table::client();
     for (path, body, status) in questions() {
-        let new = seen_over_dynamodb(&client, (None, false), path, body.clone()).await;
+        let new = seen_over_dynamodb(&client, (None, false), Keys::Never, path, body.clone()).await;
         assert_eq!(new.0, status, "{path}");
         assert!(new.3.ends_with(&["GetItem".into(), "PutItem".into()]), "{path}: {:?}", new.3);
         for known in KNOWN {
-            assert_eq!(seen_over_dynamodb(&client, known, path, body.clone()).await, new, "{path} of {known:?}");
+            let seen = seen_over_dynamodb(&client, known, Keys::Never, path, body.clone()).await;
+            assert_eq!(seen, new, "{path} of {known:?}");
+        }
+        let new = seen_over_dynamodb(&client, (None, false), Keys::New, path, body.clone()).await;
+        let calls = ["GetItem", "GetItem", "TransactWriteItems"].map(str::to_owned);
+        assert!(new.3.ends_with(&calls), "{path}: {:?}", new.3);
+        for (keys, known) in [Keys::Former, Keys::New].into_iter().flat_map(|keys| KNOWN.map(|known| (keys, known))) {
+            let seen = seen_over_dynamodb(&client, known, keys, path, body.clone()).await;
+            assert_eq!(seen, new, "{path} of {known:?} by {keys:?}");
         }
     }
 }

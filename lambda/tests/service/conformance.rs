@@ -73,7 +73,7 @@ impl Front for InProcess {
         let address = signup_service::address::Address::parse(address).expect("an address");
         let user = self
             .runtime
-            .block_on(self.service.worker.ledger.store.load(address_key().user(&address)))
+            .block_on(self.service.worker.ledger.store.load(address_key().root(&address)))
             .expect("the store works")?;
         let answers = user.answers;
         Some(

@@ -16,7 +16,7 @@ const ADA: &str = "ada@example.com";
 const BOB: &str = "bob@example.com";
 
 fn id(address: &str) -> UserId {
-    address_key().user(&Address::parse(address).expect("an address"))
+    address_key().root(&Address::parse(address).expect("an address"))
 }
 
 fn bounced(service: &Service, kind: &str) -> Value {

@@ -10,6 +10,7 @@ mod digests;
 mod edge;
 mod feedback;
 mod folded;
+mod keys;
 mod known;
 mod late;
 mod notifications;

@@ -47,7 +47,7 @@ async fn confirm(service: &Service) {
 }
 
 async fn user(service: &Service) -> User {
-    let id = address_key().user(&Address::parse(ADA).expect("an address"));
+    let id = address_key().root(&Address::parse(ADA).expect("an address"));
     service.worker.ledger.store.load(id).await.expect("the store works").expect("a user")
 }
 

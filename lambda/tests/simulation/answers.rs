@@ -6,6 +6,7 @@ use signup_service::config::ConfirmationMode;
 use signup_service::user::{Answers, ConfirmOutcome, End, NOTICE_PAUSE, Nonce, State, User};
 
 use super::{Letter, Submission, Who, Witness, brief};
+use crate::people::person;
 
 impl Witness {
     /// Nobody's answers come into force, or change, but by what the person did for them.
@@ -69,7 +70,8 @@ impl Witness {
     /// A sign-up was answered as taken; this is the user that was kept for it.
     pub fn taken(&mut self, number: usize, kept: &User, now: Timestamp) {
         let Submission { answers, user, .. } = &self.submissions[number];
-        self.check(self.written.contains(&(*user, kept.version)), || "a: taken, but not kept".into());
+        let is_kept = person(kept.id) == *user && self.written.contains(&(kept.id, kept.version));
+        self.check(is_kept, || "a: taken, but not kept".into());
         if kept.state == State::Suppressed || (kept.state == State::Confirmed && kept.answers == *answers) {
             return;
         }

@@ -167,11 +167,12 @@ impl Store for Faulty {
         self.call("glance", glance).await
     }
 
-    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-        self.call("save", || self.apply("save", &[user.id], self.store.save(user, over)).expect("memory")).await
+    async fn save_unless(&self, user: &User, over: Option<u64>, others: &[UserId]) -> Result<Saved, StoreError> {
+        let save = || self.store.save_unless(user, over, others);
+        self.call("save", || self.apply("save", &[user.id], save()).expect("memory")).await
     }
 
-    async fn touch(&self, _: UserId) -> Result<(), StoreError> {
+    async fn touch_unless(&self, _: UserId, _: &[UserId]) -> Result<(), StoreError> {
         self.call("touch", || ()).await
     }
 

@@ -34,6 +34,8 @@ pub struct History {
     on_their_way: Arc<Mutex<OnTheirWay>>,
     config: Arc<ServiceConfig>,
     crowd: Crowd,
+    /// Whether the key of addresses is replaced.
+    replaces: bool,
     /// What each warm instance of the worker knows of its account.
     instances: Vec<Arc<Mutex<Sending>>>,
     /// Records of the stream that were not delivered yet, and how many there ever were.
@@ -105,6 +107,7 @@ impl History {
         Self {
             tasks: Tasks::new(world.clone()),
             crowd: Crowd::new(&world, rules),
+            replaces: world.below(2) == 0,
             store,
             witness,
             odds: Arc::new(Mutex::new(odds)),
@@ -129,6 +132,12 @@ impl History {
     }
 
     fn happen(&mut self) {
+        if self.replaces && self.world.in_thousand(200) {
+            match self.world.below(3) {
+                0 => self.person(Crowd::rename),
+                _ => self.crowd.replace_key(&self.world, TIMEOUT * 1_000),
+            }
+        }
         match self.world.below(100) {
             0..26 => self.person(Crowd::sign_up),
             26..38 => self.person(Crowd::follow_link),

@@ -6,6 +6,7 @@ use signup_service::mail::Mail;
 use signup_service::user::{End, Link, MailId, MailKind, NOTICE_PAUSE, RESEND_PAUSE, State, User, UserId};
 
 use super::{Who, Witness, brief, short};
+use crate::people::person;
 
 /// One try of a mail, from its lease on.
 #[derive(Clone, Debug)]
@@ -101,7 +102,7 @@ impl Witness {
                 first: new.waiting.is_none(),
             });
             let silent = new.state == State::Suppressed
-                || (new.state == State::Unsubscribed && item.opened < self.people[&new.id].ended);
+                || (new.state == State::Unsubscribed && item.opened < self.people[&person(new.id)].ended);
             self.check(!silent, || format!("c: {who:?} takes a mail for somebody who refused it"));
         }
         let lost = mail.unanswered;
@@ -168,12 +169,12 @@ impl Witness {
         let current = self.people.get(&id).is_some_and(|person| person.generation == item.generation);
         if current && !item.welcome {
             let pause = if opened_as == State::Pending { RESEND_PAUSE } else { NOTICE_PAUSE };
-            let mut others = self.people[&id].mailed.iter().filter(|other| {
+            let mut others = self.people[&person(id)].mailed.iter().filter(|other| {
                 let before = other.step < attempt.step && self.items[&other.item].generation == item.generation;
                 other.item != mail.id && before && after(other.at, pause) > after(attempt.at, slack + 1)
             });
             let other = others.next();
-            let mut today: Vec<MailId> = self.people[&id]
+            let mut today: Vec<MailId> = self.people[&person(id)]
                 .mailed
                 .iter()
                 .filter(|it| {
@@ -195,7 +196,7 @@ impl Witness {
             carries: attempt.carries.clone(),
             first: attempt.first,
             at_step: attempt.step,
-            void: !current || self.people[&id].ended > item.opened,
+            void: !current || self.people[&person(id)].ended > item.opened,
         };
         self.person(id).mailed.push(attempt);
         self.mailbox.push(letter);

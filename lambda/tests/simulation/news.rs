@@ -89,7 +89,7 @@ impl Witness {
                     _ => {}
                 }
             }
-            Who::Resend | Who::Operator => {}
+            Who::Resend | Who::Operator | Who::Renaming => {}
         }
         for kind in kinds {
             let version = old.filter(|_| kind == Erased).map_or(new.version, |old| old.version);

@@ -1,17 +1,20 @@
 //! What people and the operator do, as the web layer does it for them: one change of one user.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64_STANDARD;
 use jiff::Timestamp;
 use signup_service::address::Address;
 use signup_service::clock::{Clock, Entropy};
 use signup_service::config::ConfirmationMode;
 use signup_service::feedback::{Listener, Report, What};
 use signup_service::journal::Kept;
-use signup_service::keys::{AddressKey, Key};
-use signup_service::ledger::{Ledger, Reading};
+use signup_service::keys::{AddressKey, Key, Names};
+use signup_service::ledger::{self, Ledger, Reading};
 use signup_service::store::{Saved, Store};
 use signup_service::token::TokenKey;
 use signup_service::user::{
@@ -28,14 +31,44 @@ pub fn token_key() -> TokenKey {
     TokenKey::new(Key::new([2; 32]))
 }
 
-pub fn address_key() -> AddressKey {
-    AddressKey(Key::new([1; 32]))
+/// What the functions read while the key of addresses is replaced: the former, both, and the new one before the former.
+static KEYS: LazyLock<[AddressKey; 3]> = LazyLock::new(|| {
+    let [former, new] = [1, 2].map(|number| BASE64_STANDARD.encode([number; 32]));
+    let all = [former.clone(), format!("next {new} {former}"), format!("{new} {former}")];
+    all.map(|text| AddressKey::parse(&text).expect("keys"))
+});
+
+/// Whose each name is, by the first key's.
+static PEOPLE: LazyLock<BTreeMap<UserId, UserId>> = LazyLock::new(|| {
+    let root = |text| KEYS[2].root(&Address::parse(text).expect("an address"));
+    let of = |root| KEYS[2].names(root).all().map(move |id| (id, root)).collect::<Vec<_>>();
+    ADDRESSES.into_iter().map(root).flat_map(of).collect()
+});
+
+/// Who is kept under an ID, whichever key it is by.
+pub fn person(id: UserId) -> UserId {
+    PEOPLE[&id]
 }
+
+/// How far the key of addresses is replaced.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    /// Of [`KEYS`].
+    key: usize,
+    /// Of the one before. Some are still served by it for a while.
+    before: usize,
+    /// In milliseconds since the beginning.
+    since: i64,
+}
+
+/// How long a deploy takes until nobody is served by what was there before, in milliseconds.
+const DEPLOY: i64 = 20_000;
 
 /// A few addresses, so that whoever does something often meets another.
 pub struct Crowd {
     addresses: Vec<(&'static str, UserId)>,
     rules: Mutex<Rules>,
+    step: Mutex<Step>,
     /// How often earlier answers are given again, in a thousand.
     again: usize,
 }
@@ -44,35 +77,37 @@ pub struct Crowd {
 pub enum Act {
     SignUp {
         number: usize,
+        names: Names,
         request: Request,
         rules: Rules,
     },
     Confirm {
-        id: UserId,
+        names: Names,
         who: Who,
         digits: String,
     },
     /// Tries digits that are wrong.
     Guess {
-        id: UserId,
+        names: Names,
         tries: usize,
     },
-    Unsubscribe(UserId),
-    Resend(UserId),
-    Erase(UserId),
+    Unsubscribe(Names),
+    Resend(Names),
+    Erase(Names),
     /// SES reports something of an earlier mail.
-    Report(Report, Timestamp),
+    Report(Report, Timestamp, AddressKey),
+    /// The operator has the key in force name refusals.
+    Rename(AddressKey),
 }
 
 const ADDRESSES: [&str; 4] = ["ada@example.com", "bob@example.org", "cy@example.net", "dee@example.com"];
 
 impl Crowd {
     pub fn new(world: &World, rules: Rules) -> Self {
-        let key = address_key();
-        let id = |text| key.user(&Address::parse(text).expect("an address"));
+        let id = |text| KEYS[2].root(&Address::parse(text).expect("an address"));
         let (count, again) = (1 + world.below(4), 300 + world.below(500));
         let addresses = ADDRESSES[..count].iter().map(|text| (*text, id(text))).collect();
-        Self { addresses, rules: Mutex::new(rules), again }
+        Self { addresses, rules: Mutex::new(rules), step: Mutex::default(), again }
     }
 
     fn rules(&self) -> Rules {
@@ -89,14 +124,42 @@ impl Crowd {
         world.note(|| format!("the mode is {:?} now", rules.mode));
     }
 
+    /// The operator deploys the next step of the key's replacement, or takes the last one back. Not the last step before those
+    /// are gone who do not know the new key.
+    pub fn replace_key(&self, world: &World, longest: i64) {
+        let mut step = self.step.lock().expect("a history ends with its first panic");
+        let key = match step.key {
+            0 => 1,
+            1 if world.passed() - step.since > DEPLOY + longest => 2,
+            1 => return,
+            _ => 1,
+        };
+        *step = Step { key, before: step.key, since: world.passed() };
+        world.note(|| format!("step {key} of a key's replacement"));
+    }
+
+    /// The key by which somebody is served who comes now.
+    fn key(&self, world: &World) -> AddressKey {
+        let step = *self.step.lock().expect("a history ends with its first panic");
+        let is_before = world.passed() - step.since < DEPLOY && world.in_thousand(400);
+        KEYS[if is_before { step.before } else { step.key }].clone()
+    }
+
     fn anybody(&self, world: &World) -> (&'static str, UserId) {
         self.addresses[world.below(self.addresses.len())]
+    }
+
+    /// Where somebody may be kept.
+    fn somebody(&self, world: &World) -> Names {
+        let (_, id) = self.anybody(world);
+        self.key(world).names(id)
     }
 
     /// Signs up with answers of its own, or with those of an earlier time.
     pub fn sign_up(&self, to: &Faulty) -> Option<Act> {
         let (world, rules) = (&to.world, self.rules());
         let (email, id) = self.anybody(world);
+        let names = self.key(world).names(id);
         let draws = Draws { nonce: Nonce(world.bytes()), mail: MailId(world.bytes()) };
         let number = to.with(|witness| {
             let earlier: Vec<&Answers> =
@@ -107,7 +170,8 @@ impl Crowd {
             witness.submits(Submission { user: id, answers, nonce: draws.nonce, mode: rules.mode })
         });
         let answers = to.with(|witness| witness.submissions[number].answers.clone());
-        Some(Act::SignUp { number, request: Request { id, answers, base_url: BASE_URL.into(), draws }, rules })
+        let request = Request { root: names.root, name: names.first, answers, base_url: BASE_URL.into(), draws };
+        Some(Act::SignUp { number, names, request, rules })
     }
 
     /// Follows a link that really came by mail, or the digits beside it, newer ones more often.
@@ -123,44 +187,52 @@ impl Crowd {
 
     pub fn follow_link(&self, to: &Faulty) -> Option<Act> {
         let (id, nonce) = Self::mailed(to)?;
-        Some(Act::Confirm { id, who: Who::Link(nonce), digits: String::new() })
+        Some(Act::Confirm { names: id.into(), who: Who::Link(nonce), digits: String::new() })
     }
 
     pub fn type_digits(&self, to: &Faulty) -> Option<Act> {
         if to.world.in_thousand(500) {
-            let id = self.anybody(&to.world).1;
+            let names = self.somebody(&to.world);
             let tries = if to.world.in_thousand(300) { 5 } else { 1 };
-            return Some(Act::Guess { id, tries });
+            return Some(Act::Guess { names, tries });
         }
         let (id, nonce) = Self::mailed(to)?;
-        Some(Act::Confirm { id, who: Who::Code(Some(nonce)), digits: token_key().code(id, nonce) })
+        let names = self.key(&to.world).names(person(id));
+        Some(Act::Confirm { names, who: Who::Code(Some(nonce)), digits: token_key().code(id, nonce) })
     }
 
     /// By the link in a mail; who never had a mail has none.
     pub fn unsubscribe(&self, to: &Faulty) -> Option<Act> {
-        let id =
-            to.with(|witness| to.world.chance(|chance| chance.pick(&witness.mailbox).map(|letter| letter.user)))?;
-        token_key().check_unsubscribe(&token_key().unsubscribe(id)).map(Act::Unsubscribe)
+        let text = to.with(|witness| {
+            to.world.chance(|chance| chance.pick(&witness.mailbox).map(|letter| letter.text.clone()))
+        })?;
+        let (_, rest) = text.split_once(&format!("{BASE_URL}/unsubscribe?t=")).expect("a link in every mail");
+        let root = token_key().check_unsubscribe(rest.split_whitespace().next()?)?;
+        Some(Act::Unsubscribe(self.key(&to.world).names(root)))
     }
 
     pub fn resend(&self, to: &Faulty) -> Option<Act> {
-        Some(Act::Resend(self.anybody(&to.world).1))
+        Some(Act::Resend(self.somebody(&to.world)))
     }
 
     /// A mail of any age bounces, or its reader complains of it just now.
     pub fn report(&self, to: &Faulty) -> Option<Act> {
         let letter = to.with(|witness| to.world.chance(|chance| chance.pick(&witness.mailbox).cloned()))?;
-        let (address, _) = self.addresses.iter().find(|(_, id)| *id == letter.user)?;
+        let (address, _) = self.addresses.iter().find(|(_, id)| *id == person(letter.user))?;
         let (by, at) = match to.world.in_thousand(500) {
             true => (EndedBy::Bounce, letter.sent),
             false => (EndedBy::Complaint, to.world.now()),
         };
         let what = What::Undeliverable(Undeliverable { by, at, since: at });
-        Some(Act::Report(Report { to: Address::parse(address).expect("an address"), what }, at))
+        Some(Act::Report(Report { to: Address::parse(address).expect("an address"), what }, at, self.key(&to.world)))
+    }
+
+    pub fn rename(&self, to: &Faulty) -> Option<Act> {
+        Some(Act::Rename(self.key(&to.world)))
     }
 
     pub fn erase(&self, to: &Faulty) -> Option<Act> {
-        Some(Act::Erase(self.anybody(&to.world).1))
+        Some(Act::Erase(self.somebody(&to.world)))
     }
 }
 
@@ -182,7 +254,8 @@ impl Act {
             Self::Unsubscribe(_) => Who::Unsubscribe,
             Self::Resend(_) => Who::Resend,
             Self::Erase(_) => Who::Operator,
-            Self::Report(_, since) => Who::Feedback(*since),
+            Self::Report(_, since, _) => Who::Feedback(*since),
+            Self::Rename(_) => Who::Renaming,
         }
     }
 
@@ -190,32 +263,36 @@ impl Act {
     pub fn perform(self, ledger: Ledger, to: Faulty) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {
             match self {
-                Self::SignUp { number, request, rules } => sign_up(&ledger, &to, number, request, rules).await,
-                Self::Confirm { id, digits, .. } => confirm(&ledger, &to, id, &digits).await,
-                Self::Guess { id, tries } => {
+                Self::SignUp { number, names, request, rules } => {
+                    sign_up(&ledger, &to, number, names, request, rules).await;
+                }
+                Self::Confirm { names, digits, .. } => confirm(&ledger, &to, names, &digits).await,
+                Self::Guess { names, tries } => {
                     for _ in 0..tries {
-                        confirm(&ledger, &to, id, "none").await;
+                        confirm(&ledger, &to, names.clone(), "none").await;
                     }
                 }
-                Self::Unsubscribe(id) => {
+                Self::Unsubscribe(names) => {
+                    let name = names.first;
                     // What is decided upon was read after the decision before: how long after, nobody can tell.
                     let mut read_after = to.with(|witness| witness.step());
                     let unsubscribe = |found, now| {
                         let next = to.with(|witness| witness.step());
-                        (User::unsubscribe(found, id, now), std::mem::replace(&mut read_after, next))
+                        (User::unsubscribe(found, name, now), std::mem::replace(&mut read_after, next))
                     };
-                    if let Ok(known) = ledger.change("unsubscribe", id, Reading::Now, unsubscribe).await {
-                        to.with(|witness| witness.refused(id, known));
+                    if let Ok(known) = ledger.change("unsubscribe", names, Reading::Now, unsubscribe).await {
+                        to.with(|witness| witness.refused(person(name.id), known));
                     }
                 }
-                Self::Resend(id) => {
+                Self::Resend(names) => {
                     let mail = MailId(ledger.entropy.bytes());
                     let resend = |found: Option<User>, now| (found.map(|user| user.resend(mail, now).0), ());
-                    let _ = ledger.change("resend", id, Reading::Now, resend).await;
+                    let _ = ledger.change("resend", names, Reading::Now, resend).await;
                 }
-                Self::Erase(id) => erase(&ledger, &to, id).await,
-                Self::Report(report, _) => {
-                    let listener = Listener { ledger, journal: Arc::new(Kept::default()), address_key: address_key() };
+                Self::Erase(names) => erase(&ledger, &to, &names).await,
+                Self::Rename(key) => rename(&ledger, &to, &key).await,
+                Self::Report(report, _, address_key) => {
+                    let listener = Listener { ledger, journal: Arc::new(Kept::default()), address_key };
                     // What fails is reported again.
                     while listener.hear(std::slice::from_ref(&report)).await.is_err() {}
                 }
@@ -225,31 +302,30 @@ impl Act {
 }
 
 /// As `web/actions.rs` does it, once its budgets are spent.
-async fn sign_up(ledger: &Ledger, to: &Faulty, number: usize, request: Request, rules: Rules) {
+async fn sign_up(ledger: &Ledger, to: &Faulty, number: usize, names: Names, request: Request, rules: Rules) {
     let mut kept = None;
     let receive = |found, now| {
         let (next, receipt) = User::receive(found, request.clone(), &rules, now);
         kept = next.clone().map(|user| (user, now));
         (next, receipt)
     };
-    let receipt = ledger.change("sign up", request.id, Reading::Lately, receive).await;
+    let receipt = ledger.change("sign up", names, Reading::Lately, receive).await;
     to.world.note(|| format!("submission {number}: {receipt:?}"));
     if let (Ok(Receipt::New | Receipt::Known), Some((kept, now))) = (receipt, kept) {
         to.with(|witness| witness.taken(number, &kept, now));
     }
 }
 
-async fn confirm(ledger: &Ledger, to: &Faulty, id: UserId, digits: &str) {
-    let fits = |nonce| token_key().code(id, nonce) == digits;
-    let proof = match to.who {
-        Who::Link(nonce) => Proof::Link(nonce),
-        _ => Proof::Code(&fits),
-    };
+async fn confirm(ledger: &Ledger, to: &Faulty, names: Names, digits: &str) {
     // Upon what was not true any more, and tells nobody anything unless it is left at that.
     let mut late = None;
     let decide = |found: Option<User>, now: Timestamp| {
         let (next, outcome) = match found.clone() {
-            Some(user) => user.confirm(&proof, now),
+            Some(user) => {
+                let id = user.id;
+                let fits = |nonce| token_key().code(id, nonce) == digits;
+                user.confirm(&if let Who::Link(nonce) = to.who { Proof::Link(nonce) } else { Proof::Code(&fits) }, now)
+            }
             None => (None, ConfirmOutcome::Unknown),
         };
         late = to.was_late().then(|| (found.clone(), outcome, now));
@@ -259,7 +335,7 @@ async fn confirm(ledger: &Ledger, to: &Faulty, id: UserId, digits: &str) {
         (next, outcome)
     };
     let reading = if matches!(to.who, Who::Link(_)) { Reading::Lately } else { Reading::Now };
-    let outcome = ledger.change("confirm", id, reading, decide).await;
+    let outcome = ledger.change("confirm", names, reading, decide).await;
     if let (Ok(_), Some((found, outcome, now))) = (&outcome, late) {
         to.with(|witness| witness.confirmed(&to.who, found.as_ref(), outcome, now));
     }
@@ -269,13 +345,31 @@ async fn confirm(ledger: &Ledger, to: &Faulty, id: UserId, digits: &str) {
     }
 }
 
-async fn erase(ledger: &Ledger, to: &Faulty, id: UserId) {
+async fn erase(ledger: &Ledger, to: &Faulty, names: &Names) {
     for _ in 0..8 {
-        let Ok(Some(user)) = to.load(id).await else { return };
+        let Ok(Some(user)) = ledger::find(to, names).await else { return };
         let farewell = ledger.wanted.farewell(&user, ledger.clock.now());
         match to.erase(&user, farewell.as_ref()).await {
             Ok(Saved::Changed) => to.world.sleep(std::time::Duration::from_millis(20)).await,
             _ => return,
+        }
+    }
+}
+
+/// As `signupctl` does it.
+async fn rename(ledger: &Ledger, to: &Faulty, key: &AddressKey) {
+    for user in to.store.users() {
+        let Some(name) = key.renewed(user.name()) else { continue };
+        let Some(renamed) = user.refusal_as(name, ledger.clock.now()) else { continue };
+        let is_kept = match to.save(&renamed, None).await {
+            Ok(Saved::Done) => true,
+            Ok(Saved::Changed) => {
+                to.load(name.id).await.is_ok_and(|there| there.is_some_and(|there| there.is_bare_refusal()))
+            }
+            Err(_) => return,
+        };
+        if is_kept && to.erase(&user, None).await.is_err() {
+            return;
         }
     }
 }

@@ -19,6 +19,7 @@ use signup_service::counting::{Note, Ticket};
 use signup_service::store::{MemoryStore, Store};
 use signup_service::user::{Answers, End, Link, MailId, Nonce, State, User, UserId};
 
+use crate::people::person;
 use crate::world::{World, at_once};
 use digests::Digests;
 use mails::{Attempt, Item, Letter};
@@ -40,6 +41,8 @@ pub enum Who {
     Feedback(Timestamp),
     Resend,
     Operator,
+    /// The operator, of refusals by another key.
+    Renaming,
     /// By the name of the invocation.
     Worker(u64),
 }
@@ -131,7 +134,7 @@ impl Witness {
     }
 
     fn person(&mut self, id: UserId) -> &mut Person {
-        self.people.entry(id).or_default()
+        self.people.entry(person(id)).or_default()
     }
 
     fn answers_of(&self, nonce: Nonce) -> Option<&Answers> {
@@ -148,6 +151,17 @@ impl Witness {
         sums.apply(&Delta::of(&self.written_off));
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, the users carry {sums:?}"));
+        self.nobody_is_kept_twice(&users);
+    }
+
+    /// But for a refusal that is being renamed, under whichever key.
+    fn nobody_is_kept_twice(&self, users: &[User]) {
+        let mut people = BTreeMap::new();
+        for user in users {
+            let Some(other) = people.insert(person(user.id), user) else { continue };
+            let is_renamed = user.is_bare_refusal() && other.is_bare_refusal();
+            self.check(is_renamed, || format!("k: kept twice: {} and {}", brief(Some(user)), brief(Some(other))));
+        }
     }
 
     /// The notes that count what was never kept, or do not count what was, and by how much the counters are off.
@@ -229,6 +243,10 @@ impl Witness {
         self.changes(id, old);
         let Some(new) = new else {
             let old = old.expect("somebody was there");
+            if *who == Who::Renaming {
+                let is_left = self.store.users().iter().any(|user| person(user.id) == person(old.id) && user.is_bare_refusal());
+                return self.check(is_left && old.is_bare_refusal(), || format!("k: {} is lost", brief(Some(old))));
+            }
             self.check(*who == Who::Operator, || format!("f: {who:?} removed a user"));
             self.note_gone(old);
             self.person(old.id).generation += 1;
@@ -247,6 +265,7 @@ impl Witness {
                 let born =
                     refuses || matches!(who, Who::SignUp(number) if self.submissions[*number].answers == new.answers);
                 let blank = new.counted.is_none() && new.waiting.is_none();
+                let born = born || (*who == Who::Renaming && new.is_bare_refusal());
                 self.check(born && blank, || format!("f: {who:?} brought back somebody who was erased"));
             }
             Some(old) => {
@@ -255,6 +274,9 @@ impl Witness {
                 self.judge_report(who, old);
                 self.judge_link(who, old, new, now);
             }
+        }
+        if *who == Who::Renaming {
+            return;
         }
         self.judge_answers(who, old, new);
         if let (Who::Code(_), Some(old)) = (who, old) {

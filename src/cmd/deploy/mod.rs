@@ -9,7 +9,7 @@ use super::plan::{Prepared, prepare};
 use super::{Context, endpoint, output_of, service};
 use crate::aws::Aws;
 use crate::bundle::Bundle;
-use crate::cli;
+use crate::cli::{self, ReplaceableKey};
 use crate::engine::cost::SIGN_UPS;
 use crate::engine::identity::{Standing, sender};
 use crate::engine::lock::Lock;
@@ -30,12 +30,17 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     let progress = Progress::new(context.output);
     let Prepared { spec, aws, bundle, mut stacks } = prepare(context, arguments.handler.clone(), &progress).await?;
     let mut lock = None;
-    let mut consented = None;
+    let mut consent = Consent::default();
     loop {
         let attempt =
             Attempt { context, arguments: &arguments, spec: &spec, aws: &aws, bundle: &bundle, progress: &progress };
-        let outcome = attempt.make(stacks, &mut lock, &mut consented).await;
+        let outcome = attempt.make(stacks, &mut lock, &mut consent).await;
         match outcome {
+            Ok(None) => {
+                key::wait_for_last_requests(&progress).await;
+                consent.is_for_more = true;
+                stacks = stack::read_all(&aws, &spec).await?;
+            }
             // Another run was faster: what it made is looked at, and what is left is done.
             // Not where a key is replaced, which it may be already.
             Err(failure) if failure.code == "stack_busy" && !arguments.no_wait && arguments.replace_key.is_empty() => {
@@ -46,10 +51,18 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
                 if let Some(lock) = lock {
                     lock.release().await;
                 }
-                return outcome;
+                return Ok(outcome?.unwrap_or(Exit::Done));
             }
         }
     }
+}
+
+/// What was agreed to.
+#[derive(Debug, Default)]
+struct Consent {
+    plan: Option<Plan>,
+    /// Whether the second step of a key's replacement was agreed to with the first.
+    is_for_more: bool,
 }
 
 /// What a deploy begins with.
@@ -63,14 +76,14 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Plans, asks and deploys. Fails with `stack_busy` when another run was faster; `consented` is the plan that
-    /// was agreed to before.
+    /// Plans, asks and deploys. Fails with `stack_busy` when another run was faster. `None` is halfway, where the same
+    /// once more replaces a key.
     async fn make(
         &self,
         stacks: DeployedStacks,
         lock: &mut Option<Lock>,
-        consented: &mut Option<Plan>,
-    ) -> Outcome<Exit> {
+        consent: &mut Consent,
+    ) -> Outcome<Option<Exit>> {
         let Attempt { context, arguments, spec, aws, bundle, progress } = *self;
         if arguments.no_wait {
             settle::ensure_idle(&stacks)?;
@@ -86,15 +99,21 @@ impl Attempt<'_> {
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !plan.changes_anything() {
-            if let Some(key) = arguments.replace_key.first() {
+            let replaced = &arguments.replace_key;
+            if replaced.contains(&ReplaceableKey::AddressKey) {
+                key::rename_refusals(context, spec, aws, &stacks, progress).await?;
+            }
+            if let Some(key) = replaced.iter().find(|key| **key != ReplaceableKey::AddressKey) {
                 return Err(key.replaced_already(context));
             }
-            return run.keep(&stacks, arguments.no_proof).await;
+            return run.keep(&stacks, arguments.no_proof).await.map(Some);
         }
         let ready = async {
-            if consented.as_ref() != Some(&plan) {
+            if consent.is_for_more {
+                key::ensure_alone(&staged, &stacks)?;
+            } else if consent.plan.as_ref() != Some(&plan) {
                 run.agree(arguments, &staged, &stacks).await?;
-                *consented = Some(plan.clone());
+                consent.plan = Some(plan.clone());
             }
             if lock.is_none() && self.hold(&stacks, lock).await? {
                 return Err(Failure::new("stack_busy", "another run has changed the service"));
@@ -186,7 +205,7 @@ impl Run<'_> {
         stacks: DeployedStacks,
         lock: &mut Option<Lock>,
         sender: Standing,
-    ) -> Outcome<Exit> {
+    ) -> Outcome<Option<Exit>> {
         let before = Before::read(self.aws, &stacks, self.spec.topology).await?;
         // Instances take their code with the stack that replaces them.
         if let (true, Some(before), Role::Web) = (arguments.code_only, &before, self.front())
@@ -218,10 +237,16 @@ impl Run<'_> {
         for key in arguments.replace_key.iter().filter(|key| key.of(keys).replaces.is_some()) {
             self.line(key.done());
         }
-        let numbers = [keys.token.number, keys.admin.number].map(Some);
+        let numbers = keys.each().map(|version| Some(version.number));
         if let Err(failure) = keys::note(self.aws, &self.spec.key_prefix(), numbers).await {
             // `destroy` notes the same.
             self.progress.line(format!("  {}", failure.message));
+        }
+        if arguments.replace_key.contains(&ReplaceableKey::AddressKey) {
+            if keys::is_halfway(self.aws, &self.spec.key_prefix(), keys.address.number).await? {
+                return Ok(None);
+            }
+            key::rename_refusals(self.context, self.spec, self.aws, &stacks, self.progress).await?;
         }
         let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
@@ -229,7 +254,7 @@ impl Run<'_> {
             // What is left over is met again by the next deploy.
             self.progress.line(format!("  old versions stay for now: {}", failure.message));
         }
-        self.finish(&stacks, Some(sender), proof, switched)
+        self.finish(&stacks, Some(sender), proof, switched).map(Some)
     }
 
     /// Takes the front of the other topology away, where there is one, now that this one is proven; without a proof its

@@ -6,12 +6,15 @@ mod export;
 mod list;
 mod partial;
 mod recount;
+pub(super) mod refusals;
 mod resend;
 mod show;
 mod walk;
 
 use signup_service::address::Address;
-use signup_service::store::{DynamoStore, Store, StoreError};
+use signup_service::keys::Names;
+use signup_service::ledger;
+use signup_service::store::{DynamoStore, StoreError};
 use signup_service::user::{User, UserId};
 
 use super::{Context, data_outputs};
@@ -63,17 +66,17 @@ impl Book {
         Ok(Self { spec, aws, store, bucket, artifact })
     }
 
-    /// The ID of whoever is meant. For an address the service's key is read.
-    async fn id(&self, who: &Who) -> Outcome<UserId> {
+    /// Where whoever is meant may be kept. For an address the service's key is read.
+    async fn names(&self, who: &Who) -> Outcome<Names> {
         match who {
-            Who::Id(id) => Ok(*id),
-            Who::Address(address) => Ok(keys::address_key(&self.aws, &self.spec.key_prefix()).await?.user(address)),
+            Who::Id(id) => Ok((*id).into()),
+            Who::Address(address) => Ok(keys::address_key(&self.aws, &self.spec.key_prefix()).await?.whose(address)),
         }
     }
 
     async fn find(&self, who: &Who) -> Outcome<Option<User>> {
-        let id = self.id(who).await?;
-        self.store.load(id).await.map_err(|error| store_failure(&error))
+        let names = self.names(who).await?;
+        ledger::find(&self.store, &names).await.map_err(|error| store_failure(&error))
     }
 }
 
@@ -127,7 +130,7 @@ pub(super) fn store_failure(error: &StoreError) -> Box<Failure> {
 }
 
 /// `1 user`, `2 users`.
-fn count(number: impl TryInto<u64>, of: &str) -> String {
+pub(super) fn count(number: impl TryInto<u64>, of: &str) -> String {
     match number.try_into().unwrap_or(u64::MAX) {
         1 => format!("1 {of}"),
         number => format!("{number} {of}s"),

@@ -15,7 +15,7 @@ use crate::error::{Exit, Failure, Outcome};
 pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
     let who = Who::parse(user)?;
     let book = Book::open(context).await?;
-    let id = book.id(&who).await?;
+    let names = book.names(&who).await?;
     let ledger = Ledger {
         store: Arc::new(book.store.clone()),
         clock: Arc::new(System),
@@ -23,7 +23,7 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
         wanted: Wanted::of(&book.spec.service_config()),
     };
     let mail = MailId(System.bytes());
-    let answer = ledger.change("resend a mail", id, Reading::Now, |found, now| decide(found, mail, now)).await;
+    let answer = ledger.change("resend a mail", names, Reading::Now, |found, now| decide(found, mail, now)).await;
     let output = &context.output;
     match answer.map_err(|error| store_failure(&error))? {
         Answer::Nobody => Err(who.not_found(context)),
@@ -149,13 +149,13 @@ mod tests {
         assert_eq!(answer(&user, expired), Answer::No(Why::Expired(expired)));
         assert_eq!(answer(&user, user.keep_until.expect("while pending")), Answer::Nobody);
         assert_eq!(decide(None, MailId([8; 16]), at(0)), (None, Answer::Nobody));
-        let refused = User::unsubscribe(Some(user.clone()), user.id, at(50)).expect("a change");
+        let refused = User::unsubscribe(Some(user.clone()), user.name(), at(50)).expect("a change");
         assert_eq!(answer(&refused, at(500)), Answer::No(Why::Suppressed(None)));
         let complained = Answer::No(Why::Suppressed(Some(EndedBy::Complaint)));
         assert_eq!(answer(&sample::complained(), at(500_000)), complained);
         let confirmed = sample::confirmed();
         assert_eq!(answer(&confirmed, at(500)), Answer::No(Why::Confirmed));
-        let gone = User::unsubscribe(Some(confirmed.clone()), confirmed.id, at(70)).expect("a change");
+        let gone = User::unsubscribe(Some(confirmed.clone()), confirmed.name(), at(70)).expect("a change");
         assert_eq!(answer(&gone, at(500)), Answer::No(Why::Unsubscribed));
         let suppressed = [None, Some(EndedBy::Bounce), Some(EndedBy::Complaint)].map(Why::Suppressed);
         for why in suppressed.into_iter().chain([Why::Unsubscribed, Why::Confirmed, Why::Expired(at(0)), Why::NoMail]) {

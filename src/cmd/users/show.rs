@@ -281,7 +281,7 @@ mod tests {
           first due     2026-11-22 10:00:01 UTC
           last mailed   2026-11-22 10:00:02 UTC
         ");
-        let refused = User::unsubscribe(None, bounced.id, sample::at(10)).expect("a refusal");
+        let refused = User::unsubscribe(None, bounced.name(), sample::at(10)).expect("a refusal");
         assert!(shown(&refused).contains("was refused on 2026-11-22 10:00:10 UTC, gets no mail any more"));
     }
 

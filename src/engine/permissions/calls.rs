@@ -133,7 +133,7 @@ pub const ALL: &[Call] = &[
     call(
         "dynamodb",
         "transact_write_items",
-        &["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+        &["dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
         On::Table,
         &[Deploy, Users],
     ),

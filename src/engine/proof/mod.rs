@@ -11,8 +11,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde_json::{Value, json};
 use signup_service::address::Address;
+use signup_service::keys::Names;
+use signup_service::ledger;
 use signup_service::store::{DynamoStore, Saved, Store, StoreError};
-use signup_service::user::{End, User, UserId};
+use signup_service::user::End;
 
 use super::desired::ArtifactRef;
 use super::identity::{Standing, sender};
@@ -157,16 +159,16 @@ impl Service<'_> {
         };
         let step = progress.step("signing somebody up");
         let address = Address::parse(EMAIL).map_err(|_| failed("the address is none"))?;
-        let id = keys::address_key(self.aws, &self.spec.key_prefix()).await?.user(&address);
+        let names = keys::address_key(self.aws, &self.spec.key_prefix()).await?.whose(&address);
         let store = DynamoStore::new(self.aws.dynamodb(), self.table, self.spec.form.name_field());
         // An earlier proof may have been broken off.
-        erase(&store, id).await?;
+        erase(&store, &names).await?;
         let reached = match self.send(answers.into(), &token::unique()?).await {
-            Ok(None) => self.follow(&store, id, first).await,
+            Ok(None) => self.follow(&store, &names, first).await,
             Ok(Some(reason)) => Ok(SignUp::Untried { reason }),
             Err(failure) => Err(failure),
         };
-        erase(&store, id).await?;
+        erase(&store, &names).await?;
         drop(step);
         reached
     }
@@ -202,7 +204,7 @@ impl Service<'_> {
     }
 
     /// Looks at the table until the mail has left, or cannot.
-    async fn follow(&self, store: &DynamoStore, id: UserId, first: bool) -> Outcome<SignUp> {
+    async fn follow(&self, store: &DynamoStore, names: &Names, first: bool) -> Outcome<SignUp> {
         let started = Instant::now();
         let deadline = match (self.aws.is_local(), first) {
             (true, _) => LOCAL_MAIL,
@@ -211,7 +213,7 @@ impl Service<'_> {
         };
         let may_send = self.may_send().await?;
         loop {
-            let user = store.load(id).await.map_err(unreadable)?;
+            let user = ledger::find(store, names).await.map_err(unreadable)?;
             let user = user.ok_or_else(|| failed("the sign-up was taken, and is not in the table"))?;
             let counted = user.counted.is_some();
             match user.mail.and_then(|mail| mail.end) {
@@ -271,11 +273,10 @@ fn is_passing(answer: &Answer) -> bool {
 }
 
 /// Takes out whoever was made up, while the worker may still be changing it.
-async fn erase(store: &DynamoStore, id: UserId) -> Outcome<()> {
+async fn erase(store: &DynamoStore, names: &Names) -> Outcome<()> {
     const TRIES: u32 = 8;
     for _ in 0..TRIES {
-        let found: Option<User> = store.load(id).await.map_err(unreadable)?;
-        let Some(user) = found else { return Ok(()) };
+        let Some(user) = ledger::find(store, names).await.map_err(unreadable)? else { return Ok(()) };
         // Nobody was told of whom there never was.
         if store.erase(&user, None).await.map_err(unreadable)? == Saved::Done {
             return Ok(());

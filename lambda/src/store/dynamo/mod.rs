@@ -161,12 +161,12 @@ impl Store for DynamoStore {
         user::load(self, id, false).await
     }
 
-    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
-        user::save(self, user, over).await
+    async fn save_unless(&self, user: &User, over: Option<u64>, others: &[UserId]) -> Result<Saved, StoreError> {
+        user::save(self, user, over, others).await
     }
 
-    async fn touch(&self, id: UserId) -> Result<(), StoreError> {
-        user::touch(self, id).await
+    async fn touch_unless(&self, id: UserId, others: &[UserId]) -> Result<(), StoreError> {
+        user::touch(self, id, others).await
     }
 
     async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
-use aws_sdk_dynamodb::types::{CancellationReason, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
-use super::DynamoStore;
+use super::{DynamoStore, IS_ABSENT};
 use super::item::{self, Item, n};
 use crate::aws::describe;
 use crate::census::Delta;
@@ -185,6 +185,17 @@ pub(super) fn delete(
     let delete = configure(Delete::builder().table_name(table).set_key(Some(key)));
     let delete = delete.build().map_err(|error| StoreError::new(operation, error))?;
     Ok(TransactWriteItem::builder().delete(delete).build())
+}
+
+/// A transaction's condition that there is no such item.
+pub(super) fn ensure_absent(
+    operation: &'static str,
+    table: &str,
+    key: Item,
+) -> Result<TransactWriteItem, StoreError> {
+    let check = ConditionCheck::builder().table_name(table).set_key(Some(key)).condition_expression(IS_ABSENT);
+    let check = check.build().map_err(|error| StoreError::new(operation, error))?;
+    Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
 /// A marker that says an event was acted upon.

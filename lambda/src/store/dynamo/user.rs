@@ -1,12 +1,11 @@
 //! Users: read, kept unless somebody was faster, erased.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use sha2::{Digest, Sha256};
 
 use super::counters::drawn;
 use super::item::{self, Item, n};
-use super::transact::{self, Reason, TRIES, Transacted, failed, try_again};
-use super::{DynamoStore, IS_VERSION};
+use super::transact::{self, Reason, TRIES, Transacted, try_again};
+use super::{DynamoStore, IS_ABSENT, IS_VERSION};
 use super::{farewell, recent};
 use crate::event::Farewell;
 use crate::store::{Saved, StoreError};
@@ -22,28 +21,61 @@ pub(super) async fn load(store: &DynamoStore, id: UserId, is_now: bool) -> Resul
     item.map(|item| item::read_user(&item).map_err(|error| StoreError::new(LOAD, error))).transpose()
 }
 
-pub(super) async fn save(store: &DynamoStore, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+pub(super) async fn save(
+    store: &DynamoStore,
+    user: &User,
+    over: Option<u64>,
+    others: &[UserId],
+) -> Result<Saved, StoreError> {
+    let item = item::of_user(user, store.name_field());
     let is_kept = |item: &Item| item::read_user(item).is_ok_and(|found| found == *user);
-    store.put_over(SAVE, item::of_user(user, store.name_field()), over, is_kept).await
+    if others.is_empty() {
+        return store.put_over(SAVE, item, over, is_kept).await;
+    }
+    if put_unless(SAVE, store, item, over, others).await? == Saved::Done {
+        return Ok(Saved::Done);
+    }
+    // The answer to an earlier try may have been lost.
+    let found = store.get(SAVE, item::user_key(user.id)).await?;
+    Ok(if found.as_ref().is_some_and(is_kept) { Saved::Done } else { Saved::Changed })
 }
 
-pub(super) async fn touch(store: &DynamoStore, id: UserId) -> Result<(), StoreError> {
+pub(super) async fn touch(store: &DynamoStore, id: UserId, others: &[UserId]) -> Result<(), StoreError> {
     // No version is 0, so this is always refused.
-    let put = store
-        .client
-        .put_item()
-        .table_name(store.table())
-        .set_item(Some(item::user_key(id)))
-        .condition_expression(IS_VERSION)
-        .expression_attribute_names("#version", "version")
-        .expression_attribute_values(":version", n(0));
-    match put.send().await {
-        Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-            Ok(())
-        }
-        Err(error) => Err(failed(TOUCH, error)),
+    let (item, over) = (item::user_key(id), Some(0));
+    match others {
+        [] => store.try_put(TOUCH, item, over).await.map(drop),
+        others => put_unless(TOUCH, store, item, over, others).await.map(drop),
     }
+}
+
+/// Keeps an item as [`Store::save_unless`](crate::store::Store::save_unless) says, in one transaction.
+async fn put_unless(
+    operation: &'static str,
+    store: &DynamoStore,
+    item: Item,
+    over: Option<u64>,
+    others: &[UserId],
+) -> Result<Saved, StoreError> {
+    let table = store.table();
+    let put = transact::put(operation, table, item, |put| match over {
+        None => put.condition_expression(IS_ABSENT),
+        Some(version) => put
+            .condition_expression(IS_VERSION)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(version)),
+    })?;
+    let checks = others.iter().map(|id| transact::ensure_absent(operation, table, item::user_key(*id)));
+    let items = std::iter::once(Ok(put)).chain(checks).collect::<Result<Vec<_>, _>>()?;
+    let token = drawn(operation)?;
+    for tried in 0..TRIES {
+        match store.transact(operation, &format!("{token}-{tried}"), items.clone()).await? {
+            Transacted::Done => return Ok(Saved::Done),
+            Transacted::Cancelled(reasons) if transact::any_condition(&reasons) => return Ok(Saved::Changed),
+            Transacted::Cancelled(reasons) => try_again(operation, tried, &token, &reasons).await?,
+        }
+    }
+    Err(StoreError::busy(operation, "other requests held the user for too long"))
 }
 
 pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {

@@ -38,11 +38,11 @@ pub(super) async fn resend(State(desk): State<DeskState>, Named(id): Named, requ
 pub(super) async fn unsubscribe(State(desk): State<DeskState>, Named(id): Named, request: Request) -> Response {
     let call = Call::of(&desk, &request);
     let decide = |user: User, now: Timestamp| {
-        let id = user.id;
+        let name = user.name();
         if matches!(user.state, Of::Unsubscribed | Of::Suppressed) {
             return (None, UserNotice::NothingToEnd);
         }
-        (User::unsubscribe(Some(user), id, now), UserNotice::Unsubscribed)
+        (User::unsubscribe(Some(user), name, now), UserNotice::Unsubscribed)
     };
     let outcome = change(&call, &id, request, Action::Unsubscribed, decide).await;
     call.answer(outcome)

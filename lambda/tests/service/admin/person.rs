@@ -16,6 +16,8 @@ pub fn user(number: u64, email: &str, name: &str, country: &str, state: State, a
     let id = UserId((u128::from(number) << 64 | u128::from(number)).to_be_bytes());
     let mut user = User {
         id,
+        keys: 1,
+        root: None,
         version: 1,
         state,
         answers: Answers { email: email.into(), fields: fields.into(), consent: None, language: None },

@@ -75,17 +75,17 @@ impl Store for Failing {
         self.inner.glance(id).await
     }
 
-    async fn save(&self, user: &User, over: Option<u64>) -> Result<Saved, StoreError> {
+    async fn save_unless(&self, user: &User, over: Option<u64>, others: &[UserId]) -> Result<Saved, StoreError> {
         // To hold a mail is to take it; everything else is kept.
         let holds = user.mail.as_ref().is_some_and(|mail| mail.lease.is_some());
         self.call(if holds { "take" } else { "save" }).await?;
-        self.inner.save(user, over).await
+        self.inner.save_unless(user, over, others).await
     }
 
-    async fn touch(&self, id: UserId) -> Result<(), StoreError> {
+    async fn touch_unless(&self, id: UserId, others: &[UserId]) -> Result<(), StoreError> {
         // To whoever waits for the answer it is a save.
         self.call("save").await?;
-        self.inner.touch(id).await
+        self.inner.touch_unless(id, others).await
     }
 
     async fn count(&self, notes: &[Note]) -> Result<(), StoreError> {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use signup_service::clock::{Clock, Entropy, after, later};
 use signup_service::config::ServiceConfig;
@@ -42,7 +44,13 @@ pub fn small_config() -> ServiceConfig {
 }
 
 pub fn address_key() -> AddressKey {
-    AddressKey(Key::new([1; 32]))
+    AddressKey::new(Key::new([1; 32]))
+}
+
+/// The same while it is replaced by another, which is known and names nobody yet; and where it was.
+pub fn replaced_key(is_halfway: bool) -> AddressKey {
+    let [former, new] = [1, 2].map(|number| STANDARD.encode([number; 32]));
+    AddressKey::parse(&format!("{} {new} {former}", if is_halfway { "next" } else { "" })).expect("two keys")
 }
 
 pub fn token_key() -> TokenKey {
@@ -109,8 +117,10 @@ pub fn submission(entropy: &Counting, email: &str, age: u8) -> Request {
     let config = small_config();
     let submission =
         Checker::new(&config.form).expect("no patterns").check_html(&pairs, config.default_language()).expect("valid");
+    let names = address_key().whose(&submission.email);
     Request {
-        id: address_key().user(&submission.email),
+        root: names.root,
+        name: names.first,
         answers: Answers {
             email: submission.email.as_typed().to_owned(),
             fields: submission.fields,

@@ -16,7 +16,8 @@ use signup_service::event::Wanted;
 use signup_service::feedback::{Listener, reports};
 use signup_service::guard::stamp;
 use signup_service::journal::Kept;
-use signup_service::ledger::Ledger;
+use signup_service::keys::AddressKey;
+use signup_service::ledger::{self, Ledger};
 use signup_service::mailer::MemoryMailer;
 use signup_service::publisher::MemoryPublisher;
 use signup_service::store::{ListUsers, MemoryStore, Store, StoreError};
@@ -38,6 +39,7 @@ pub struct Service {
     pub clock: Arc<SetClock>,
     pub journal: Arc<Kept>,
     pub worker: Worker,
+    pub address_key: AddressKey,
 }
 
 #[derive(Clone, Debug)]
@@ -79,8 +81,15 @@ impl Service {
             journal: journal.clone(),
             token_key: token_key(),
         };
-        let router = routes(&worker, store, PATIENCE);
-        Self { router, store: Arc::default(), mailer, publisher, clock, journal, worker }
+        let address_key = address_key();
+        let router = routes(&worker, store, address_key.clone(), PATIENCE);
+        Self { router, store: Arc::default(), mailer, publisher, clock, journal, worker, address_key }
+    }
+
+    /// The same service by another key of addresses.
+    pub fn with_key(self, address_key: AddressKey) -> Self {
+        let router = routes(&self.worker, self.worker.ledger.store.clone(), address_key.clone(), PATIENCE);
+        Self { router, address_key, ..self }
     }
 
     /// The same worker over another store.
@@ -91,14 +100,14 @@ impl Service {
 
     /// The same service over another store.
     pub fn router_over(&self, store: Failing) -> Router {
-        routes(&self.worker, Arc::new(store), PATIENCE)
+        routes(&self.worker, Arc::new(store), self.address_key.clone(), PATIENCE)
     }
 
     /// The same service over a store that answers nobody.
     pub fn router_over_silence(&self) -> Router {
         let hour = Duration::from_secs(3_600);
         let silent = Failing { after: hour, ..Failing::of(self, StoreError::new("x", "y"), []) };
-        routes(&self.worker, Arc::new(silent), Duration::from_millis(10))
+        routes(&self.worker, Arc::new(silent), self.address_key.clone(), Duration::from_millis(10))
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -157,9 +166,13 @@ impl Service {
         if matches!(state, Some(State::Unsubscribed | State::Suppressed)) {
             self.form("/unsubscribe", &format!("t={}", self.unsubscribe_token())).await;
         }
-        let id = address_key().user(&Address::parse(address).expect("an address"));
-        let user = self.worker.ledger.store.load(id).await.expect("the store works");
-        assert_eq!(user.map(|user| user.state), state);
+        assert_eq!(self.user(address).await.map(|user| user.state), state);
+    }
+
+    /// Whoever has an address.
+    pub async fn user(&self, address: &str) -> Option<User> {
+        let names = self.address_key.whose(&Address::parse(address).expect("an address"));
+        ledger::find(&*self.worker.ledger.store, &names).await.expect("the store works")
     }
 
     /// Hands the feedback function what SES publishes of a mail that left now to this address.
@@ -174,7 +187,7 @@ impl Service {
 
     pub fn listener(&self) -> Listener {
         let (ledger, journal) = (self.worker.ledger.clone(), self.journal.clone());
-        Listener { ledger, journal, address_key: address_key() }
+        Listener { ledger, journal, address_key: self.address_key.clone() }
     }
 
     /// Has the person report the newest mail as spam.
@@ -251,13 +264,13 @@ pub async fn listed(store: &dyn Store) -> Vec<Change> {
     page.users.into_iter().filter(|user| user.wakes).map(change).collect()
 }
 
-pub fn routes(worker: &Worker, store: Arc<dyn Store>, patience: Duration) -> Router {
+pub fn routes(worker: &Worker, store: Arc<dyn Store>, address_key: AddressKey, patience: Duration) -> Router {
     let parts = Parts {
         store,
         clock: worker.ledger.clock.clone(),
         entropy: worker.ledger.entropy.clone(),
         journal: worker.journal.clone(),
-        address_key: address_key(),
+        address_key,
         token_key: token_key(),
         base_url: BASE_URL.into(),
         release: "0123456789ab".into(),

@@ -158,18 +158,21 @@ pub struct Deploy {
 /// A secret key that can be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ReplaceableKey {
-    AddressKey,
-    TokenKey,
-    AdminKey,
+    #[value(name = "address-key")]
+    Address,
+    #[value(name = "token-key")]
+    Token,
+    #[value(name = "admin-key")]
+    Admin,
 }
 
 impl Deploy {
     pub fn replaced(&self) -> Replaced {
         let is = |key| self.replace_key.contains(&key);
         Replaced {
-            address: is(ReplaceableKey::AddressKey),
-            token: is(ReplaceableKey::TokenKey),
-            admin: is(ReplaceableKey::AdminKey),
+            address: is(ReplaceableKey::Address),
+            token: is(ReplaceableKey::Token),
+            admin: is(ReplaceableKey::Admin),
         }
     }
 }

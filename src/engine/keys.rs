@@ -237,8 +237,7 @@ async fn read<T>(
 ) -> Outcome<T> {
     let name = format!("{key_prefix}/{name}");
     let found = value_of(aws, &name, version, otherwise.0, otherwise.1).await?;
-    parse(&found)
-        .ok_or_else(|| Failure::new("no_key", format!("the key `{name}` is not 32 bytes in base64")))
+    parse(&found).ok_or_else(|| Failure::new("no_key", format!("the key `{name}` is not 32 bytes in base64")))
 }
 
 /// What a parameter holds, in one of its versions or as of now.

@@ -48,7 +48,8 @@ fn signed_up(found: Option<User>, nonce: u8, mode: ConfirmationMode, now: Timest
     let rules = Rules { mode, expires: 86_400, retention: 30 * 86_400, address_per_hour: 50 };
     let draws = Draws { nonce: Nonce([nonce; 16]), mail: MailId([nonce; 16]) };
     let about = format!("about {nonce}");
-    let request = Request { root: ADA, name: NAME, answers: answers(&about), base_url: "https://join.example.com".into(), draws };
+    let request =
+        Request { root: ADA, name: NAME, answers: answers(&about), base_url: "https://join.example.com".into(), draws };
     let user = User::receive(found.clone(), request, &rules, now).0.expect("taken");
     wanted().note(found.as_ref(), user, now)
 }

@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn whoever_was_there_before_any_key_is_found_after_it() {
-        let keys: Vec<String> = (1..=4).map(|count| (1..=count).rev().map(text).collect::<Vec<_>>().join(" ")).collect();
+        let keys: Vec<String> =
+            (1..=4).map(|count| (1..=count).rev().map(text).collect::<Vec<_>>().join(" ")).collect();
         let newest = of(&keys[3]);
         let root = root(&newest, "ada@example.com");
         let now = newest.names(root);

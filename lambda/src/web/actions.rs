@@ -124,7 +124,8 @@ impl App {
             draws: Draws { nonce: Nonce(entropy.bytes()), mail: MailId(entropy.bytes()) },
         };
         let receive = |found, now| User::receive(found, request.clone(), &self.rules, now);
-        if let Receipt::TooMany { retry_after } = self.ledger.change("sign up", names, Reading::Lately, receive).await? {
+        if let Receipt::TooMany { retry_after } = self.ledger.change("sign up", names, Reading::Lately, receive).await?
+        {
             return Ok(Granted::TooMany { retry_after });
         }
         if let Some(claim) = claim {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use signup_service::clock::after;
+use signup_service::keys::AddressKey;
 use signup_service::ledger::Ledger;
 use signup_service::store::{DynamoStore, Store};
 use signup_service::worker::Worker;
@@ -12,7 +13,7 @@ use signup_service::worker::Worker;
 use crate::bots::proof;
 use crate::support::meter::{Meter, Spent};
 use crate::support::service::{Service, listed};
-use crate::support::{small_config, table};
+use crate::support::{address_key, replaced_key, small_config, table};
 
 /// For how many minutes the sweeper is watched after a confirmation: until it has judged of what was counted then.
 const AFTERWARDS: u32 = 8;
@@ -46,7 +47,7 @@ impl Cost {
 }
 
 impl Metered {
-    async fn new() -> Self {
+    async fn new(key: &AddressKey) -> Self {
         let plain = table::client();
         let name = table::create(&plain).await;
         let meter = Meter::new();
@@ -58,7 +59,7 @@ impl Metered {
         let store = Box::new(move || -> Arc<dyn Store> {
             Arc::new(DynamoStore::new(client.clone(), &name, name_field.as_deref()))
         });
-        let service = Service::over(config, store());
+        let service = Service::over(config, store()).with_key(key.clone());
         let sweeper = over(&service.worker, store());
         Self { service, sweeper, meter, store }
     }
@@ -131,10 +132,10 @@ fn over(worker: &Worker, store: Arc<dyn Store>) -> Worker {
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are to be read")]
-async fn costs(whose: &str, lives: u32, people: u32, confirms_after: u32) {
-    let cost = Metered::new().await.lives(lives, people, confirms_after).await;
+async fn costs(whose: &str, key: &AddressKey, most: [f64; 2], [lives, people, confirms_after]: [u32; 3]) {
+    let cost = Metered::new(key).await.lives(lives, people, confirms_after).await;
     // What a sweep costs anyway is what the same sweeps cost where nobody signs up.
-    let idle = Metered::new().await.lives(lives, 0, confirms_after).await;
+    let idle = Metered::new(key).await.lives(lives, 0, confirms_after).await;
     let refused = cost.path.refused + cost.swept.refused;
     let (path, swept) = (cost.path.each(lives * people), cost.swept.less(&idle.swept).each(lives * people));
     println!(
@@ -142,21 +143,27 @@ async fn costs(whose: &str, lives: u32, people: u32, confirms_after: u32) {
         path.write, path.listed, path.read, swept.write, swept.read
     );
     assert_eq!((refused, swept.listed), (0, 0.0), "what is refused consumes what nobody tells");
-    assert!(path.write + path.listed <= 15.0 && path.read <= 2.0, "{whose}: {path:?}");
+    assert!(path.write + path.listed <= most[0] && path.read <= most[1], "{whose}: {path:?}");
     assert!(swept.write <= 0.75 && swept.read <= 1.0, "{whose}: {swept:?}");
 }
 
 #[tokio::test]
 async fn a_sign_up_alone_costs_at_most_15_units_of_writing_and_3_of_reading() {
-    costs("alone", 40, 1, 1).await;
+    costs("alone", &address_key(), [15.0, 2.0], [40, 1, 1]).await;
 }
 
 #[tokio::test]
 async fn a_sign_up_that_is_confirmed_late_costs_no_more() {
-    costs("confirmed late", 16, 1, 6).await;
+    costs("confirmed late", &address_key(), [15.0, 2.0], [16, 1, 6]).await;
 }
 
 #[tokio::test]
 async fn of_a_hundred_sign_ups_at_once_none_costs_more() {
-    costs("each of a hundred", 1, 100, 1).await;
+    costs("each of a hundred", &address_key(), [15.0, 2.0], [1, 100, 1]).await;
+}
+
+/// A transaction takes twice the units, and looks whether somebody is under the other name.
+#[tokio::test]
+async fn after_a_replaced_key_a_sign_up_costs_some_units_more() {
+    costs("by a replaced key", &replaced_key(false), [18.0, 2.5], [16, 1, 1]).await;
 }

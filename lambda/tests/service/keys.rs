@@ -15,8 +15,7 @@ async fn states(service: &Service) -> Vec<(String, State, u8)> {
     let changes = listed(&*service.worker.ledger.store).await;
     let failed = service.worker.batch(&changes, service.until()).await;
     assert_eq!(failed, Vec::<String>::new());
-    let mut all: Vec<_> =
-        service.users().into_iter().map(|user| (user.answers.email, user.state, user.keys)).collect();
+    let mut all: Vec<_> = service.users().into_iter().map(|user| (user.answers.email, user.state, user.keys)).collect();
     all.sort();
     all
 }
@@ -37,7 +36,10 @@ async fn whoever_was_there_before_is_known_by_every_way() {
         let both = [(ADA.into(), State::Confirmed, 1), (BOB.into(), State::Pending, newest)];
         assert_eq!(states(&service).await, both);
         // Who is new is known by their own mail, which brings what stands for the address under every key.
-        assert_eq!(service.api("/api/v1/confirmations", json!({ "email": BOB, "code": service.code() })).await.status, 200);
+        assert_eq!(
+            service.api("/api/v1/confirmations", json!({ "email": BOB, "code": service.code() })).await.status,
+            200
+        );
         service.complain(BOB).await;
         assert!(service.form("/unsubscribe", &format!("t={unsubscribe}")).await.status.is_success());
         let both = [(ADA.into(), State::Unsubscribed, 1), (BOB.into(), State::Suppressed, newest)];

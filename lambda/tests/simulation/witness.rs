@@ -244,7 +244,8 @@ impl Witness {
         let Some(new) = new else {
             let old = old.expect("somebody was there");
             if *who == Who::Renaming {
-                let is_left = self.store.users().iter().any(|user| person(user.id) == person(old.id) && user.is_bare_refusal());
+                let is_left =
+                    self.store.users().iter().any(|user| person(user.id) == person(old.id) && user.is_bare_refusal());
                 return self.check(is_left && old.is_bare_refusal(), || format!("k: {} is lost", brief(Some(old))));
             }
             self.check(*who == Who::Operator, || format!("f: {who:?} removed a user"));

@@ -8,10 +8,10 @@ use crate::aws::Aws;
 use crate::cli::ReplaceableKey;
 use crate::cmd::users::{count, refusals};
 use crate::cmd::{Context, output_of};
-use crate::engine::keys;
 use crate::engine::key_versions::{self, Version, Versions};
-use crate::engine::stack::DeployedStacks;
+use crate::engine::keys;
 use crate::engine::progress::Progress;
+use crate::engine::stack::DeployedStacks;
 use crate::engine::stage::Staged;
 use crate::engine::template::Role;
 use crate::error::{Failure, Outcome};
@@ -48,7 +48,8 @@ pub(super) async fn rename_refusals(
     stacks: &DeployedStacks,
     progress: &Progress,
 ) -> Outcome<()> {
-    let again = || "the new key is in force, and nobody is lost; the same within the hour names what is left".to_owned();
+    let again =
+        || "the new key is in force, and nobody is lost; the same within the hour names what is left".to_owned();
     let step = progress.step("naming refusals by the new key");
     let key = keys::address_key(aws, &spec.key_prefix()).await?;
     let store = DynamoStore::new(aws.dynamodb(), output_of(stacks, Role::Data, "TableName")?, spec.form.name_field());
@@ -65,17 +66,17 @@ pub(super) async fn rename_refusals(
 impl ReplaceableKey {
     fn name(self) -> &'static str {
         match self {
-            Self::AddressKey => "address-key",
-            Self::TokenKey => "token-key",
-            Self::AdminKey => "admin-key",
+            Self::Address => "address-key",
+            Self::Token => "token-key",
+            Self::Admin => "admin-key",
         }
     }
 
     pub(super) fn of(self, versions: Versions) -> Version {
         match self {
-            Self::AddressKey => versions.address,
-            Self::TokenKey => versions.token,
-            Self::AdminKey => versions.admin,
+            Self::Address => versions.address,
+            Self::Token => versions.token,
+            Self::Admin => versions.admin,
         }
     }
 
@@ -83,33 +84,33 @@ impl ReplaceableKey {
     pub(super) fn meaning(self, versions: Versions) -> &'static str {
         match self {
             _ if self.of(versions).replaces.is_none() => "an earlier run, which replaces a key, is finished first",
-            Self::AddressKey => {
+            Self::Address => {
                 "`address-key` will be replaced, by two deploys: everybody goes on being found, and each sign-up costs some \
                  reads and writes more from then on"
             }
-            Self::TokenKey => {
+            Self::Token => {
                 "`token-key` will be replaced: links mailed by the present one go on working until it is replaced once more (do \
                  that in an hour if it has leaked), and who has the form open may have to send it again"
             }
-            Self::AdminKey => "`admin-key` will be replaced: nobody is an admin any more until they are added anew",
+            Self::Admin => "`admin-key` will be replaced: nobody is an admin any more until they are added anew",
         }
     }
 
     /// That it was replaced.
     pub(super) fn done(self) -> &'static str {
         match self {
-            Self::AddressKey => "`address-key`: the new one is in force",
-            Self::TokenKey => "`token-key` is another one",
-            Self::AdminKey => "`admin-key` is another one; `signupctl admin add` makes somebody an admin",
+            Self::Address => "`address-key`: the new one is in force",
+            Self::Token => "`token-key` is another one",
+            Self::Admin => "`admin-key` is another one; `signupctl admin add` makes somebody an admin",
         }
     }
 
     /// Refuses to replace it once more, when nothing of an earlier replacement is left to do.
     pub(super) fn replaced_already(self, context: &Context) -> Box<Failure> {
         let cause = match self {
-            Self::AddressKey => "once more, and each sign-up would cost still more",
-            Self::TokenKey => "once more, and links that were mailed an hour ago would not work",
-            Self::AdminKey => "once more, and whoever was added since would be no admin",
+            Self::Address => "once more, and each sign-up would cost still more",
+            Self::Token => "once more, and links that were mailed an hour ago would not work",
+            Self::Admin => "once more, and whoever was added since would be no admin",
         };
         Failure::new("replaced_already", format!("`{}` was replaced within the hour", self.name()))
             .cause(cause)

@@ -100,10 +100,10 @@ impl Attempt<'_> {
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !plan.changes_anything() {
             let replaced = &arguments.replace_key;
-            if replaced.contains(&ReplaceableKey::AddressKey) {
+            if replaced.contains(&ReplaceableKey::Address) {
                 key::rename_refusals(context, spec, aws, &stacks, progress).await?;
             }
-            if let Some(key) = replaced.iter().find(|key| **key != ReplaceableKey::AddressKey) {
+            if let Some(key) = replaced.iter().find(|key| **key != ReplaceableKey::Address) {
                 return Err(key.replaced_already(context));
             }
             return run.keep(&stacks, arguments.no_proof).await.map(Some);
@@ -242,7 +242,7 @@ impl Run<'_> {
             // `destroy` notes the same.
             self.progress.line(format!("  {}", failure.message));
         }
-        if arguments.replace_key.contains(&ReplaceableKey::AddressKey) {
+        if arguments.replace_key.contains(&ReplaceableKey::Address) {
             if keys::is_halfway(self.aws, &self.spec.key_prefix(), keys.address.number).await? {
                 return Ok(None);
             }

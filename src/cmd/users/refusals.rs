@@ -77,7 +77,11 @@ mod tests {
         let key = AddressKey::parse(&format!("{} {}", text(2), text(1))).expect("two keys");
         let refusal = |number| {
             let pending = sample::received(number, "ada@example.com");
-            User { untold: None, ..User::unsubscribe(Some(pending), Name { id: UserId::default(), keys: 1 }, sample::at(50)).expect("a change") }
+            User {
+                untold: None,
+                ..User::unsubscribe(Some(pending), Name { id: UserId::default(), keys: 1 }, sample::at(50))
+                    .expect("a change")
+            }
         };
         let complained = User { id: UserId([9; 16]), ..sample::complained() };
         // Somebody by the new key already, somebody whose address is kept, and one that an earlier run left twice.

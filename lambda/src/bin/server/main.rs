@@ -2,8 +2,9 @@
 //! it over memory instead, to be tried.
 //!
 //! Its environment is that of the functions (`TABLE_NAME`, `KEY_PREFIX`, `PUBLIC_URL`, `RELEASE`, `OBJECT_STORE`,
-//! `AWS_REGION`; `TOKEN_KEY_VERSION` and `ADMIN_KEY_VERSION`, where keys were replaced), and besides `LISTEN` (`[::]:8080`), `TRUSTED_PROXIES`, the networks of whatever passes requests on, and
-//! `NOTICE_SECONDS` (5), for which it goes on when it is told to stop: as long as a load balancer takes to see that it does.
+//! `AWS_REGION`; `ADDRESS_KEY_VERSION`, `TOKEN_KEY_VERSION` and `ADMIN_KEY_VERSION`, where keys were replaced), and besides
+//! `LISTEN` (`[::]:8080`), `TRUSTED_PROXIES`, the networks of whatever passes requests on, and `NOTICE_SECONDS` (5), for which
+//! it goes on when it is told to stop: as long as a load balancer takes to see that it does.
 //! With `TLS=self-signed` whoever is not on this machine speaks TLS with it.
 //! `server health` asks a server on this machine whether it lives.
 

@@ -9,8 +9,8 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
-use super::{DynamoStore, IS_ABSENT};
 use super::item::{self, Item, n};
+use super::{DynamoStore, IS_ABSENT};
 use crate::aws::describe;
 use crate::census::Delta;
 use crate::store::StoreError;
@@ -188,11 +188,7 @@ pub(super) fn delete(
 }
 
 /// A transaction's condition that there is no such item.
-pub(super) fn ensure_absent(
-    operation: &'static str,
-    table: &str,
-    key: Item,
-) -> Result<TransactWriteItem, StoreError> {
+pub(super) fn ensure_absent(operation: &'static str, table: &str, key: Item) -> Result<TransactWriteItem, StoreError> {
     let check = ConditionCheck::builder().table_name(table).set_key(Some(key)).condition_expression(IS_ABSENT);
     let check = check.build().map_err(|error| StoreError::new(operation, error))?;
     Ok(TransactWriteItem::builder().condition_check(check).build())

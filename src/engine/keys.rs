@@ -101,7 +101,7 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
             .hint("nothing was changed; put a SecureString of 32 bytes in base64 there, until it has that version"));
         }
     }
-    if replaced.address {
+    if replaced.address && known[0].newest.is_some() {
         known[0].is_halfway = is_halfway(aws, key_prefix, known[0].number()).await?;
     }
     Ok(Versions::choose(known, replaced))

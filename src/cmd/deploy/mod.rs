@@ -234,18 +234,22 @@ impl Run<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        for key in arguments.replace_key.iter().filter(|key| key.of(keys).replaces.is_some()) {
-            self.line(key.done());
-        }
         let numbers = keys.each().map(|version| Some(version.number));
         if let Err(failure) = keys::note(self.aws, &self.spec.key_prefix(), numbers).await {
             // `destroy` notes the same.
             self.progress.line(format!("  {}", failure.message));
         }
-        if arguments.replace_key.contains(&ReplaceableKey::Address) {
-            if keys::is_halfway(self.aws, &self.spec.key_prefix(), keys.address.number).await? {
-                return Ok(None);
-            }
+        let asked = |key| arguments.replace_key.contains(key);
+        let is_halfway = asked(&ReplaceableKey::Address)
+            && keys::is_halfway(self.aws, &self.spec.key_prefix(), keys.address.number).await?;
+        let replaced = arguments.replace_key.iter().filter(|key| key.of(keys).replaces.is_some());
+        for key in replaced.filter(|key| !is_halfway || **key != ReplaceableKey::Address) {
+            self.line(key.done());
+        }
+        if is_halfway {
+            return Ok(None);
+        }
+        if asked(&ReplaceableKey::Address) {
             key::rename_refusals(self.context, self.spec, self.aws, &stacks, self.progress).await?;
         }
         let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;

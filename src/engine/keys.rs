@@ -102,15 +102,31 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
         }
     }
     if replaced.address && known[0].newest.is_some() {
-        known[0].is_halfway = is_halfway(aws, key_prefix, known[0].number()).await?;
+        let value = address_keys(aws, key_prefix, known[0].number()).await?;
+        // Refused before anything is made.
+        following(key_prefix, &value, "")?;
+        known[0].is_halfway = AddressKey::is_halfway(&value);
     }
     Ok(Versions::choose(known, replaced))
 }
 
 /// Whether this version of the key for addresses waits for another, which brings its replacement to its end.
 pub async fn is_halfway(aws: &Aws, key_prefix: &str, number: u64) -> Outcome<bool> {
-    let name = format!("{key_prefix}/{ADDRESS}");
-    Ok(AddressKey::is_halfway(&value_of(aws, &name, Some(number), NOBODY, DEPLOY_AGAIN).await?))
+    Ok(AddressKey::is_halfway(&address_keys(aws, key_prefix, number).await?))
+}
+
+/// What a version of the key for addresses holds.
+async fn address_keys(aws: &Aws, key_prefix: &str, number: u64) -> Outcome<String> {
+    value_of(aws, &format!("{key_prefix}/{ADDRESS}"), Some(number), NOBODY, DEPLOY_AGAIN).await
+}
+
+/// What the key for addresses is to hold next.
+fn following(key_prefix: &str, value: &str, new: &str) -> Outcome<String> {
+    AddressKey::following(value, new).ok_or_else(|| {
+        Failure::new("too_many_keys", format!("the key `{key_prefix}/{ADDRESS}` was replaced {} times", MOST - 1))
+            .cause("each key that was replaced costs a read whenever somebody signs up, and no more are kept")
+            .hint("nothing was changed; `docs/security.md` says what the key is for")
+    })
 }
 
 fn now() -> i64 {
@@ -167,11 +183,7 @@ pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome
         let former = async |cause| value_of(aws, &full, Some(replaces), cause, DEPLOY_AGAIN).await;
         let new = new_key()?;
         let value = match name {
-            ADDRESS => AddressKey::following(&former(NOBODY).await?, &new).ok_or_else(|| {
-                Failure::new("too_many_keys", format!("the key `{full}` was replaced {} times", MOST - 1))
-                    .cause("each key that was replaced costs a read whenever somebody signs up, and no more are kept")
-                    .hint("nothing was changed; `docs/security.md` says what the key is for")
-            })?,
+            ADDRESS => following(key_prefix, &former(NOBODY).await?, &new)?,
             TOKEN => {
                 let former = former("without it no link that was mailed would work").await?;
                 format!("{new} {}", former.split_whitespace().next().unwrap_or_default())
@@ -263,4 +275,21 @@ pub async fn delete(aws: &Aws, key_prefix: &str) -> Outcome<Vec<String>> {
 fn tag(key: &str, value: &str) -> Outcome<Tag> {
     let tag = Tag::builder().key(key).value(value).build();
     tag.map_err(|error| Failure::new("unexpected_answer", "the key cannot be tagged").cause(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_an_end_to_replacing_the_key_of_addresses() {
+        let keys = |count| vec!["key"; count].join(" ");
+        assert_eq!(following("/a", &keys(MOST - 1), "new").expect("room"), format!("next new {}", keys(MOST - 1)));
+        assert_eq!(following("/a", &format!("next {}", keys(MOST)), "new").expect("the second step"), keys(MOST));
+        let full = following("/a", &keys(MOST), "new").expect_err("full");
+        assert_eq!(
+            (full.code, full.message.as_str()),
+            ("too_many_keys", "the key `/a/address-key` was replaced 9 times")
+        );
+    }
 }

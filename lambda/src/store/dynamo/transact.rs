@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::builders::{DeleteBuilder, PutBuilder, UpdateBuilder
 use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::item::{self, Item, n};
-use super::{DynamoStore, IS_ABSENT};
+use super::{DynamoStore, IS_ABSENT, IS_VERSION};
 use crate::aws::describe;
 use crate::census::Delta;
 use crate::store::StoreError;
@@ -161,6 +161,22 @@ pub(super) fn put(
     let put = configure(Put::builder().table_name(table).set_item(Some(item)));
     let put = put.build().map_err(|error| StoreError::new(operation, error))?;
     Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// A put that is part of a transaction, in the place of the version `over`, or of none.
+pub(super) fn put_over(
+    operation: &'static str,
+    table: &str,
+    item: Item,
+    over: Option<u64>,
+) -> Result<TransactWriteItem, StoreError> {
+    put(operation, table, item, |put| match over {
+        None => put.condition_expression(IS_ABSENT),
+        Some(version) => put
+            .condition_expression(IS_VERSION)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(version)),
+    })
 }
 
 /// An update that is part of a transaction.

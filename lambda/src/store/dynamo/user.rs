@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::counters::drawn;
 use super::item::{self, Item, n};
 use super::transact::{self, Reason, TRIES, Transacted, try_again};
-use super::{DynamoStore, IS_ABSENT, IS_VERSION};
+use super::{DynamoStore, IS_VERSION};
 use super::{farewell, recent};
 use crate::event::Farewell;
 use crate::store::{Saved, StoreError};
@@ -58,13 +58,7 @@ async fn put_unless(
     others: &[UserId],
 ) -> Result<Saved, StoreError> {
     let table = store.table();
-    let put = transact::put(operation, table, item, |put| match over {
-        None => put.condition_expression(IS_ABSENT),
-        Some(version) => put
-            .condition_expression(IS_VERSION)
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(version)),
-    })?;
+    let put = transact::put_over(operation, table, item, over)?;
     let checks = others.iter().map(|id| transact::ensure_absent(operation, table, item::user_key(*id)));
     let items = std::iter::once(Ok(put)).chain(checks).collect::<Result<Vec<_>, _>>()?;
     let token = drawn(operation)?;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::super::item::{self, Item, n, s};
 use super::super::transact::{self, TRIES, Transacted, any_condition, failed, try_again};
 use super::super::user::token;
-use super::super::{DynamoStore, IS_ABSENT, IS_VERSION};
+use super::super::{DynamoStore, IS_VERSION};
 use crate::admin::{Admin, AdminId};
 use crate::store::{Saved, StoreError};
 
@@ -43,13 +43,7 @@ pub(super) async fn save(
     witness: Option<&Admin>,
 ) -> Result<Saved, StoreError> {
     if let Some(witness) = witness {
-        let put = transact::put(SAVE, store.table(), store.seal(item::of_admin(admin)), |put| match over {
-            None => put.condition_expression(IS_ABSENT),
-            Some(version) => put
-                .condition_expression(IS_VERSION)
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", n(version)),
-        })?;
+        let put = transact::put_over(SAVE, store.table(), store.seal(item::of_admin(admin)), over)?;
         return with_witness(store, SAVE, put, admin, witness).await;
     }
     let is_kept = |item: &Item| store.open(SAVE, item, item::read_admin).is_ok_and(|it| it.as_ref() == Some(admin));

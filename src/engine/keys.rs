@@ -98,16 +98,20 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
                 format!("the key `{key_prefix}/{name}` is gone, of which version {number} is read"),
             )
             .cause("there is nothing to replace")
-            .hint("nothing was changed; put a SecureString of 32 bytes in base64 there, until it has that version"));
+            .hint("nothing was changed; put a SecureString there that holds what it held, until it has that version"));
         }
     }
-    if replaced.address && known[0].newest.is_some() {
-        let value = address_keys(aws, key_prefix, known[0].number()).await?;
+    if !replaced.address || known[0].newest.is_none() {
+        return Ok(Versions::choose(known, replaced));
+    }
+    let value = address_keys(aws, key_prefix, known[0].number()).await?;
+    known[0].is_halfway = AddressKey::is_halfway(&value);
+    let versions = Versions::choose(known, replaced);
+    if versions.address.replaces.is_some() {
         // Refused before anything is made.
         following(key_prefix, &value, "")?;
-        known[0].is_halfway = AddressKey::is_halfway(&value);
     }
-    Ok(Versions::choose(known, replaced))
+    Ok(versions)
 }
 
 /// Whether this version of the key for addresses waits for another, which brings its replacement to its end.

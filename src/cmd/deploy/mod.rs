@@ -12,6 +12,7 @@ use crate::bundle::Bundle;
 use crate::cli::{self, ReplaceableKey};
 use crate::engine::cost::SIGN_UPS;
 use crate::engine::identity::{Standing, sender};
+use crate::engine::key_versions::Replaced;
 use crate::engine::lock::Lock;
 use crate::engine::plan::{Action, Plan, TABLE};
 use crate::engine::progress::Progress;
@@ -94,7 +95,12 @@ impl Attempt<'_> {
             stacks = stack::read_all(aws, spec).await?;
         }
         let stacks = settle::settle(aws, stacks, progress, &context.output).await?;
-        let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt, replaces: arguments.replaced() };
+        // The second step is that of one key, however long the first took.
+        let replaces = match consent.is_for_more {
+            true => Replaced { address: true, ..Replaced::default() },
+            false => arguments.replaced(),
+        };
+        let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt, replaces };
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };

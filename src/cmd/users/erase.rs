@@ -36,6 +36,10 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
         }
     }
     let tombstone = erase(&book, user).await?;
+    // A refusal that was being renamed may be there twice.
+    while let Some(other) = book.find(&who).await? {
+        erase(&book, other).await?;
+    }
     let days = book.spec.data.pitr_days;
     let mut lines = vec![
         "erased: the table holds nothing of this user any more".to_owned(),

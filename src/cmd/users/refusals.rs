@@ -14,6 +14,9 @@ use crate::error::Outcome;
 /// Refusals that are read at once.
 const PAGE: u16 = 100;
 
+/// How often a refusal is tried that changes meanwhile.
+const TRIES: u32 = 8;
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Renamed {
@@ -55,7 +58,19 @@ async fn rename_one(store: &dyn Store, user: &User, name: Name) -> Result<bool, 
             return Ok(false);
         }
     }
-    Ok(store.erase(user, None).await? == Saved::Done)
+    let mut former = user.clone();
+    for _ in 0..TRIES {
+        if store.erase(&former, None).await? == Saved::Done {
+            return Ok(true);
+        }
+        match store.load(user.id).await? {
+            // Somebody has asked for the same address meanwhile, which changes nothing of the refusal.
+            Some(changed) if changed.is_bare_refusal() => former = changed,
+            // Where nobody is any more, another run may have been faster.
+            there => return Ok(there.is_none()),
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]

@@ -40,6 +40,12 @@ pub(super) async fn wait_for_last_requests(progress: &Progress) {
     step.done("everything knows the new key");
 }
 
+/// A failure of the second step, whose first is done: an ordinary deploy would not go on with it.
+pub(super) fn halfway(context: &Context, failure: Box<Failure>) -> Box<Failure> {
+    let again = context.command("deploy --replace-key address-key");
+    failure.and_hint(format!("the new key is known by now, and maybe not in force: `{again}` goes on with it"))
+}
+
 /// Has the key in force name refusals whose address is kept no more.
 pub(super) async fn rename_refusals(
     context: &Context,

@@ -53,6 +53,10 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
                 if let Some(lock) = lock {
                     lock.release().await;
                 }
+                let outcome = outcome.map_err(|failure| match consent.is_for_more {
+                    true => key::halfway(context, failure),
+                    false => failure,
+                });
                 return Ok(outcome?.unwrap_or(Exit::Done));
             }
         }

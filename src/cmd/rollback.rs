@@ -110,6 +110,13 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
             .cause(format!("`{bucket}` holds no `{}`", to.artifact.key()))
             .hint("deploy the spec of that time instead"));
     }
+    let keys = rollback::keys_of(&aws, &stacks, &to.artifact).await?;
+    if keys == rollback::Keys::One {
+        let of = format!("version {} knows one key for addresses alone", to.number);
+        return Err(Failure::new("key_replaced", of)
+            .cause("`address-key` was replaced since, so it could read none")
+            .hint("nothing was changed; deploy the spec of that time instead"));
+    }
     let question = format!(
         "Go back from {} to version {} ({}, of {})?",
         from.map_or("code that was never published".to_owned(), |from| {
@@ -132,7 +139,7 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
             }
         }
     }
-    let way = Way { context, spec: &spec, aws: &aws, to, lock: lock.as_ref(), progress: &progress };
+    let way = Way { context, spec: &spec, aws: &aws, to, keys, lock: lock.as_ref(), progress: &progress };
     let live_after_ms = way.go_back(&mut stacks).await?;
     drop(progress);
     let report = Report {
@@ -162,6 +169,7 @@ struct Way<'a> {
     spec: &'a Spec,
     aws: &'a Aws,
     to: &'a Version,
+    keys: rollback::Keys,
     lock: Option<&'a Lock>,
     progress: &'a Progress,
 }
@@ -174,7 +182,7 @@ impl Way<'_> {
         let started = Instant::now();
         let front = spec.topology.front();
         // A version from before a key was replaced is published anew, to read the key of now.
-        if front == Role::Servers || !rollback::reads_the_keys_of_now(aws, stacks, &to.artifact).await? {
+        if front == Role::Servers || self.keys != rollback::Keys::OfNow {
             self.replace(stacks).await?;
             return Ok(started.elapsed().as_millis());
         }
@@ -206,7 +214,7 @@ impl Way<'_> {
 
     /// Brings the stacks to the version, and puts back what was there if it fails. Instances have no alias to be switched.
     async fn replace(&self, stacks: &mut DeployedStacks) -> Outcome<()> {
-        let Self { context, spec, aws, to, lock, progress } = *self;
+        let Self { context, spec, aws, to, lock, progress, .. } = *self;
         let front = spec.topology.front();
         let before = Before::read(aws, stacks, spec.topology).await?;
         let replaced = async {
@@ -285,7 +293,7 @@ mod tests {
 
     fn version(number: u64, code: &str) -> Version {
         let artifact = ArtifactRef { sha256: code.repeat(32), code_sha256: code.to_owned() };
-        Version { number, artifact, published: "2026-11-23T00:00:00Z".into(), keys: ["1"; 3].map(str::to_owned) }
+        Version { number, artifact, published: "2026-11-23T00:00:00Z".into(), keys: [None, None, None] }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::compare::Difference;
 use super::desired::ArtifactRef;
 use super::events::Pace;
 use super::stack::{Deployed, DeployedStacks};
-use super::versions;
+use super::versions::{self, Version};
 use crate::aws::{Aws, explain};
 use crate::error::{Failure, Outcome};
 
@@ -111,27 +111,34 @@ fn drifted(stack: &Deployed, found: StackResourceDrift) -> Option<Drifted> {
     })
 }
 
-/// The functions that do not answer by the code that their stack names.
+/// The functions that do not answer by the code that their stack names, or not by the keys.
 async fn code(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<Drifted>> {
     let mut found = Vec::new();
     for (stack, function) in versions::functions_by_stack(stacks) {
         let Some(artifact) = ArtifactRef::of(&stack.parameters) else { continue };
         let live = versions::live(aws, &function).await?;
-        let running = versions::list(aws, &function).await?.into_iter().find(|it| it.number.to_string() == live);
-        if running.as_ref().is_some_and(|version| version.artifact == artifact) {
-            continue;
-        }
-        let release = running.map_or(live, |version| version.artifact.release().to_owned());
+        let published = versions::list(aws, &function).await?;
+        let named = published.iter().find(|it| it.artifact == artifact);
+        let running = published.iter().find(|it| it.number.to_string() == live);
+        let difference = match (running, named) {
+            (Some(running), Some(named)) if running.artifact == artifact => {
+                if running.keys == named.keys {
+                    continue;
+                }
+                let number = |version: &Version| Some(version.number.into());
+                Difference { path: "version".into(), before: number(named), after: number(running) }
+            }
+            _ => {
+                let release = running.map_or(live, |version| version.artifact.release().to_owned());
+                Difference { path: "code".into(), before: Some(artifact.release().into()), after: Some(release.into()) }
+            }
+        };
         found.push(Drifted {
             stack: stack.name.clone(),
             logical_id: function,
             resource_type: "AWS::Lambda::Alias".into(),
             deleted: false,
-            properties: vec![Difference {
-                path: "code".into(),
-                before: Some(artifact.release().into()),
-                after: Some(release.into()),
-            }],
+            properties: vec![difference],
         });
     }
     Ok(found)

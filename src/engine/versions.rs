@@ -33,8 +33,8 @@ pub struct Version {
     pub artifact: ArtifactRef,
     /// When it was published, as Lambda writes it.
     pub published: String,
-    /// The versions of the keys that it reads.
-    pub keys: OfEach<String>,
+    /// The versions of the keys that it reads, where it is told of them.
+    pub keys: OfEach<Option<String>>,
 }
 
 /// The service's functions, that which answers requests first.
@@ -76,8 +76,7 @@ fn read(found: &FunctionConfiguration) -> Option<Version> {
         published: found.last_modified().unwrap_or_default().to_owned(),
         keys: ["ADDRESS_KEY_VERSION", "TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"].map(|name| {
             let variables = found.environment().and_then(|environment| environment.variables());
-            // One from before keys were replaced reads the first.
-            variables.and_then(|variables| variables.get(name)).map_or_else(|| "1".to_owned(), Clone::clone)
+            variables.and_then(|variables| variables.get(name)).cloned()
         }),
     })
 }
@@ -104,6 +103,21 @@ pub async fn all_live(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<(String
         all.push((function, version));
     }
     Ok(all)
+}
+
+/// The first function that answers by another version of the key for addresses than this, of those that read one.
+pub async fn reads_another_address_key(aws: &Aws, stacks: &DeployedStacks, number: u64) -> Outcome<Option<String>> {
+    let is_this = |version: &Version| version.keys[0].as_deref() == Some(&number.to_string());
+    for (function, live) in all_live(aws, stacks).await? {
+        let found = list(aws, &function).await?;
+        if found.first().is_none_or(|newest| newest.keys[0].is_none()) {
+            continue;
+        }
+        if !found.iter().any(|version| version.number.to_string() == live && is_this(version)) {
+            return Ok(Some(function));
+        }
+    }
+    Ok(None)
 }
 
 /// Has functions answer by these versions.

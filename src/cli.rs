@@ -293,6 +293,11 @@ pub enum Users {
     Erase(OneUser),
     /// Send one user the mail with the link once more
     Resend(OneUser),
+    /// Name refusals whose address is kept no more by the `address-key` in force, once it was replaced
+    ///
+    /// `deploy --replace-key address-key` does it too. Whoever was there before and refuses after it keeps the name that a
+    /// former key gave, until this is run.
+    Rekey,
     /// Compare the counters with the users that they count; exits with 3 when something is wrong
     Recount {
         /// Set right what is wrong, and erase anew who was erased and is back

@@ -1,9 +1,13 @@
 //! A secret key is replaced on the local AWS: what lies in inboxes goes on working, what is put back knows its own key, and
 //! nobody is an admin by a key that is gone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 use support::deployed::{Deployed, send_form, wait_for};
-use support::{Sandbox, http};
+use support::proxy::{self, Fate};
+use support::{Sandbox, http, text};
 
 const ADA: &str = "ada@example.com";
 const GRACE: &str = "grace@example.com";
@@ -73,7 +77,7 @@ fn a_replaced_key_takes_nothing_from_whoever_was_mailed() {
 
     // Links by the key of before go on working, beside those by the new one, which is known to whoever reads links first.
     let replaced = service.sandbox.run(&["deploy", "--local", "--yes", "--replace-key", "token-key"]);
-    let told = support::text(&replaced.stderr);
+    let told = text(&replaced.stderr);
     let (web, workers) = (told.rfind(" waitlist-web  "), told.find(" waitlist-workers  "));
     assert!(replaced.status.success() && web.is_some() && web < workers, "{told}");
     let grace = signed_up(&service, &endpoint, GRACE);
@@ -151,7 +155,7 @@ fn everybody_is_found_by_a_replaced_key_of_addresses_and_a_refusal_by_no_former_
 
     // One command, and two deploys: all know the new key before anybody is named by it.
     let replaced = service.sandbox.run(&["deploy", "--local", "--yes", "--json", "--replace-key", "address-key"]);
-    let (report, told) = (support::text(&replaced.stdout), support::text(&replaced.stderr));
+    let (report, told) = (text(&replaced.stdout), text(&replaced.stderr));
     assert!(replaced.status.success(), "{told}");
     let report: Value = serde_json::from_str(&report).expect("one object");
     assert_eq!((report["changed"].clone(), report["proof"]["ok"].clone()), (true.into(), true.into()));
@@ -184,11 +188,81 @@ fn everybody_is_found_by_a_replaced_key_of_addresses_and_a_refusal_by_no_former_
 
     // The same once more within the hour names what is left, and replaces nothing.
     let again = service.sandbox.run(&["deploy", "--local", "--yes", "--replace-key", "address-key"]);
-    let told = support::text(&again.stderr);
-    assert!(again.status.success() && told.contains("0 refusals named by the new key"), "{told}");
+    let told = text(&again.stderr);
+    let is_told = ["is not replaced once more", "0 refusals named by the new key"].map(|line| told.contains(line));
+    assert!(again.status.success() && is_told == [true; 2], "{told}");
     assert_eq!(service.sandbox.json(&["users", "erase", ALAN, "--local", "--yes"])["erased"], true);
     let receipt = service.sandbox.json(&["destroy", "--delete-data", "--local", "--yes"]);
     assert_eq!(receipt["kept"], json!([]));
+}
+
+/// The path of the web function's alias, and what it stands for.
+fn live(service: &Deployed) -> (String, String) {
+    let path = "/2015-03-31/functions/waitlist-web/aliases/live".to_owned();
+    let version = service.account.rest("lambda", &path).json()["FunctionVersion"].as_str().expect("one").to_owned();
+    (path, version)
+}
+
+#[test]
+fn a_replacement_that_stopped_halfway_is_told_and_goes_on() {
+    let service = Deployed::of(Sandbox::new().with_example("waitlist.yaml"));
+    let endpoint = service.endpoint.clone();
+    let [ada, grace] = [ADA, GRACE].map(|address| signed_up(&service, &endpoint, address));
+    let before = live(&service).1;
+    // Parameter Store takes the first step's value, and not the second's.
+    let made = Arc::new(AtomicUsize::new(0));
+    proxy::before(&service.sandbox, move |request| match request.operation.as_str() {
+        "PutParameter"
+            if request.name().contains("\"Overwrite\":true") && made.fetch_add(1, Ordering::Relaxed) == 1 =>
+        {
+            Fate::Answer(400, json!({ "__type": "AccessDeniedException", "message": "not now" }).to_string())
+        }
+        _ => Fate::Pass,
+    });
+    let replace = ["deploy", "--local", "--yes", "--replace-key", "address-key"];
+    let refusal = service.sandbox.refusal(&replace);
+    assert!(refusal.contains("cannot be replaced") && refusal.contains("goes on with it"), "{refusal}");
+    // People come and go meanwhile, by the names of before.
+    assert_eq!(confirm(&endpoint, &token(&ada, "confirm")), 303);
+    signed_up(&service, &endpoint, ALAN);
+    assert_eq!(named(&service), [(1, true), (1, true), (1, true)]);
+    let told = text(&service.sandbox.run(&["deploy", "--local", "--yes"]).stderr);
+    assert!(told.contains("the replacement of `address-key` is halfway"), "{told}");
+
+    // What answers has to know the key, whatever the stacks say.
+    let (alias, known) = live(&service);
+    let point = |version: &str| {
+        let moved = service.account.put("lambda", &alias, &json!({ "FunctionVersion": version }));
+        assert_eq!(moved.status, 200, "{moved:?}");
+    };
+    point(&before);
+    let refusal = service.sandbox.refusal(&replace);
+    assert!(refusal.contains("does not answer by what its stack says"), "{refusal}");
+    service.sandbox.ok(&["drift", "--local", "--revert", "--yes"]);
+    assert_eq!(live(&service).1, known);
+    let told = text(&service.sandbox.run(&replace).stderr);
+    assert!(told.contains("everything knows the new key") && told.contains("the new one is in force"), "{told}");
+    let told = text(&service.sandbox.run(&["deploy", "--local", "--yes"]).stderr);
+    assert!(!told.contains("halfway"), "{told}");
+
+    // Who was there before and refuses only now has the former name until refusals are renamed once more.
+    let refused = http::post_form(&format!("{endpoint}/unsubscribe"), &[("t", &token(&grace, "unsubscribe"))]);
+    assert!(refused.status < 400, "{refused:?}");
+    let mut former = users(&service).into_iter().find(|item| item["email"]["S"] == "").expect("of Grace");
+    assert_eq!(named(&service), [(1, false), (1, true), (1, true)]);
+    let rekey = || service.sandbox.json(&["users", "rekey", "--local"]);
+    assert_eq!(rekey(), json!({ "renamed": 1, "left": 0 }));
+    assert_eq!(rekey(), json!({ "renamed": 0, "left": 0 }));
+    assert_eq!(named(&service), [(1, true), (1, true), (2, false)]);
+
+    // Erased, she is so under the former name as well, which a restored table brings back.
+    assert_eq!(service.sandbox.json(&["users", "erase", GRACE, "--local", "--yes"])["erased"], true);
+    let table = service.sandbox.json(&["outputs", "--local"])["TableName"].clone();
+    former.as_object_mut().expect("an item").remove("counted");
+    service.account.json("dynamodb", "DynamoDB_20120810.PutItem", json!({ "TableName": table, "Item": former }));
+    let repaired = service.sandbox.json(&["users", "recount", "--repair", "--local", "--yes"]);
+    assert_eq!(repaired["erased_again"], 1, "{repaired}");
+    assert_eq!(named(&service), [(1, true), (1, true)]);
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub mod openapi;
 pub mod pace;
 pub mod page;
 pub mod publisher;
+pub mod refusals;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;

@@ -1,11 +1,13 @@
 //! Tombstones in the artifact bucket: put down before a user is erased, and read when a restored table is looked through.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use signup_service::keys::Names;
 pub use signup_service::tombstone::tombstone;
 use signup_service::tombstone::{BUCKET, PREFIX};
+use signup_service::user::User;
 
 use crate::aws::{Aws, explain};
 use crate::error::Outcome;
@@ -20,6 +22,12 @@ pub async fn announce(aws: &Aws, table: &str, bucket: &str) -> Outcome<()> {
         .await
         .map(drop)
         .map_err(|error| explain(format!("the bucket cannot be named in `{table}`"), error))
+}
+
+/// Tombstones of a record under each name that it may have: a restored table may hold it under the one of before.
+pub fn of_all_names(user: &User, names: &Names) -> BTreeSet<String> {
+    let ids = names.all().chain([user.id]);
+    ids.map(|id| tombstone(&User { id, ..user.clone() })).collect()
 }
 
 /// Puts a tombstone into the bucket. Safe to repeat.
@@ -48,8 +56,6 @@ pub async fn tombstones(aws: &Aws, bucket: &str) -> Outcome<HashSet<String>> {
 
 #[cfg(test)]
 mod tests {
-    use signup_service::user::User;
-
     use super::*;
     use crate::engine::sample;
 

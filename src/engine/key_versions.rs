@@ -42,6 +42,10 @@ pub struct Versions {
     pub address: Version,
     pub token: Version,
     pub admin: Version,
+    /// Whether the key for addresses that is deployed waits for another, which brings its replacement to its end.
+    pub is_halfway: bool,
+    /// Whether a run is finished that was broken off between two stacks, before anything else is replaced.
+    pub finishes: bool,
 }
 
 /// Something of each key: of that for addresses, of that for tokens, and of the admins'.
@@ -102,13 +106,36 @@ impl Known {
 
 impl Versions {
     /// Those of keys that were never replaced.
-    pub const FIRST: Self = Self { address: Version::FIRST, token: Version::FIRST, admin: Version::FIRST };
+    pub const FIRST: Self = Self {
+        address: Version::FIRST,
+        token: Version::FIRST,
+        admin: Version::FIRST,
+        is_halfway: false,
+        finishes: false,
+    };
 
     /// Where a run was broken off between two stacks, that is brought to its end before anything is replaced.
     pub fn choose(known: OfEach<Known>, replaced: Replaced) -> Self {
-        let is_free = !known.into_iter().any(Known::is_between_stacks);
-        let ([address, token, admin], wish) = (known, replaced.each().map(|it| it && is_free));
-        Self { address: address.choose(wish[0]), token: token.choose(wish[1]), admin: admin.choose(wish[2]) }
+        let finishes = known.into_iter().any(Known::is_between_stacks);
+        let ([address, token, admin], wish) = (known, replaced.each().map(|it| it && !finishes));
+        Self {
+            address: address.choose(wish[0]),
+            token: token.choose(wish[1]),
+            admin: admin.choose(wish[2]),
+            is_halfway: address.is_halfway,
+            finishes,
+        }
+    }
+
+    /// The version of the key for addresses that everything has to read before this deploy, which brings its replacement to
+    /// its end.
+    pub fn ends(self) -> Option<u64> {
+        self.address.replaces.filter(|_| self.is_halfway)
+    }
+
+    /// Whether the replacement of the key for addresses is halfway after this deploy.
+    pub fn ends_halfway(self) -> bool {
+        self.is_halfway != self.address.replaces.is_some()
     }
 
     pub fn each(self) -> OfEach<Version> {
@@ -154,12 +181,19 @@ mod tests {
         for wish in [true, false] {
             let all = Replaced { address: wish, token: wish, admin: wish };
             let versions = Versions::choose([KNOWN, between_stacks, KNOWN], all);
-            assert_eq!(versions.each(), [version(2, None); 3]);
+            assert_eq!((versions.each(), versions.finishes), ([version(2, None); 3], true));
         }
         let before_the_proof = Known { is_fresh: true, ..KNOWN };
         assert_eq!(before_the_proof.choose(true), version(2, None));
         let halfway = Known { is_halfway: true, ..before_the_proof };
         assert_eq!(halfway.choose(true), version(3, 2));
+        let ends = |address, asked| {
+            let versions =
+                Versions::choose([address, KNOWN, KNOWN], Replaced { address: asked, ..Replaced::default() });
+            (versions.ends(), versions.ends_halfway())
+        };
+        assert_eq!([ends(halfway, true), ends(halfway, false)], [(Some(2), false), (None, true)]);
+        assert_eq!([ends(KNOWN, true), ends(KNOWN, false)], [(None, true), (None, false)]);
         let first = Known { deployed: Some((1, 1)), newest: Some(1), is_fresh: true, ..KNOWN };
         assert_eq!(first.choose(true), version(2, 1), "the first deploy was a moment ago");
     }

@@ -32,6 +32,9 @@ const FRESH: i64 = 3_600;
 /// Those without which a table cannot be read; without the other the admins are set up anew.
 const OF_USERS: [&str; 2] = [ADDRESS, TOKEN];
 
+/// The failure where a key is needed that is not there.
+const NO_KEY: &str = "no_key";
+
 /// Why a key for addresses is needed, and what to do where a version of a key is not there.
 const NOBODY: &str = "without it nobody in the table would be found";
 const DEPLOY_AGAIN: &str = "nothing was changed; deploy again";
@@ -74,37 +77,33 @@ fn parameter(put: PutParameterFluentBuilder, name: &str, value: String) -> PutPa
 }
 
 /// The versions to be read, with new ones in the place of the keys that are to be replaced. Makes none, and asks nothing where
-/// nothing is replaced and the stacks tell all.
+/// nothing is replaced, the stacks tell all, and the key for addresses never was.
 pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, replaced: Replaced) -> Outcome<Versions> {
     let mut known = key_versions::deployed(stacks).map(|deployed| Known { deployed, ..Known::default() });
     let is_told = known.iter().all(|key| key.deployed.is_some());
-    if is_told && replaced == Replaced::default() {
-        return Ok(Versions::choose(known, replaced));
-    }
-    for (key, newest) in known.iter_mut().zip(found(aws, key_prefix, "").await?) {
-        key.newest = newest.map(|(version, _)| version);
-        key.is_fresh = newest.is_some_and(|(_, made)| now() - made < FRESH);
-    }
-    if !is_told && known.iter().any(|key| key.newest.is_some()) {
-        for (key, noted) in known.iter_mut().zip(found(aws, key_prefix, &format!(":{NOTED}")).await?) {
-            key.noted = noted.map(|(version, _)| version);
-        }
+    if !is_told || replaced != Replaced::default() {
+        look(aws, key_prefix, &mut known, is_told).await?;
     }
     for ((name, key), asked) in NAMES.into_iter().zip(known).zip(replaced.each()) {
         if asked && key.is_gone() {
             let number = key.number();
             return Err(Failure::new(
-                "no_key",
+                NO_KEY,
                 format!("the key `{key_prefix}/{name}` is gone, of which version {number} is read"),
             )
             .cause("there is nothing to replace")
             .hint("nothing was changed; put a SecureString there that holds what it held, until it has that version"));
         }
     }
-    if !replaced.address || known[0].newest.is_none() {
+    let number = known[0].number();
+    if number == 1 && !(replaced.address && known[0].newest.is_some()) {
         return Ok(Versions::choose(known, replaced));
     }
-    let value = address_keys(aws, key_prefix, known[0].number()).await?;
+    let value = match address_keys(aws, key_prefix, number).await {
+        // What needs it tells so.
+        Err(failure) if failure.code == NO_KEY && !replaced.address => String::new(),
+        value => value?,
+    };
     known[0].is_halfway = AddressKey::is_halfway(&value);
     let versions = Versions::choose(known, replaced);
     if versions.address.replaces.is_some() {
@@ -114,9 +113,18 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
     Ok(versions)
 }
 
-/// Whether this version of the key for addresses waits for another, which brings its replacement to its end.
-pub async fn is_halfway(aws: &Aws, key_prefix: &str, number: u64) -> Outcome<bool> {
-    Ok(AddressKey::is_halfway(&address_keys(aws, key_prefix, number).await?))
+/// Looks at what there is in Parameter Store, and where the stacks do not tell all, at what was deployed last.
+async fn look(aws: &Aws, key_prefix: &str, known: &mut OfEach<Known>, is_told: bool) -> Outcome<()> {
+    for (key, newest) in known.iter_mut().zip(found(aws, key_prefix, "").await?) {
+        key.newest = newest.map(|(version, _)| version);
+        key.is_fresh = newest.is_some_and(|(_, made)| now() - made < FRESH);
+    }
+    if !is_told && known.iter().any(|key| key.newest.is_some()) {
+        for (key, noted) in known.iter_mut().zip(found(aws, key_prefix, &format!(":{NOTED}")).await?) {
+            key.noted = noted.map(|(version, _)| version);
+        }
+    }
+    Ok(())
 }
 
 /// What a version of the key for addresses holds.
@@ -220,7 +228,7 @@ pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
         match aws.ssm().get_parameter().name(&name).send().await {
             Ok(_) => {}
             Err(error) if service_code(&error) == Some("ParameterNotFound") => {
-                return Err(Failure::new("no_key", format!("the key `{name}` of the table is gone"))
+                return Err(Failure::new(NO_KEY, format!("the key `{name}` of the table is gone"))
                     .cause("by another one nobody in the table is found, and no link that was mailed works")
                     .hint("nothing was changed; put the key back, or choose another `service:`"));
             }
@@ -230,10 +238,11 @@ pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// The key by which an address is found, as the functions read it.
-pub async fn address_key(aws: &Aws, key_prefix: &str) -> Outcome<AddressKey> {
+/// The key for addresses, as whoever is told of this version reads it. The newest knows every name by which an address can be
+/// found, also where it was put back.
+pub async fn address_key(aws: &Aws, key_prefix: &str, version: Option<u64>) -> Outcome<AddressKey> {
     let hint = "name the user by the ID that `users list` shows";
-    read(aws, key_prefix, ADDRESS, None, AddressKey::parse, ("without it no address can be found", hint)).await
+    read(aws, key_prefix, ADDRESS, version, AddressKey::parse, ("without it no address can be found", hint)).await
 }
 
 /// The key of the admins, as a front reads it that is told of this version.
@@ -253,7 +262,11 @@ async fn read<T>(
 ) -> Outcome<T> {
     let name = format!("{key_prefix}/{name}");
     let found = value_of(aws, &name, version, otherwise.0, otherwise.1).await?;
-    parse(&found).ok_or_else(|| Failure::new("no_key", format!("the key `{name}` is not 32 bytes in base64")))
+    parse(&found).ok_or_else(|| {
+        Failure::new(NO_KEY, format!("the key `{name}` is not one"))
+            .cause("it holds something else than 32 bytes in base64, for each key that it stands for")
+            .hint("put back what it held; an earlier version of the parameter has it")
+    })
 }
 
 /// What a parameter holds, in one of its versions or as of now.
@@ -262,7 +275,7 @@ async fn value_of(aws: &Aws, name: &str, version: Option<u64>, cause: &str, hint
     match aws.ssm().get_parameter().name(&selected).with_decryption(true).send().await {
         Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default()),
         Err(error) if is_absent(&error) => {
-            Err(Failure::new("no_key", format!("there is no key `{selected}`")).cause(cause).hint(hint))
+            Err(Failure::new(NO_KEY, format!("there is no key `{selected}`")).cause(cause).hint(hint))
         }
         Err(error) => Err(explain(format!("the key `{selected}` cannot be read"), error)),
     }

@@ -52,7 +52,7 @@ const UNPROVEN: [&str; 25] = [
 ];
 
 /// Whatever an operator does to a service, in this order. The spec's title is changed before a line with a star.
-const STEPS: [&str; 24] = [
+const STEPS: [&str; 25] = [
     "plan --local",
     "deploy --local --yes",
     "verify-email --local",
@@ -65,6 +65,7 @@ const STEPS: [&str; 24] = [
     "users show somebody@example.org --local",
     "users export --local",
     "users recount --local --repair --yes",
+    "users rekey --local",
     "users erase somebody@example.org --local --yes",
     "admin add ada@example.org --local",
     "admin list --local",

@@ -83,6 +83,10 @@ impl Store for Counted {
         self.asked().erase(user, farewell).await
     }
 
+    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+        self.asked().rename(user, renamed).await
+    }
+
     async fn forget(
         &self,
         event: &str,

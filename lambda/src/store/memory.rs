@@ -203,6 +203,18 @@ impl Store for MemoryStore {
         Ok(Saved::Done)
     }
 
+    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+        let mut held = self.held();
+        if !held.holds(user.id, Some(user.version)) || held.users.contains_key(&renamed.id) {
+            return Ok(Saved::Changed);
+        }
+        held.remove(user.id);
+        held.counters.uncount(user);
+        held.changed(What::Nothing);
+        held.put(renamed);
+        Ok(Saved::Done)
+    }
+
     async fn forget(
         &self,
         event: &str,

@@ -1,11 +1,14 @@
 //! The key of addresses is replaced: everybody is found by whichever name they have, and nobody becomes two.
 
 use serde_json::json;
-use signup_service::store::{DynamoStore, Saved, Store};
-use signup_service::user::{State, User};
+use signup_service::event::Untold;
+use signup_service::keys::AddressKey;
+use signup_service::refusals::{self, Renamed};
+use signup_service::store::{DynamoStore, Saved, Store, StoreError};
+use signup_service::user::{State, User, UserId};
 
 use crate::store::{keep, load, refused, start};
-use crate::support::service::{Service, listed};
+use crate::support::service::{Failing, Service, listed};
 use crate::support::{Counting, new_user, replaced_key, small_config, table};
 
 const ADA: &str = "ada@example.com";
@@ -115,4 +118,35 @@ async fn beside(store: &dyn Store) {
     assert_eq!(save(&User { version: 7, ..last.clone() }, None).await, Saved::Changed);
     assert_eq!(load(store, user.id).await, Some(next));
     store.touch_unless(user.id, &others).await.expect("the store works");
+}
+
+#[tokio::test]
+async fn refusals_alone_move_to_the_name_in_force() {
+    let service = Service::new(small_config());
+    let store = &*service.store;
+    let entropy = Counting::from(1);
+    let new = |address| new_user(&entropy, address, 36, start());
+    let refusal = |address| refused(&new(address), start()).expect("a change");
+    let (ada, bob, eve) = (refusal(ADA), new(BOB), refusal("eve@example.com"));
+    // By the new key already, and one of whom subscribers are still to be told.
+    let named = User { id: UserId([9; 16]), keys: 2, ..refusal("dan@example.com") };
+    let untold = User { untold: Some(Untold { due_at: start(), tells: Vec::new() }), ..refusal("flo@example.com") };
+    for user in [&ada, &bob, &eve, &named, &untold] {
+        keep(store, user).await;
+    }
+    let rename = async |store: &dyn Store, key: &AddressKey| {
+        refusals::rename(store, key, &*service.clock, drop).await.expect("the store works")
+    };
+    assert_eq!(rename(store, &replaced_key(true)).await, Renamed::default(), "the new key names nobody yet");
+    // Where the table is busy with one, it is left, and the others are not.
+    let busy = Failing::of(&service, StoreError::busy("x", "y"), [("rename", 1)]);
+    assert_eq!(rename(&busy, &replaced_key(false)).await, Renamed { refusals: 1, left: 2 });
+    assert_eq!(rename(store, &replaced_key(false)).await, Renamed { refusals: 1, left: 1 });
+    let moved = |user: &User| replaced_key(false).names(user.id).first.id;
+    for id in [moved(&ada), moved(&eve), bob.id, named.id, untold.id] {
+        assert!(load(store, id).await.is_some());
+    }
+    for id in [ada.id, eve.id] {
+        assert_eq!(load(store, id).await, None);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::store_counts::{
-    an_erased_user_is_gone_and_uncounted, count, counters_can_be_mended,
+    a_renamed_user_is_there_once_and_counted_once, an_erased_user_is_gone_and_uncounted, count, counters_can_be_mended,
     each_user_changes_the_counters_once_or_not_at_all, many_at_once_are_counted_exactly,
     what_was_counted_and_not_kept_is_taken_back,
 };
@@ -49,6 +49,7 @@ async fn conformance(make: &dyn Fn() -> Making) {
     each_user_changes_the_counters_once_or_not_at_all(&*make().await).await;
     what_was_counted_and_not_kept_is_taken_back(&*make().await).await;
     an_erased_user_is_gone_and_uncounted(&*make().await).await;
+    a_renamed_user_is_there_once_and_counted_once(&*make().await).await;
     a_forgotten_user_is_uncounted_once(&*make().await).await;
     counters_can_be_mended(&*make().await).await;
     a_budget_is_spent_and_proofs_are_good_for_once(&*make().await).await;

@@ -8,8 +8,9 @@ use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::{after, before};
 use signup_service::counting::{GONE, Note, decide, settle};
 use signup_service::event::Told;
+use signup_service::keys::Name;
 use signup_service::store::{Saved, Store};
-use signup_service::user::{State, User};
+use signup_service::user::{State, User, UserId};
 
 use crate::store::{keep, load, refused, start};
 use crate::support::{Counting, new_user};
@@ -123,6 +124,27 @@ pub async fn an_erased_user_is_gone_and_uncounted(store: &dyn Store) {
     assert_eq!(load(store, user.id).await, None);
     assert_eq!(counters(store).await, Sums::default());
     assert_eq!(store.save(&counted, Some(user.version)).await.expect("the store works"), Saved::Changed);
+}
+
+pub async fn a_renamed_user_is_there_once_and_counted_once(store: &dyn Store) {
+    let user = refused(&new_user(&Counting::from(6), "ada@example.com", 36, start()), start()).expect("a change");
+    keep(store, &user).await;
+    let counted = count(store, std::slice::from_ref(&user), start()).await.remove(0);
+    let name = Name { id: UserId([6; 16]), keys: 2 };
+    let renamed = counted.refusal_as(name, after(start(), 60)).expect("a refusal");
+    let rename = async |user| store.rename(user, &renamed).await.expect("the store works");
+    // As it was loaded, and where nobody is.
+    assert_eq!((rename(&user).await, load(store, name.id).await), (Saved::Changed, None));
+    let other = User { id: name.id, ..new_user(&Counting::from(7), "bob@example.com", 36, start()) };
+    keep(store, &other).await;
+    assert_eq!(rename(&counted).await, Saved::Changed);
+    assert_eq!([load(store, user.id).await, load(store, name.id).await], [Some(counted.clone()), Some(other.clone())]);
+    assert_eq!(store.erase(&other, None).await.expect("the store works"), Saved::Done);
+    assert_eq!(rename(&counted).await, Saved::Done);
+    assert_eq!([load(store, user.id).await, load(store, name.id).await], [None, Some(renamed.clone())]);
+    assert_eq!((rename(&counted).await, counters(store).await), (Saved::Changed, Sums::default()));
+    count(store, std::slice::from_ref(&renamed), start()).await;
+    assert_eq!(counters(store).await.census().states, BTreeMap::from([(State::Suppressed, 1)]));
 }
 
 pub async fn counters_can_be_mended(store: &dyn Store) {

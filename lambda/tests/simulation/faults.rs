@@ -214,6 +214,11 @@ impl Store for Faulty {
         self.call("erase", erase).await
     }
 
+    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+        let rename = || self.store.rename(user, renamed);
+        self.call("rename", || self.apply("rename", &[user.id, renamed.id], rename()).expect("memory")).await
+    }
+
     async fn forget(
         &self,
         event: &str,

@@ -15,6 +15,7 @@ use signup_service::feedback::{Listener, Report, What};
 use signup_service::journal::Kept;
 use signup_service::keys::{AddressKey, Key, Names};
 use signup_service::ledger::{self, Ledger, Reading};
+use signup_service::refusals;
 use signup_service::store::{Saved, Store};
 use signup_service::token::TokenKey;
 use signup_service::user::{
@@ -290,7 +291,9 @@ impl Act {
                     let _ = ledger.change("resend", names, Reading::Now, resend).await;
                 }
                 Self::Erase(names) => erase(&ledger, &to, &names).await,
-                Self::Rename(key) => rename(&ledger, &to, &key).await,
+                Self::Rename(key) => {
+                    let _ = refusals::rename(&to, &key, &*ledger.clock, drop).await;
+                }
                 Self::Report(report, _, address_key) => {
                     let listener = Listener { ledger, journal: Arc::new(Kept::default()), address_key };
                     // What fails is reported again.
@@ -352,24 +355,6 @@ async fn erase(ledger: &Ledger, to: &Faulty, names: &Names) {
         match to.erase(&user, farewell.as_ref()).await {
             Ok(Saved::Changed) => to.world.sleep(std::time::Duration::from_millis(20)).await,
             _ => return,
-        }
-    }
-}
-
-/// As `signupctl` does it.
-async fn rename(ledger: &Ledger, to: &Faulty, key: &AddressKey) {
-    for user in to.store.users() {
-        let Some(name) = key.renewed(user.name()) else { continue };
-        let Some(renamed) = user.refusal_as(name, ledger.clock.now()) else { continue };
-        let is_kept = match to.save(&renamed, None).await {
-            Ok(Saved::Done) => true,
-            Ok(Saved::Changed) => {
-                to.load(name.id).await.is_ok_and(|there| there.is_some_and(|there| there.is_bare_refusal()))
-            }
-            Err(_) => return,
-        };
-        if is_kept && to.erase(&user, None).await.is_err() {
-            return;
         }
     }
 }

@@ -80,6 +80,8 @@ pub struct Witness {
     step: u64,
     items: BTreeMap<MailId, Item>,
     people: BTreeMap<UserId, Person>,
+    /// A refusal that was taken from under its former name, as it has to be under the other.
+    renamed: Option<User>,
     used: BTreeSet<Nonce>,
     told: BTreeSet<Nonce>,
     guesses: BTreeMap<Nonce, u8>,
@@ -112,6 +114,7 @@ impl Witness {
             step: 0,
             items: BTreeMap::new(),
             people: BTreeMap::new(),
+            renamed: None,
             used: BTreeSet::new(),
             told: BTreeSet::new(),
             guesses: BTreeMap::new(),
@@ -154,13 +157,11 @@ impl Witness {
         self.nobody_is_kept_twice(&users);
     }
 
-    /// But for a refusal that is being renamed, under whichever key.
     fn nobody_is_kept_twice(&self, users: &[User]) {
         let mut people = BTreeMap::new();
         for user in users {
-            let Some(other) = people.insert(person(user.id), user) else { continue };
-            let is_renamed = user.is_bare_refusal() && other.is_bare_refusal();
-            self.check(is_renamed, || format!("k: kept twice: {} and {}", brief(Some(user)), brief(Some(other))));
+            let other = people.insert(person(user.id), user);
+            self.check(other.is_none(), || format!("k: kept twice: {} and {}", brief(Some(user)), brief(other)));
         }
     }
 
@@ -244,9 +245,12 @@ impl Witness {
         let Some(new) = new else {
             let old = old.expect("somebody was there");
             if *who == Who::Renaming {
-                let is_left =
-                    self.store.users().iter().any(|user| person(user.id) == person(old.id) && user.is_bare_refusal());
-                return self.check(is_left && old.is_bare_refusal(), || format!("k: {} is lost", brief(Some(old))));
+                let users = self.store.users();
+                let there = users.into_iter().find(|user| person(user.id) == person(old.id));
+                let is_same = there.as_ref().is_some_and(|it| it.created_at == old.created_at && it.is_bare_refusal());
+                self.check(is_same && old.is_bare_refusal(), || format!("k: {} is lost", brief(Some(old))));
+                self.renamed = there;
+                return;
             }
             self.check(*who == Who::Operator, || format!("f: {who:?} removed a user"));
             self.note_gone(old);
@@ -266,7 +270,7 @@ impl Witness {
                 let born =
                     refuses || matches!(who, Who::SignUp(number) if self.submissions[*number].answers == new.answers);
                 let blank = new.counted.is_none() && new.waiting.is_none();
-                let born = born || (*who == Who::Renaming && new.is_bare_refusal());
+                let born = born || (*who == Who::Renaming && self.renamed.take().as_ref() == Some(new));
                 self.check(born && blank, || format!("f: {who:?} brought back somebody who was erased"));
             }
             Some(old) => {

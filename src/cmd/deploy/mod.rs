@@ -30,36 +30,41 @@ use report::{Report, StackReport, Switched};
 
 pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     let progress = Progress::new(context.output);
-    let Prepared { spec, aws, bundle, mut stacks } = prepare(context, arguments.handler.clone(), &progress).await?;
-    let mut lock = None;
-    let mut consent = Consent::default();
+    let prepared = prepare(context, arguments.handler.clone(), &progress).await?;
+    let (mut lock, mut consent) = (None, Consent::default());
+    let outcome = until_done(context, &arguments, prepared, &progress, &mut lock, &mut consent).await;
+    if let Some(lock) = lock {
+        lock.release().await;
+    }
+    outcome.map_err(|failure| match consent.is_for_more {
+        true => key::halfway(context, failure),
+        false => failure,
+    })
+}
+
+/// Deploys, and once more where a key is replaced that takes two deploys.
+async fn until_done(
+    context: &Context,
+    arguments: &cli::Deploy,
+    prepared: Prepared,
+    progress: &Progress,
+    lock: &mut Option<Lock>,
+    consent: &mut Consent,
+) -> Outcome<Exit> {
+    let Prepared { spec, aws, bundle, mut stacks } = prepared;
+    let attempt = Attempt { context, arguments, spec: &spec, aws: &aws, bundle: &bundle, progress };
     loop {
-        let attempt =
-            Attempt { context, arguments: &arguments, spec: &spec, aws: &aws, bundle: &bundle, progress: &progress };
-        let outcome = attempt.make(stacks, &mut lock, &mut consent).await;
-        match outcome {
-            Ok(None) => {
-                key::wait_for_last_requests(&progress).await;
-                consent.is_for_more = true;
-                stacks = stack::read_all(&aws, &spec).await?;
-            }
+        match attempt.make(stacks, lock, consent).await {
+            Ok(Some(exit)) => return Ok(exit),
+            Ok(None) => consent.is_for_more = true,
             // Another run was faster: what it made is looked at, and what is left is done.
             // Not where a key is replaced, which it may be already.
             Err(failure) if failure.code == "stack_busy" && !arguments.no_wait && arguments.replace_key.is_empty() => {
                 progress.line(format!("  {}: looking again", failure.message));
-                stacks = stack::read_all(&aws, &spec).await?;
             }
-            outcome => {
-                if let Some(lock) = lock {
-                    lock.release().await;
-                }
-                let outcome = outcome.map_err(|failure| match consent.is_for_more {
-                    true => key::halfway(context, failure),
-                    false => failure,
-                });
-                return Ok(outcome?.unwrap_or(Exit::Done));
-            }
+            Err(failure) => return Err(failure),
         }
+        stacks = stack::read_all(&aws, &spec).await?;
     }
 }
 
@@ -109,14 +114,11 @@ impl Attempt<'_> {
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
+        if staged.keys.is_halfway && !arguments.replace_key.contains(&ReplaceableKey::Address) {
+            run.warn(&key::is_halfway(context));
+        }
         if !plan.changes_anything() {
-            let replaced = &arguments.replace_key;
-            if replaced.contains(&ReplaceableKey::Address) {
-                key::rename_refusals(context, spec, aws, &stacks, progress).await?;
-            }
-            if let Some(key) = replaced.iter().find(|key| **key != ReplaceableKey::Address) {
-                return Err(key.replaced_already(context));
-            }
+            run.finish_replacing(arguments, &stacks, &staged).await?;
             return run.keep(&stacks, arguments.no_proof).await.map(Some);
         }
         let ready = async {
@@ -128,6 +130,9 @@ impl Attempt<'_> {
             }
             if lock.is_none() && self.hold(&stacks, lock).await? {
                 return Err(Failure::new("stack_busy", "another run has changed the service"));
+            }
+            if let Some(known) = staged.keys.ends() {
+                key::wait_until_known(context, aws, &stacks, known, progress).await?;
             }
             sender::ensure_sender(aws, &spec.service, &spec.key_prefix(), &spec.email.from).await
         };
@@ -203,7 +208,7 @@ impl Run<'_> {
         if !arguments.replace_key.is_empty() {
             key::ensure_alone(staged, stacks)?;
             for key in &arguments.replace_key {
-                self.progress.line(format!("  {} {}", self.context.output.yellow("!"), key.meaning(staged.keys)));
+                self.warn(key.meaning(staged.keys));
             }
         }
         consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await
@@ -250,18 +255,8 @@ impl Run<'_> {
             // `destroy` notes the same.
             self.progress.line(format!("  {}", failure.message));
         }
-        let asked = |key| arguments.replace_key.contains(key);
-        let is_halfway = asked(&ReplaceableKey::Address)
-            && keys::is_halfway(self.aws, &self.spec.key_prefix(), keys.address.number).await?;
-        let replaced = arguments.replace_key.iter().filter(|key| key.of(keys).replaces.is_some());
-        for key in replaced.filter(|key| !is_halfway || **key != ReplaceableKey::Address) {
-            self.line(key.done());
-        }
-        if is_halfway {
+        if !self.end_replacing(arguments, &stacks, keys).await {
             return Ok(None);
-        }
-        if asked(&ReplaceableKey::Address) {
-            key::rename_refusals(self.context, self.spec, self.aws, &stacks, self.progress).await?;
         }
         let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;
         let bucket = output_of(&stacks, Role::Data, "ArtifactBucket")?;
@@ -321,6 +316,10 @@ impl Run<'_> {
             (proof.sign_up, proof.ms) = (Some(reached), started.elapsed().as_millis());
         }
         Ok(Some(proof))
+    }
+
+    fn warn(&self, of: &str) {
+        self.progress.line(format!("  {} {of}", self.context.output.yellow("!")));
     }
 
     fn line(&self, done: &str) {

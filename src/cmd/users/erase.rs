@@ -3,6 +3,8 @@
 use serde_json::json;
 use signup_service::clock::{Clock, System};
 use signup_service::event::Wanted;
+use signup_service::keys::Names;
+use signup_service::ledger;
 use signup_service::store::{Saved, Store};
 use signup_service::user::{Mail, State, User};
 
@@ -20,7 +22,9 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
     let output = &context.output;
     let who = Who::parse(user)?;
     let book = Book::open(context).await?;
-    let Some(user) = book.find(&who).await? else {
+    let names = book.names(&who).await?;
+    let find = async || ledger::find(&book.store, &names).await.map_err(|error| store_failure(&error));
+    let Some(user) = find().await? else {
         output.text(format!("{}: nothing to erase", who.nobody()));
         output.object(&json!({ "erased": false }));
         return Ok(Exit::Done);
@@ -35,10 +39,10 @@ pub async fn run(context: &Context, user: &str) -> Outcome<Exit> {
             return Err(Failure::new("declined", "nothing was erased"));
         }
     }
-    let tombstone = erase(&book, user).await?;
-    // A refusal that was being renamed may be there twice.
-    while let Some(other) = book.find(&who).await? {
-        erase(&book, other).await?;
+    let tombstone = erase(&book, user, &names).await?;
+    // Renamed meanwhile; or back, in a restored table, under another name.
+    while let Some(other) = find().await? {
+        erase(&book, other, &names).await?;
     }
     let days = book.spec.data.pitr_days;
     let mut lines = vec![
@@ -84,11 +88,13 @@ fn refuses(user: &User) -> bool {
 }
 
 /// Notes the erasure, and erases. Returns the tombstone. Safe to repeat.
-async fn erase(book: &Book, mut user: User) -> Outcome<String> {
+async fn erase(book: &Book, mut user: User, names: &Names) -> Outcome<String> {
     let wanted = Wanted::of(&book.spec.service_config());
     for _ in 0..TRIES {
         let tombstone = erasure::tombstone(&user);
-        erasure::put(&book.aws, &book.bucket, &tombstone).await?;
+        for tombstone in erasure::of_all_names(&user, names) {
+            erasure::put(&book.aws, &book.bucket, &tombstone).await?;
+        }
         let farewell = wanted.farewell(&user, System.now());
         if book.store.erase(&user, farewell.as_ref()).await.map_err(|error| store_failure(&error))? == Saved::Done {
             return Ok(tombstone);

@@ -6,7 +6,7 @@ mod export;
 mod list;
 mod partial;
 mod recount;
-pub(super) mod refusals;
+mod rekey;
 mod resend;
 mod show;
 mod walk;
@@ -21,7 +21,7 @@ use super::{Context, data_outputs};
 use crate::aws::Aws;
 use crate::cli::Users;
 use crate::engine::template::Role;
-use crate::engine::{keys, stack};
+use crate::engine::{key_versions, keys, stack};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -33,6 +33,7 @@ pub async fn run(context: &Context, command: Users) -> Outcome<Exit> {
         Users::Erase(arguments) => erase::run(context, &arguments.user).await,
         Users::Resend(arguments) => resend::run(context, &arguments.user).await,
         Users::Recount { repair } => recount::run(context, repair).await,
+        Users::Rekey => rekey::run(context).await,
     }
 }
 
@@ -46,6 +47,8 @@ struct Book {
     bucket: String,
     /// Key of the bundle that the worker runs; `None` while there is no worker.
     artifact: Option<String>,
+    /// Version of the key for addresses that is deployed; `None` where no stack tells.
+    address_key: Option<u64>,
 }
 
 impl Book {
@@ -63,14 +66,17 @@ impl Book {
         let (table, bucket) = (output("TableName")?, output("ArtifactBucket")?);
         let store = DynamoStore::new(aws.dynamodb(), table, spec.form.name_field());
         let artifact = stacks.get(&Role::Workers).and_then(|stack| stack.parameters.get("ArtifactKey")).cloned();
-        Ok(Self { spec, aws, store, bucket, artifact })
+        let [address_key, ..] = key_versions::deployed(&stacks).map(|deployed| deployed.map(|(least, _)| least));
+        Ok(Self { spec, aws, store, bucket, artifact, address_key })
     }
 
     /// Where whoever is meant may be kept. For an address the service's key is read.
     async fn names(&self, who: &Who) -> Outcome<Names> {
         match who {
             Who::Id(id) => Ok((*id).into()),
-            Who::Address(address) => Ok(keys::address_key(&self.aws, &self.spec.key_prefix()).await?.whose(address)),
+            Who::Address(address) => {
+                Ok(keys::address_key(&self.aws, &self.spec.key_prefix(), None).await?.whose(address))
+            }
         }
     }
 

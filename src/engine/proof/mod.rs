@@ -159,7 +159,7 @@ impl Service<'_> {
         };
         let step = progress.step("signing somebody up");
         let address = Address::parse(EMAIL).map_err(|_| failed("the address is none"))?;
-        let names = keys::address_key(self.aws, &self.spec.key_prefix()).await?.whose(&address);
+        let names = keys::address_key(self.aws, &self.spec.key_prefix(), None).await?.whose(&address);
         let store = DynamoStore::new(self.aws.dynamodb(), self.table, self.spec.form.name_field());
         // An earlier proof may have been broken off.
         erase(&store, &names).await?;

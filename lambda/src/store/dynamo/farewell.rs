@@ -18,9 +18,8 @@ pub(super) fn put(
     operation: &'static str,
     store: &DynamoStore,
     farewell: Option<&Farewell>,
-) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
-    let put = |farewell| transact::put(operation, store.table(), item::of_farewell(farewell), |put| put);
-    farewell.map(put).into_iter()
+) -> Option<Result<TransactWriteItem, StoreError>> {
+    farewell.map(|farewell| transact::put(operation, store.table(), item::of_farewell(farewell), |put| put))
 }
 
 pub(super) async fn farewells(store: &DynamoStore, now: Timestamp, limit: u16) -> Result<Vec<Farewell>, StoreError> {

@@ -189,6 +189,10 @@ impl Store for DynamoStore {
         user::erase(self, user, farewell).await
     }
 
+    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+        user::rename(self, user, renamed).await
+    }
+
     async fn forget(
         &self,
         event: &str,

@@ -1,5 +1,6 @@
 //! Users: read, kept unless somebody was faster, erased.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use sha2::{Digest, Sha256};
 
 use super::counters::drawn;
@@ -15,6 +16,7 @@ const LOAD: &str = "load a user";
 const SAVE: &str = "save a user";
 const TOUCH: &str = "touch a user";
 const ERASE: &str = "erase a user";
+const RENAME: &str = "rename a user";
 
 pub(super) async fn load(store: &DynamoStore, id: UserId, is_now: bool) -> Result<Option<User>, StoreError> {
     let item = store.read(LOAD, item::user_key(id), is_now).await?;
@@ -73,31 +75,44 @@ async fn put_unless(
 }
 
 pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
-    let (token, mut looks) = (drawn(ERASE)?, false);
+    remove(ERASE, store, user, farewell::put(ERASE, store, farewell).transpose()?).await
+}
+
+pub(super) async fn rename(store: &DynamoStore, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+    let item = item::of_user(renamed, store.name_field());
+    remove(RENAME, store, user, Some(transact::put_over(RENAME, store.table(), item, None)?)).await
+}
+
+/// Deletes a user, as it was loaded, and takes it out of the counters, with what is put in the same transaction.
+async fn remove(
+    operation: &'static str,
+    store: &DynamoStore,
+    user: &User,
+    put: Option<TransactWriteItem>,
+) -> Result<Saved, StoreError> {
+    let (token, mut looks) = (drawn(operation)?, false);
+    let delete = transact::delete(operation, store.table(), item::user_key(user.id), |delete| {
+        delete
+            .condition_expression(IS_VERSION)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(user.version))
+    })?;
+    let users: Vec<TransactWriteItem> = std::iter::once(delete).chain(put).collect();
     for tried in 0..TRIES {
-        let delete = transact::delete(ERASE, store.table(), item::user_key(user.id), |delete| {
-            delete
-                .condition_expression(IS_VERSION)
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", n(user.version))
-        });
-        let items = std::iter::once(delete)
-            .chain(farewell::put(ERASE, store, farewell))
-            .chain(recent::uncount(store, ERASE, user, looks).await?.map(Ok))
-            .collect::<Result<_, _>>()?;
-        match store.transact(ERASE, &format!("{token}-{tried}"), items).await? {
+        let items = users.iter().cloned().chain(recent::uncount(store, operation, user, looks).await?).collect();
+        match store.transact(operation, &format!("{token}-{tried}"), items).await? {
             Transacted::Done => return Ok(Saved::Done),
-            Transacted::Cancelled(reasons) if reasons.first().is_some_and(Reason::is_condition) => {
+            Transacted::Cancelled(reasons) if reasons.iter().take(users.len()).any(Reason::is_condition) => {
                 return Ok(Saved::Changed);
             }
             // Also where the counters changed since they were read.
             Transacted::Cancelled(reasons) => {
-                try_again(ERASE, tried, &token, &reasons).await?;
+                try_again(operation, tried, &token, &reasons).await?;
                 looks |= reasons.last().is_some_and(Reason::is_condition);
             }
         }
     }
-    Err(StoreError::busy(ERASE, "other requests held the user for too long"))
+    Err(StoreError::busy(operation, "other requests held the user for too long"))
 }
 
 /// A request token of what was hashed, with room for the number of the try.

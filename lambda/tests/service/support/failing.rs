@@ -112,6 +112,11 @@ impl Store for Failing {
         self.inner.erase(user, farewell).await
     }
 
+    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+        self.call("rename").await?;
+        self.inner.rename(user, renamed).await
+    }
+
     async fn forget(
         &self,
         event: &str,

@@ -1,0 +1,79 @@
+//! Refusals whose address is kept no more, named anew by a key that has replaced another.
+//!
+//! Of everybody else the table holds the address itself, so that a name tells nothing that it does not. A refusal is kept under
+//! its name alone: whoever has a former key, and a copy of the table, could tell of an address that they guess.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::clock::Clock;
+use crate::keys::AddressKey;
+use crate::store::{Among, From, Group, ListUsers, SHARDS, Saved, Store, StoreError};
+use crate::user::{State, User};
+
+/// Refusals that are read at once.
+const PAGE: u16 = 100;
+
+/// Refusals that are renamed at once: each changes the counters, of which there are so many.
+const AT_ONCE: usize = SHARDS as usize;
+
+/// How often a refusal is tried that changes meanwhile.
+const TRIES: u32 = 8;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Renamed {
+    pub refusals: u64,
+    /// Those that were too busy, or of which subscribers are still to be told.
+    pub left: u64,
+}
+
+/// Renames all of them; `note` is told how many so far. Safe to repeat, to break off, and to run twice at once.
+pub async fn rename(
+    store: &dyn Store,
+    key: &AddressKey,
+    clock: &dyn Clock,
+    note: impl Fn(u64),
+) -> Result<Renamed, StoreError> {
+    let among = Among::Newest { of: Group::State(State::Suppressed), on: None };
+    let (mut renamed, mut from) = (Renamed::default(), From::Start);
+    loop {
+        let page = store.list_users(&ListUsers { among: among.clone(), from, limit: PAGE }).await?;
+        let all = page.users.into_iter().map(|user| rename_one(store, key, clock, user));
+        let mut all = stream::iter(all).buffer_unordered(AT_ONCE);
+        while let Some(one) = all.next().await {
+            match one {
+                Ok(Some(true)) => renamed.refusals += 1,
+                Ok(Some(false)) => renamed.left += 1,
+                Ok(None) => continue,
+                Err(error) if error.is_passing() => renamed.left += 1,
+                Err(error) => return Err(error),
+            }
+            note(renamed.refusals);
+        }
+        match page.next {
+            Some(next) => from = From::after(Some(next)),
+            None => return Ok(renamed),
+        }
+    }
+}
+
+/// Whether it came to that; `None` of whoever needs no other name.
+async fn rename_one(
+    store: &dyn Store,
+    key: &AddressKey,
+    clock: &dyn Clock,
+    mut user: User,
+) -> Result<Option<bool>, StoreError> {
+    for _ in 0..TRIES {
+        let Some(name) = key.renewed(user.name()).filter(|_| user.is_bare_refusal()) else { return Ok(None) };
+        let Some(renamed) = user.refusal_as(name, clock.now()) else { break };
+        if store.rename(&user, &renamed).await? == Saved::Done {
+            return Ok(Some(true));
+        }
+        // Somebody has asked for the same address meanwhile; or it was renamed, or erased, by another.
+        let Some(there) = store.load(user.id).await? else { return Ok(None) };
+        user = there;
+    }
+    Ok(Some(false))
+}

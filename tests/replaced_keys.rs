@@ -266,6 +266,29 @@ fn a_replacement_that_stopped_halfway_is_told_and_goes_on() {
 }
 
 #[test]
+fn code_that_knows_one_key_is_not_gone_back_to() {
+    let service = Deployed::of(Sandbox::new().with_example("waitlist.yaml"));
+    // As a version is from before keys of addresses could be replaced: it is told of none.
+    let function = "/2015-03-31/functions/waitlist-web";
+    let configuration = service.account.rest("lambda", &format!("{function}/configuration")).json();
+    let mut variables = configuration["Environment"]["Variables"].clone();
+    assert!(variables.as_object_mut().expect("variables").remove("ADDRESS_KEY_VERSION").is_some());
+    let environment = json!({ "Environment": { "Variables": variables } });
+    assert_eq!(service.account.put("lambda", &format!("{function}/configuration"), &environment).status, 200);
+    let published = service.account.post("lambda", &format!("{function}/versions"), &json!({}));
+    let old = published.json()["Version"].as_str().expect("a number").to_owned();
+
+    let spec = std::fs::read_to_string(service.sandbox.path().join("signup.yaml")).expect("the example");
+    service.sandbox.write("signup.yaml", spec.replace("Join the waiting list", "Second"));
+    deploy(&service, &[]);
+    deploy(&service, &["--replace-key", "address-key"]);
+    let live = live(&service).1;
+    let refusal = service.sandbox.refusal(&["rollback", "--local", "--yes", "--to", &old]);
+    assert!(refusal.contains("knows one key for addresses alone"), "{refusal}");
+    assert_eq!(self::live(&service).1, live, "nothing was changed");
+}
+
+#[test]
 fn servers_are_replaced_with_the_keys_that_they_read() {
     let sandbox = Sandbox::new().with_example("waitlist.yaml");
     let spec = std::fs::read_to_string(sandbox.path().join("signup.yaml")).expect("the example");

@@ -42,8 +42,9 @@ pub struct Versions {
     pub address: Version,
     pub token: Version,
     pub admin: Version,
-    /// Whether the key for addresses that is deployed waits for another, which brings its replacement to its end.
-    pub is_halfway: bool,
+    /// Whether the key for addresses that is deployed waits for another, which brings its replacement to its end; looked at
+    /// where it is to be replaced.
+    is_halfway: bool,
     /// Whether a run is finished that was broken off between two stacks, before anything else is replaced.
     pub finishes: bool,
 }

@@ -77,7 +77,7 @@ fn parameter(put: PutParameterFluentBuilder, name: &str, value: String) -> PutPa
 }
 
 /// The versions to be read, with new ones in the place of the keys that are to be replaced. Makes none, and asks nothing where
-/// nothing is replaced, the stacks tell all, and the key for addresses never was.
+/// nothing is replaced and the stacks tell all. No key is read, but for that of addresses where it is to be replaced.
 pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, replaced: Replaced) -> Outcome<Versions> {
     let mut known = key_versions::deployed(stacks).map(|deployed| Known { deployed, ..Known::default() });
     let is_told = known.iter().all(|key| key.deployed.is_some());
@@ -95,15 +95,10 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
             .hint("nothing was changed; put a SecureString there that holds what it held, until it has that version"));
         }
     }
-    let number = known[0].number();
-    if number == 1 && !(replaced.address && known[0].newest.is_some()) {
+    if !replaced.address || known[0].newest.is_none() {
         return Ok(Versions::choose(known, replaced));
     }
-    let value = match address_keys(aws, key_prefix, number).await {
-        // What needs it tells so.
-        Err(failure) if failure.code == NO_KEY && !replaced.address => String::new(),
-        value => value?,
-    };
+    let value = address_keys(aws, key_prefix, known[0].number()).await?;
     known[0].is_halfway = AddressKey::is_halfway(&value);
     let versions = Versions::choose(known, replaced);
     if versions.address.replaces.is_some() {
@@ -125,6 +120,15 @@ async fn look(aws: &Aws, key_prefix: &str, known: &mut OfEach<Known>, is_told: b
         }
     }
     Ok(())
+}
+
+/// Whether this version of the key for addresses waits for another, which brings its replacement to its end. Not of one that
+/// is gone, as whatever needs it tells.
+pub async fn is_halfway(aws: &Aws, key_prefix: &str, number: u64) -> Outcome<bool> {
+    match address_keys(aws, key_prefix, number).await {
+        Err(failure) if failure.code == NO_KEY => Ok(false),
+        value => value.map(|value| AddressKey::is_halfway(&value)),
+    }
 }
 
 /// What a version of the key for addresses holds.

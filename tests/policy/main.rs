@@ -52,7 +52,7 @@ const UNPROVEN: [&str; 25] = [
 ];
 
 /// Whatever an operator does to a service, in this order. The spec's title is changed before a line with a star.
-const STEPS: [&str; 25] = [
+const STEPS: [&str; 26] = [
     "plan --local",
     "deploy --local --yes",
     "verify-email --local",
@@ -61,6 +61,7 @@ const STEPS: [&str; 25] = [
     "*plan --local",
     "deploy --local --yes",
     "deploy --replace-key address-key --local --yes",
+    "plan --local",
     "users list --local",
     "users show somebody@example.org --local",
     "users export --local",

@@ -54,12 +54,6 @@ pub(super) async fn wait_until_known(
     Ok(())
 }
 
-/// That the first step of a replacement is done, and no more of it is asked for.
-pub(super) fn is_halfway(context: &Context) -> String {
-    let again = context.command("deploy --replace-key address-key");
-    format!("the replacement of `address-key` is halfway, and `{again}` brings it to its end")
-}
-
 /// A failure of the second step, whose first is done: an ordinary deploy would not go on with it.
 pub(super) fn halfway(context: &Context, failure: Box<Failure>) -> Box<Failure> {
     let again = context.command("deploy --replace-key address-key");
@@ -67,6 +61,15 @@ pub(super) fn halfway(context: &Context, failure: Box<Failure>) -> Box<Failure> 
 }
 
 impl Run<'_> {
+    /// Says it where the first step of a replacement is done, and the second not asked for.
+    pub(super) async fn tell_halfway(&self, address_key: u64) -> Outcome<()> {
+        if address_key > 1 && keys::is_halfway(self.aws, &self.spec.key_prefix(), address_key).await? {
+            let again = self.context.command("deploy --replace-key address-key");
+            self.warn(&format!("the replacement of `address-key` is halfway, and `{again}` brings it to its end"));
+        }
+        Ok(())
+    }
+
     /// Does what is left of a replacement where nothing is to be deployed, and refuses to replace a key once more.
     pub(super) async fn finish_replacing(
         &self,

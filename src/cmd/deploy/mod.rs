@@ -114,8 +114,8 @@ impl Attempt<'_> {
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
-        if staged.keys.is_halfway && !arguments.replace_key.contains(&ReplaceableKey::Address) {
-            run.warn(&key::is_halfway(context));
+        if !arguments.replace_key.contains(&ReplaceableKey::Address) {
+            run.tell_halfway(staged.keys.address.number).await?;
         }
         if !plan.changes_anything() {
             run.finish_replacing(arguments, &stacks, &staged).await?;

@@ -293,10 +293,11 @@ pub enum Users {
     Erase(OneUser),
     /// Send one user the mail with the link once more
     Resend(OneUser),
-    /// Name refusals whose address is kept no more by the `address-key` in force, once it was replaced
+    /// Rename refusals by the new `address-key`, once it was replaced
     ///
-    /// `deploy --replace-key address-key` does it too. Whoever was there before and refuses after it keeps the name that a
-    /// former key gave, until this is run.
+    /// A refusal of which no address is kept holds under any name. But whoever has a former key, and a copy of the table,
+    /// could tell by a former name whose it is. `deploy --replace-key address-key` renames them all; whoever was there
+    /// before and refuses later has a former name until this is run.
     Rekey,
     /// Compare the counters with the users that they count; exits with 3 when something is wrong
     Recount {

@@ -83,7 +83,12 @@ impl Ledger {
 
 /// Somebody who is kept under one of the names, as just written.
 pub async fn find(store: &dyn Store, names: &Names) -> Result<Option<User>, StoreError> {
-    Ok(look(store, names, false).await?.1)
+    // Whoever is renamed goes to the first of them: looked at last, they are not missed on the way.
+    let others = try_join_all(names.others.iter().map(|id| store.load(*id))).await?;
+    match others.into_iter().flatten().next() {
+        Some(user) => Ok(Some(user)),
+        None => store.load(names.first.id).await,
+    }
 }
 
 /// Under which of the names there is somebody, and where nobody is; under the first where there is nobody at all. All are read,

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use crate::clock::Clock;
+use crate::event::Wanted;
 use crate::keys::AddressKey;
 use crate::store::{Among, From, Group, ListUsers, SHARDS, Saved, Store, StoreError};
 use crate::user::{State, User};
@@ -24,14 +25,16 @@ const TRIES: u32 = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Renamed {
     pub refusals: u64,
-    /// Those that were too busy, or of which subscribers are still to be told.
+    /// Those that were too busy, or in whose place somebody is.
     pub left: u64,
 }
 
-/// Renames all of them; `note` is told how many so far. Safe to repeat, to break off, and to run twice at once.
+/// Renames all of them; `note` is told how many so far. Subscribers are told that who they know by the former name is gone.
+/// Safe to repeat, to break off, and to run twice at once. A fault that does not pass ends it.
 pub async fn rename(
     store: &dyn Store,
     key: &AddressKey,
+    wanted: &Wanted,
     clock: &dyn Clock,
     note: impl Fn(u64),
 ) -> Result<Renamed, StoreError> {
@@ -39,17 +42,19 @@ pub async fn rename(
     let (mut renamed, mut from) = (Renamed::default(), From::Start);
     loop {
         let page = store.list_users(&ListUsers { among: among.clone(), from, limit: PAGE }).await?;
-        let all = page.users.into_iter().map(|user| rename_one(store, key, clock, user));
+        let all = page.users.into_iter().map(|user| rename_one(store, key, wanted, clock, user));
         let mut all = stream::iter(all).buffer_unordered(AT_ONCE);
         while let Some(one) = all.next().await {
             match one {
-                Ok(Some(true)) => renamed.refusals += 1,
+                Ok(Some(true)) => {
+                    renamed.refusals += 1;
+                    note(renamed.refusals);
+                }
                 Ok(Some(false)) => renamed.left += 1,
-                Ok(None) => continue,
+                Ok(None) => {}
                 Err(error) if error.is_passing() => renamed.left += 1,
                 Err(error) => return Err(error),
             }
-            note(renamed.refusals);
         }
         match page.next {
             Some(next) => from = From::after(Some(next)),
@@ -62,17 +67,22 @@ pub async fn rename(
 async fn rename_one(
     store: &dyn Store,
     key: &AddressKey,
+    wanted: &Wanted,
     clock: &dyn Clock,
     mut user: User,
 ) -> Result<Option<bool>, StoreError> {
     for _ in 0..TRIES {
-        let Some(name) = key.renewed(user.name()).filter(|_| user.is_bare_refusal()) else { return Ok(None) };
-        let Some(renamed) = user.refusal_as(name, clock.now()) else { break };
-        if store.rename(&user, &renamed).await? == Saved::Done {
+        let now = clock.now();
+        let renamed = key.renewed(user.name()).and_then(|name| user.refusal_as(name, now));
+        let Some(renamed) = renamed else { return Ok(None) };
+        if store.rename(&user, &renamed, wanted.farewell(&user, now).as_ref()).await? == Saved::Done {
             return Ok(Some(true));
         }
         // Somebody has asked for the same address meanwhile; or it was renamed, or erased, by another.
         let Some(there) = store.load(user.id).await? else { return Ok(None) };
+        if there.version == user.version {
+            break;
+        }
         user = there;
     }
     Ok(Some(false))

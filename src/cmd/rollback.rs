@@ -110,13 +110,6 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
             .cause(format!("`{bucket}` holds no `{}`", to.artifact.key()))
             .hint("deploy the spec of that time instead"));
     }
-    let keys = rollback::keys_of(&aws, &stacks, &to.artifact).await?;
-    if keys == rollback::Keys::One {
-        let of = format!("version {} knows one key for addresses alone", to.number);
-        return Err(Failure::new("key_replaced", of)
-            .cause("`address-key` was replaced since, so it could read none")
-            .hint("nothing was changed; deploy the spec of that time instead"));
-    }
     let question = format!(
         "Go back from {} to version {} ({}, of {})?",
         from.map_or("code that was never published".to_owned(), |from| {
@@ -139,7 +132,7 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
             }
         }
     }
-    let way = Way { context, spec: &spec, aws: &aws, to, keys, lock: lock.as_ref(), progress: &progress };
+    let way = Way { context, spec: &spec, aws: &aws, to, lock: lock.as_ref(), progress: &progress };
     let live_after_ms = way.go_back(&mut stacks).await?;
     drop(progress);
     let report = Report {
@@ -169,7 +162,6 @@ struct Way<'a> {
     spec: &'a Spec,
     aws: &'a Aws,
     to: &'a Version,
-    keys: rollback::Keys,
     lock: Option<&'a Lock>,
     progress: &'a Progress,
 }
@@ -182,7 +174,7 @@ impl Way<'_> {
         let started = Instant::now();
         let front = spec.topology.front();
         // A version from before a key was replaced is published anew, to read the key of now.
-        if front == Role::Servers || self.keys != rollback::Keys::OfNow {
+        if front == Role::Servers || !rollback::reads_the_keys_of_now(aws, stacks, &to.artifact).await? {
             self.replace(stacks).await?;
             return Ok(started.elapsed().as_millis());
         }
@@ -214,7 +206,7 @@ impl Way<'_> {
 
     /// Brings the stacks to the version, and puts back what was there if it fails. Instances have no alias to be switched.
     async fn replace(&self, stacks: &mut DeployedStacks) -> Outcome<()> {
-        let Self { context, spec, aws, to, lock, progress, .. } = *self;
+        let Self { context, spec, aws, to, lock, progress } = *self;
         let front = spec.topology.front();
         let before = Before::read(aws, stacks, spec.topology).await?;
         let replaced = async {
@@ -279,7 +271,13 @@ fn choose<'a>(versions: &'a [Version], live: &str, to: Option<u64>) -> Outcome<(
     };
     match (found, to) {
         (Some(found), _) if is_other(&found) => Ok((from, found)),
-        (Some(found), _) => refuse(Failure::usage("no_version", format!("version {} is what runs", found.number))),
+        (Some(found), _) if from.is_some_and(|from| from.number == found.number) => {
+            refuse(Failure::usage("no_version", format!("version {} is what runs", found.number)))
+        }
+        (Some(found), _) => {
+            let same = format!("version {} is the same code as what runs, version {live}", found.number);
+            refuse(Failure::usage("no_version", same).hint("what else differs, a rollback does not take back: deploy"))
+        }
         (None, Some(number)) => refuse(Failure::usage("no_version", format!("there is no version {number}"))),
         (None, None) => refuse(Failure::new("no_version", "there is no earlier version to go back to").hint(
             "what the spec changed, such as the topology, is taken back by the spec: change it back, and deploy",
@@ -307,7 +305,9 @@ mod tests {
         assert_eq!(chosen("4", Some(5)).expect("forward too"), (Some(4), 5));
         // Newer than whatever was published.
         assert_eq!(chosen("$LATEST", None).expect("one"), (None, 5));
-        assert_eq!(chosen("4", Some(3)).expect_err("the same code").code, "no_version");
+        let same = chosen("4", Some(3)).expect_err("the same code");
+        assert_eq!(same.message, "version 3 is the same code as what runs, version 4");
+        assert_eq!(chosen("4", Some(4)).expect_err("itself").message, "version 4 is what runs");
         assert_eq!(chosen("1", None).expect_err("none").code, "no_version");
         let failure = chosen("5", Some(2)).expect_err("gone");
         assert_eq!(

@@ -118,17 +118,16 @@ async fn code(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<Drifted>> {
         let Some(artifact) = ArtifactRef::of(&stack.parameters) else { continue };
         let live = versions::live(aws, &function).await?;
         let published = versions::list(aws, &function).await?;
-        let named = published.iter().find(|it| it.artifact == artifact);
         let running = published.iter().find(|it| it.number.to_string() == live);
-        let difference = match (running, named) {
-            (Some(running), Some(named)) if running.artifact == artifact => {
-                if running.keys == named.keys {
-                    continue;
-                }
-                let number = |version: &Version| Some(version.number.into());
-                Difference { path: "version".into(), before: number(named), after: number(running) }
+        let is_named = |it: &&Version| it.artifact == artifact;
+        let difference = match running.filter(is_named) {
+            Some(running) if running.reads_the_keys_of(stack) => continue,
+            Some(running) => {
+                let named = versions::named(&published, stack, &artifact);
+                let number = |version: &Version| version.number.into();
+                Difference { path: "version".into(), before: named.map(number), after: Some(number(running)) }
             }
-            _ => {
+            None => {
                 let release = running.map_or(live, |version| version.artifact.release().to_owned());
                 Difference { path: "code".into(), before: Some(artifact.release().into()), after: Some(release.into()) }
             }

@@ -9,6 +9,7 @@ use super::stack::DeployedStacks;
 pub const ADDRESS: &str = "AddressKeyVersion";
 pub const TOKEN: &str = "TokenKeyVersion";
 pub const ADMIN: &str = "AdminKeyVersion";
+pub const PARAMETERS: OfEach<&str> = [ADDRESS, TOKEN, ADMIN];
 
 /// Which keys are to be replaced by new ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +46,8 @@ pub struct Versions {
     /// Whether the key for addresses that is deployed waits for another, which brings its replacement to its end; looked at
     /// where it is to be replaced.
     is_halfway: bool,
-    /// Whether a run is finished that was broken off between two stacks, before anything else is replaced.
-    pub finishes: bool,
+    /// Those of which a run is finished that was broken off between two stacks, before anything else is replaced.
+    pub finished: OfEach<bool>,
 }
 
 /// Something of each key: of that for addresses, of that for tokens, and of the admins'.
@@ -56,7 +57,7 @@ pub type OfEach<T> = [T; 3];
 pub type Deployed = Option<(u64, u64)>;
 
 pub fn deployed(stacks: &DeployedStacks) -> OfEach<Deployed> {
-    [ADDRESS, TOKEN, ADMIN].map(|parameter| {
+    PARAMETERS.map(|parameter| {
         let told = stacks.values().filter_map(|stack| stack.parameters.get(parameter)?.parse::<u64>().ok());
         told.fold(None, |range: Deployed, it| {
             Some(range.map_or((it, it), |(least, most)| (least.min(it), most.max(it))))
@@ -112,19 +113,19 @@ impl Versions {
         token: Version::FIRST,
         admin: Version::FIRST,
         is_halfway: false,
-        finishes: false,
+        finished: [false; 3],
     };
 
     /// Where a run was broken off between two stacks, that is brought to its end before anything is replaced.
     pub fn choose(known: OfEach<Known>, replaced: Replaced) -> Self {
-        let finishes = known.into_iter().any(Known::is_between_stacks);
-        let ([address, token, admin], wish) = (known, replaced.each().map(|it| it && !finishes));
+        let finished = known.map(Known::is_between_stacks);
+        let ([address, token, admin], wish) = (known, replaced.each().map(|it| it && finished == [false; 3]));
         Self {
             address: address.choose(wish[0]),
             token: token.choose(wish[1]),
             admin: admin.choose(wish[2]),
             is_halfway: address.is_halfway,
-            finishes,
+            finished,
         }
     }
 
@@ -182,7 +183,7 @@ mod tests {
         for wish in [true, false] {
             let all = Replaced { address: wish, token: wish, admin: wish };
             let versions = Versions::choose([KNOWN, between_stacks, KNOWN], all);
-            assert_eq!((versions.each(), versions.finishes), ([version(2, None); 3], true));
+            assert_eq!((versions.each(), versions.finished), ([version(2, None); 3], [false, true, false]));
         }
         let before_the_proof = Known { is_fresh: true, ..KNOWN };
         assert_eq!(before_the_proof.choose(true), version(2, None));

@@ -8,7 +8,7 @@ use super::plan::Action;
 use super::progress::Progress;
 use super::stack::{self, DeployedStacks};
 use super::template::Role;
-use super::versions::{self, Version};
+use super::versions;
 use crate::aws::Aws;
 use crate::error::{Failure, Outcome};
 use crate::spec::Topology;
@@ -75,46 +75,25 @@ impl Before {
     }
 }
 
-/// By which keys the functions' versions of a bundle go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Keys {
-    OfNow,
-    /// They make links, and read them, by a key that was replaced.
-    Former,
-    /// Their code knows one key for addresses alone, which was replaced since.
-    One,
-}
-
-/// Compares what a bundle's versions read with what the newest read. A list for each function.
-pub async fn keys_of(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<Keys> {
-    let mut keys = Keys::OfNow;
-    for function in versions::functions(stacks) {
-        keys = keys.max(compare(&versions::list(aws, &function).await?, artifact));
+/// Whether the functions' versions of a bundle read the keys that the stacks say. One that does not makes links, and reads
+/// them, by a key that was replaced.
+pub async fn reads_the_keys_of_now(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<bool> {
+    for (stack, function) in versions::functions_by_stack(stacks) {
+        let found = versions::list(aws, &function).await?;
+        let is_there = found.iter().any(|version| version.artifact == *artifact);
+        if is_there && versions::named(&found, stack, artifact).is_none() {
+            return Ok(false);
+        }
     }
-    Ok(keys)
-}
-
-/// The same of one function's versions, newest first.
-fn compare(versions: &[Version], artifact: &ArtifactRef) -> Keys {
-    let wanted = versions.iter().find(|version| version.artifact == *artifact);
-    let Some((wanted, newest)) = wanted.zip(versions.first()) else { return Keys::OfNow };
-    // One that is told of none reads the first.
-    let [before, now] =
-        [wanted, newest].map(|version| version.keys.each_ref().map(|key| key.as_deref().unwrap_or("1")));
-    match before == now {
-        true => Keys::OfNow,
-        false if wanted.keys[0].is_none() && now[0] != "1" => Keys::One,
-        false => Keys::Former,
-    }
+    Ok(true)
 }
 
 /// Has every function answer by its newest version of a bundle. One that has none is left to [`reconcile`]. Returns
 /// how many were switched.
 pub async fn switch(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<usize> {
     let mut switched = 0;
-    for function in versions::functions(stacks) {
-        let found = versions::list(aws, &function).await?.into_iter().find(|version| version.artifact == *artifact);
-        if let Some(version) = found {
+    for (stack, function) in versions::functions_by_stack(stacks) {
+        if let Some(version) = versions::named(&versions::list(aws, &function).await?, stack, artifact) {
             versions::point(aws, &function, &version.number.to_string()).await?;
             switched += 1;
         }
@@ -164,8 +143,8 @@ pub async fn reconcile(
 pub async fn realign(aws: &Aws, stacks: &DeployedStacks, bucket: &str) -> Outcome<()> {
     for (stack, function) in versions::functions_by_stack(stacks) {
         let Some(artifact) = ArtifactRef::of(&stack.parameters) else { continue };
-        let found = versions::list(aws, &function).await?.into_iter().find(|version| version.artifact == artifact);
-        let Some(version) = found else { continue };
+        let found = versions::list(aws, &function).await?;
+        let Some(version) = versions::named(&found, stack, &artifact) else { continue };
         let version = version.number.to_string();
         if versions::live(aws, &function).await? != version {
             versions::put_code(aws, &function, bucket, &artifact).await?;
@@ -173,32 +152,4 @@ pub async fn realign(aws: &Aws, stacks: &DeployedStacks, bucket: &str) -> Outcom
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn code_that_knows_one_key_for_addresses_is_told_from_what_is_published_anew() {
-        let version = |code: &str, keys: [Option<&str>; 3]| Version {
-            number: 1,
-            artifact: ArtifactRef { sha256: code.repeat(32), code_sha256: code.to_owned() },
-            published: String::new(),
-            keys: keys.map(|key| key.map(str::to_owned)),
-        };
-        let compared = |now, before| {
-            let versions = [version("bb", now), version("aa", before)];
-            compare(&versions, &versions[1].artifact)
-        };
-        let first = [Some("1"); 3];
-        assert_eq!(compared(first, [None; 3]), Keys::OfNow);
-        assert_eq!(compared([Some("1"), Some("2"), Some("1")], first), Keys::Former);
-        assert_eq!(compared([Some("1"), Some("2"), Some("1")], [None; 3]), Keys::Former);
-        assert_eq!(compared([Some("3"), Some("1"), Some("1")], first), Keys::Former);
-        assert_eq!(compared([Some("3"), Some("1"), Some("1")], [None, Some("1"), Some("1")]), Keys::One);
-        assert_eq!(compared([None; 3], [None; 3]), Keys::OfNow, "the workers read none");
-        let other = ArtifactRef { sha256: "cc".repeat(32), code_sha256: "cc".to_owned() };
-        assert_eq!(compare(&[version("bb", first)], &other), Keys::OfNow, "that is left to the stacks");
-    }
 }

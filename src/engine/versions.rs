@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::desired::{ArtifactRef, hex};
 use super::events::Pace;
-use super::key_versions::OfEach;
+use super::key_versions::{self, OfEach};
 use super::stack::{Deployed, DeployedStacks};
 use super::template::Role;
 use crate::aws::{Aws, explain, service_code};
@@ -35,6 +35,22 @@ pub struct Version {
     pub published: String,
     /// The versions of the keys that it reads, where it is told of them.
     pub keys: OfEach<Option<String>>,
+}
+
+/// What tells a function which versions of the keys it reads.
+const KEYS: OfEach<&str> = ["ADDRESS_KEY_VERSION", "TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"];
+
+impl Version {
+    /// Whether it reads the keys that its stack says. One that is told of none reads none, or is from before they were told.
+    pub fn reads_the_keys_of(&self, stack: &Deployed) -> bool {
+        let told = key_versions::PARAMETERS.map(|name| stack.parameters.get(name));
+        self.keys.iter().zip(told).all(|(key, told)| key.is_none() || key.as_ref() == told)
+    }
+}
+
+/// The newest version of a bundle that reads the keys that the stack says.
+pub fn named<'a>(versions: &'a [Version], stack: &Deployed, artifact: &ArtifactRef) -> Option<&'a Version> {
+    versions.iter().find(|version| version.artifact == *artifact && version.reads_the_keys_of(stack))
 }
 
 /// The service's functions, that which answers requests first.
@@ -74,7 +90,7 @@ fn read(found: &FunctionConfiguration) -> Option<Version> {
         number: found.version()?.parse().ok()?,
         artifact: ArtifactRef { sha256: hex(&BASE64_STANDARD.decode(&code_sha256).ok()?), code_sha256 },
         published: found.last_modified().unwrap_or_default().to_owned(),
-        keys: ["ADDRESS_KEY_VERSION", "TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"].map(|name| {
+        keys: KEYS.map(|name| {
             let variables = found.environment().and_then(|environment| environment.variables());
             variables.and_then(|variables| variables.get(name)).cloned()
         }),
@@ -105,15 +121,15 @@ pub async fn all_live(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<(String
     Ok(all)
 }
 
-/// The first function that answers by another version of the key for addresses than this, of those that read one.
+/// The first function that answers by another version of the key for addresses than this, of those that are told of one.
+/// Servers answer by what their stack says.
 pub async fn reads_another_address_key(aws: &Aws, stacks: &DeployedStacks, number: u64) -> Outcome<Option<String>> {
-    let is_this = |version: &Version| version.keys[0].as_deref() == Some(&number.to_string());
+    let number = number.to_string();
     for (function, live) in all_live(aws, stacks).await? {
         let found = list(aws, &function).await?;
-        if found.first().is_none_or(|newest| newest.keys[0].is_none()) {
-            continue;
-        }
-        if !found.iter().any(|version| version.number.to_string() == live && is_this(version)) {
+        let is_told = found.iter().any(|version| version.keys[0].is_some());
+        let live = found.into_iter().find(|version| version.number.to_string() == live);
+        if is_told && live.is_none_or(|version| version.keys[0].as_ref() != Some(&number)) {
             return Ok(Some(function));
         }
     }

@@ -83,8 +83,8 @@ impl Store for Counted {
         self.asked().erase(user, farewell).await
     }
 
-    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
-        self.asked().rename(user, renamed).await
+    async fn rename(&self, user: &User, renamed: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
+        self.asked().rename(user, renamed, farewell).await
     }
 
     async fn forget(

@@ -203,7 +203,7 @@ impl Store for MemoryStore {
         Ok(Saved::Done)
     }
 
-    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+    async fn rename(&self, user: &User, renamed: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
         let mut held = self.held();
         if !held.holds(user.id, Some(user.version)) || held.users.contains_key(&renamed.id) {
             return Ok(Saved::Changed);
@@ -211,6 +211,7 @@ impl Store for MemoryStore {
         held.remove(user.id);
         held.counters.uncount(user);
         held.changed(What::Nothing);
+        held.part_from(farewell);
         held.put(renamed);
         Ok(Saved::Done)
     }

@@ -76,8 +76,8 @@ pub trait Store: Debug + Send + Sync {
     async fn erase(&self, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError>;
 
     /// Keeps a user under the ID of `renamed`, where nobody may be, and no more as it was loaded, which is taken out of the
-    /// counters, in one transaction.
-    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError>;
+    /// counters and told of, in one transaction.
+    async fn rename(&self, user: &User, renamed: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError>;
 
     /// Takes a user whom the table forgot by itself out of the counters and keeps what is to be told of it, once however
     /// often the event is reported. Returns whether it was the first time.

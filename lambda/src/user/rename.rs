@@ -11,8 +11,8 @@ impl User {
         self.state == State::Suppressed && self.answers.email.is_empty()
     }
 
-    /// A bare refusal as it is to be kept under another name, where it is counted anew. `None` of anybody else, whom links and
-    /// subscribers know by the name of before, and while subscribers are still to be told something of it.
+    /// A bare refusal as it is to be kept under another name, where it is counted anew, and subscribers have nothing to be told
+    /// of it. `None` of anybody else, whom links and subscribers know by the name of before.
     pub fn refusal_as(&self, name: Name, now: Timestamp) -> Option<Self> {
         let renamed = Self {
             id: name.id,
@@ -20,8 +20,9 @@ impl User {
             version: u64::try_from(now.as_microsecond()).unwrap_or(0),
             counted: None,
             ticket: None,
+            untold: None,
             ..self.clone()
         };
-        (self.is_bare_refusal() && self.untold.is_none()).then(|| renamed.waking())
+        self.is_bare_refusal().then(|| renamed.waking())
     }
 }

@@ -347,7 +347,8 @@ fn a_bare_refusal_alone_is_renamed() {
     assert!(renamed.version > refused.version, "as of somebody who is new");
     let known = unsubscribe(confirmed(36), at(100)).expect("a change");
     let untold = User { untold: Some(crate::event::Untold { due_at: at(80), tells: Vec::new() }), ..refused };
-    for other in [known, untold, receive(None, 36, at(0))] {
+    assert_eq!(untold.refusal_as(later, at(70)), Some(renamed), "a farewell tells it");
+    for other in [known, receive(None, 36, at(0))] {
         assert_eq!(other.refusal_as(later, at(70)), None, "{other:?}");
     }
 }

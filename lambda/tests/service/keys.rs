@@ -1,13 +1,14 @@
 //! The key of addresses is replaced: everybody is found by whichever name they have, and nobody becomes two.
 
 use serde_json::json;
-use signup_service::event::Untold;
+use signup_service::clock::{after, before};
 use signup_service::keys::AddressKey;
 use signup_service::refusals::{self, Renamed};
 use signup_service::store::{DynamoStore, Saved, Store, StoreError};
 use signup_service::user::{State, User, UserId};
 
 use crate::store::{keep, load, refused, start};
+use crate::store_news::wanted;
 use crate::support::service::{Failing, Service, listed};
 use crate::support::{Counting, new_user, replaced_key, small_config, table};
 
@@ -128,25 +129,34 @@ async fn refusals_alone_move_to_the_name_in_force() {
     let new = |address| new_user(&entropy, address, 36, start());
     let refusal = |address| refused(&new(address), start()).expect("a change");
     let (ada, bob, eve) = (refusal(ADA), new(BOB), refusal("eve@example.com"));
-    // By the new key already, and one of whom subscribers are still to be told.
+    // By the new key already, and one in whose place somebody is.
     let named = User { id: UserId([9; 16]), keys: 2, ..refusal("dan@example.com") };
-    let untold = User { untold: Some(Untold { due_at: start(), tells: Vec::new() }), ..refusal("flo@example.com") };
-    for user in [&ada, &bob, &eve, &named, &untold] {
+    let moved = |user: &User| replaced_key(false).names(user.id).first.id;
+    let oldest = User { created_at: before(start(), 60), ..new("flo@example.com") };
+    let twice = refused(&oldest, start()).expect("a change");
+    let there = User { id: moved(&twice), keys: 2, ..twice.clone() };
+    for user in [&ada, &bob, &eve, &named, &twice, &there] {
         keep(store, user).await;
     }
     let rename = async |store: &dyn Store, key: &AddressKey| {
-        refusals::rename(store, key, &*service.clock, drop).await.expect("the store works")
+        refusals::rename(store, key, &wanted(), &*service.clock, drop).await.expect("the store works")
     };
     assert_eq!(rename(store, &replaced_key(true)).await, Renamed::default(), "the new key names nobody yet");
     // Where the table is busy with one, it is left, and the others are not.
     let busy = Failing::of(&service, StoreError::busy("x", "y"), [("rename", 1)]);
     assert_eq!(rename(&busy, &replaced_key(false)).await, Renamed { refusals: 1, left: 2 });
     assert_eq!(rename(store, &replaced_key(false)).await, Renamed { refusals: 1, left: 1 });
-    let moved = |user: &User| replaced_key(false).names(user.id).first.id;
-    for id in [moved(&ada), moved(&eve), bob.id, named.id, untold.id] {
+    for id in [moved(&ada), moved(&eve), bob.id, named.id, twice.id, there.id] {
         assert!(load(store, id).await.is_some());
     }
-    for id in [ada.id, eve.id] {
-        assert_eq!(load(store, id).await, None);
+    let mut gone = Vec::new();
+    for user in [&ada, &eve] {
+        assert_eq!(load(store, user.id).await, None);
+        gone.push(user.id);
     }
+    let farewells = store.farewells(after(start(), 7_200), 10).await.expect("the store works");
+    let mut told: Vec<_> = farewells.iter().map(|farewell| farewell.id).collect();
+    gone.sort();
+    told.sort();
+    assert_eq!(told, gone, "subscribers know them by these");
 }

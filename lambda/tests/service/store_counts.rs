@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use signup_service::census::{Delta, Sums, Tally};
 use signup_service::clock::{after, before};
 use signup_service::counting::{GONE, Note, decide, settle};
-use signup_service::event::Told;
+use signup_service::event::{TELL_GRACE, Told};
 use signup_service::keys::Name;
 use signup_service::store::{Saved, Store};
 use signup_service::user::{State, User, UserId};
 
 use crate::store::{keep, load, refused, start};
+use crate::store_news::wanted;
 use crate::support::{Counting, new_user};
 
 /// Counts users as they are, each in a change of its own.
@@ -132,7 +133,8 @@ pub async fn a_renamed_user_is_there_once_and_counted_once(store: &dyn Store) {
     let counted = count(store, std::slice::from_ref(&user), start()).await.remove(0);
     let name = Name { id: UserId([6; 16]), keys: 2 };
     let renamed = counted.refusal_as(name, after(start(), 60)).expect("a refusal");
-    let rename = async |user| store.rename(user, &renamed).await.expect("the store works");
+    let farewell = wanted().farewell(&counted, start()).expect("it is wanted");
+    let rename = async |user| store.rename(user, &renamed, Some(&farewell)).await.expect("the store works");
     // As it was loaded, and where nobody is.
     assert_eq!((rename(&user).await, load(store, name.id).await), (Saved::Changed, None));
     let other = User { id: name.id, ..new_user(&Counting::from(7), "bob@example.com", 36, start()) };
@@ -143,6 +145,8 @@ pub async fn a_renamed_user_is_there_once_and_counted_once(store: &dyn Store) {
     assert_eq!(rename(&counted).await, Saved::Done);
     assert_eq!([load(store, user.id).await, load(store, name.id).await], [None, Some(renamed.clone())]);
     assert_eq!((rename(&counted).await, counters(store).await), (Saved::Changed, Sums::default()));
+    let farewells = store.farewells(after(start(), TELL_GRACE), 10).await.expect("the store works");
+    assert_eq!(farewells, [farewell], "who knows the former name is told once");
     count(store, std::slice::from_ref(&renamed), start()).await;
     assert_eq!(counters(store).await.census().states, BTreeMap::from([(State::Suppressed, 1)]));
 }

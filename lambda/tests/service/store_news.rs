@@ -15,7 +15,7 @@ fn start() -> Timestamp {
     "2026-11-22T10:59:00.123Z".parse().expect("a time")
 }
 
-fn wanted() -> Wanted {
+pub fn wanted() -> Wanted {
     let mut config = crate::support::small_config();
     config.notifications.events = EventType::ALL.to_vec();
     Wanted::of(&config)

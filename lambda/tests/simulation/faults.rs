@@ -110,7 +110,7 @@ impl Faulty {
         self.world.pause(3).await;
         match fault {
             Fault::After => return Err(self.failed(name, "after")),
-            Fault::Twice if ["save", "close"].contains(&name) => {
+            Fault::Twice if ["save", "close", "rename"].contains(&name) => {
                 self.world.note(|| format!("{:?}: {name} is asked once more", self.who));
                 done = work();
                 self.world.pause(3).await;
@@ -214,8 +214,8 @@ impl Store for Faulty {
         self.call("erase", erase).await
     }
 
-    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
-        let rename = || self.store.rename(user, renamed);
+    async fn rename(&self, user: &User, renamed: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
+        let rename = || self.store.rename(user, renamed, farewell);
         self.call("rename", || self.apply("rename", &[user.id, renamed.id], rename()).expect("memory")).await
     }
 

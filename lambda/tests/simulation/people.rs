@@ -292,7 +292,7 @@ impl Act {
                 }
                 Self::Erase(names) => erase(&ledger, &to, &names).await,
                 Self::Rename(key) => {
-                    let _ = refusals::rename(&to, &key, &*ledger.clock, drop).await;
+                    let _ = refusals::rename(&to, &key, &ledger.wanted, &*ledger.clock, drop).await;
                 }
                 Self::Report(report, _, address_key) => {
                     let listener = Listener { ledger, journal: Arc::new(Kept::default()), address_key };

@@ -80,7 +80,7 @@ pub struct Witness {
     step: u64,
     items: BTreeMap<MailId, Item>,
     people: BTreeMap<UserId, Person>,
-    /// A refusal that was taken from under its former name, as it has to be under the other.
+    /// A refusal that was taken from under its former name, and has to be under the other in the same write.
     renamed: Option<User>,
     used: BTreeSet<Nonce>,
     told: BTreeSet<Nonce>,
@@ -155,6 +155,7 @@ impl Witness {
         let counters = at_once(self.store.counters(None)).expect("memory");
         self.check(counters == sums, || format!("e: the counters are {counters:?}, the users carry {sums:?}"));
         self.nobody_is_kept_twice(&users);
+        self.check(self.renamed.is_none(), || format!("k: lost: {}", brief(self.renamed.as_ref())));
     }
 
     fn nobody_is_kept_twice(&self, users: &[User]) {
@@ -245,11 +246,9 @@ impl Witness {
         let Some(new) = new else {
             let old = old.expect("somebody was there");
             if *who == Who::Renaming {
-                let users = self.store.users();
-                let there = users.into_iter().find(|user| person(user.id) == person(old.id));
-                let is_same = there.as_ref().is_some_and(|it| it.created_at == old.created_at && it.is_bare_refusal());
-                self.check(is_same && old.is_bare_refusal(), || format!("k: {} is lost", brief(Some(old))));
-                self.renamed = there;
+                self.check(old.is_bare_refusal(), || format!("k: {} is renamed", brief(Some(old))));
+                self.note_gone(old);
+                self.renamed = Some(old.clone());
                 return;
             }
             self.check(*who == Who::Operator, || format!("f: {who:?} removed a user"));
@@ -270,7 +269,8 @@ impl Witness {
                 let born =
                     refuses || matches!(who, Who::SignUp(number) if self.submissions[*number].answers == new.answers);
                 let blank = new.counted.is_none() && new.waiting.is_none();
-                let born = born || (*who == Who::Renaming && self.renamed.take().as_ref() == Some(new));
+                let moved = self.renamed.take_if(|_| *who == Who::Renaming);
+                let born = born || moved.is_some_and(|old| is_moved(&old, new));
                 self.check(born && blank, || format!("f: {who:?} brought back somebody who was erased"));
             }
             Some(old) => {
@@ -345,6 +345,13 @@ impl Witness {
 
 pub fn short(id: MailId) -> String {
     id.to_string()[..4].to_owned()
+}
+
+/// Whether it is the same refusal under another name, which nobody has counted and of which nothing is to be told.
+fn is_moved(old: &User, new: &User) -> bool {
+    let User { id, keys, version, .. } = *new;
+    let moved = User { id, keys, version, counted: None, ticket: None, untold: None, wakes: true, ..old.clone() };
+    moved == *new && person(old.id) == person(id)
 }
 
 /// A user in a few words.

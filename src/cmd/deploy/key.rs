@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use signup_service::clock::System;
+use signup_service::event::Wanted;
 use signup_service::refusals;
 use signup_service::store::DynamoStore;
 
@@ -19,13 +20,18 @@ use crate::engine::template::Role;
 use crate::engine::{keys, versions};
 use crate::error::{Failure, Outcome};
 
-/// As long as a request may take: a function's `Timeout`.
+/// As long as somebody may be served who signs up: the web function's `Timeout`. Whoever was begun before the first step is
+/// over then, since the first step has proven itself meanwhile.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
 /// Refuses to replace a key together with anything else: what fails of that would take the new key with it, and while there
 /// are two fronts, or one of before, one of them would not know it.
 pub(super) fn ensure_alone(staged: &Staged, stacks: &DeployedStacks) -> Outcome<()> {
-    let others = staged.beside(&[key_versions::ADDRESS, key_versions::TOKEN, key_versions::ADMIN], stacks);
+    if ![Role::Web, Role::Servers].iter().any(|front| stacks.contains_key(front)) {
+        return Err(Failure::new("not_deployed", "nothing is deployed whose key could be replaced")
+            .hint("deploy without `--replace-key` first"));
+    }
+    let others = staged.beside(&key_versions::PARAMETERS, stacks);
     if others.is_empty() {
         return Ok(());
     }
@@ -54,20 +60,29 @@ pub(super) async fn wait_until_known(
     Ok(())
 }
 
-/// A failure of the second step, whose first is done: an ordinary deploy would not go on with it.
+/// A failure once the new key is known: an ordinary deploy would not go on with it.
 pub(super) fn halfway(context: &Context, failure: Box<Failure>) -> Box<Failure> {
-    let again = context.command("deploy --replace-key address-key");
-    failure.and_hint(format!("the new key is known by now, and maybe not in force: `{again}` goes on with it"))
+    let (deploy, rekey) = (context.command("deploy"), context.command("users rekey"));
+    failure.and_hint(format!(
+        "`{deploy}` says whether the replacement of `address-key` is halfway, and how it goes on; if it does not, the new one \
+         is in force, and `{rekey}` brings it to its end"
+    ))
 }
 
 impl Run<'_> {
     /// Says it where the first step of a replacement is done, and the second not asked for.
-    pub(super) async fn tell_halfway(&self, address_key: u64) -> Outcome<()> {
-        if address_key > 1 && keys::is_halfway(self.aws, &self.spec.key_prefix(), address_key).await? {
-            let again = self.context.command("deploy --replace-key address-key");
-            self.warn(&format!("the replacement of `address-key` is halfway, and `{again}` brings it to its end"));
+    pub(super) async fn tell_halfway(&self, address_key: u64) {
+        if address_key == 1 {
+            return;
         }
-        Ok(())
+        match keys::is_halfway(self.aws, &self.spec.key_prefix(), address_key).await {
+            Ok(true) => {
+                let again = self.context.command("deploy --replace-key address-key");
+                self.warn(&format!("the replacement of `address-key` is halfway, and `{again}` brings it to its end"));
+            }
+            Ok(false) => {}
+            Err(failure) => self.warn(&format!("{}: whether it is replaced by halves is not known", failure.message)),
+        }
     }
 
     /// Does what is left of a replacement where nothing is to be deployed, and refuses to replace a key once more.
@@ -79,7 +94,7 @@ impl Run<'_> {
     ) -> Outcome<()> {
         let asked = &arguments.replace_key;
         if asked.contains(&ReplaceableKey::Address) {
-            self.warn("`address-key` was replaced within the hour, and is not replaced once more");
+            self.warn(&ReplaceableKey::Address.meaning(staged.keys));
             self.rename_refusals(stacks, staged.keys).await;
         }
         match asked.iter().find_map(|key| key.replaced_already(self.context)) {
@@ -93,13 +108,18 @@ impl Run<'_> {
         let asked = &arguments.replace_key;
         let of_address = asked.contains(&ReplaceableKey::Address);
         let is_halfway = of_address && keys.ends_halfway();
-        for key in asked.iter().filter(|key| key.of(keys).replaces.is_some()) {
-            if !is_halfway || *key != ReplaceableKey::Address {
-                self.line(key.done());
+        for key in asked {
+            match key.of(keys) {
+                _ if *key == ReplaceableKey::Address && is_halfway => {}
+                (version, finished) if finished || version.replaces.is_some() => self.line(key.done()),
+                _ if keys.finished.contains(&true) => {
+                    self.warn(&format!(
+                        "`{}` is not replaced: an earlier run was finished; ask for it once more",
+                        key.name()
+                    ));
+                }
+                _ => {}
             }
-        }
-        if keys.finishes && !asked.is_empty() {
-            self.warn("an earlier run was finished; the same once more replaces what that had not asked for");
         }
         if of_address && !is_halfway {
             self.rename_refusals(stacks, keys).await;
@@ -116,7 +136,9 @@ impl Run<'_> {
             let key = keys::address_key(aws, &spec.key_prefix(), Some(keys.address.number)).await?;
             let table = output_of(stacks, Role::Data, "TableName")?;
             let store = DynamoStore::new(aws.dynamodb(), table, spec.form.name_field());
-            let renamed = refusals::rename(&store, &key, &System, |count| step.detail(&count.to_string())).await;
+            let wanted = Wanted::of(&spec.service_config());
+            let renamed =
+                refusals::rename(&store, &key, &wanted, &System, |count| step.detail(&count.to_string())).await;
             renamed.map_err(|error| store_failure(&error))
         };
         let renamed = rename.await;
@@ -126,7 +148,7 @@ impl Run<'_> {
             Err(failure) => Some(format!("refusals keep the names of before ({})", failure.message)),
         };
         if let Ok(renamed) = renamed {
-            step.done(&format!("{} named by the new key", count(renamed.refusals, "refusal")));
+            step.done(&format!("{} renamed", count(renamed.refusals, "refusal")));
         }
         if let Some(left) = left {
             self.warn(&format!("{left}: `{}` renames them", context.command("users rekey")));
@@ -135,31 +157,45 @@ impl Run<'_> {
 }
 
 impl ReplaceableKey {
-    fn of(self, versions: Versions) -> Version {
+    fn name(self) -> &'static str {
         match self {
-            Self::Address => versions.address,
-            Self::Token => versions.token,
-            Self::Admin => versions.admin,
+            Self::Address => "address-key",
+            Self::Token => "token-key",
+            Self::Admin => "admin-key",
         }
     }
 
+    /// Which version is to be read, and whether a run of before is finished that has made it.
+    fn of(self, versions: Versions) -> (Version, bool) {
+        let at = match self {
+            Self::Address => 0,
+            Self::Token => 1,
+            Self::Admin => 2,
+        };
+        (versions.each()[at], versions.finished[at])
+    }
+
     /// What will come of it that its replacement is asked for.
-    pub(super) fn meaning(self, versions: Versions) -> &'static str {
-        match self {
-            _ if versions.finishes => "an earlier run, which replaces a key, is finished first",
-            _ if self.of(versions).replaces.is_none() => {
-                "a key was replaced within the hour, and is not replaced once more"
+    pub(super) fn meaning(self, versions: Versions) -> String {
+        let meaning = match self {
+            _ if versions.finished.contains(&true) => "an earlier run, which replaces a key, is finished first",
+            _ if self.of(versions).0.replaces.is_none() => {
+                return format!("`{}` was replaced within the hour, and is not replaced once more", self.name());
+            }
+            Self::Address if versions.ends().is_some() => {
+                "the replacement of `address-key` is halfway, and is brought to its end"
             }
             Self::Address => {
-                "`address-key` will be replaced, by two deploys: everybody goes on being found, and each sign-up costs some \
-                 reads and writes more from then on"
+                "`address-key` will be replaced, by two deploys: everybody goes on being found, and each sign-up costs two or \
+                 three write units and half a read unit more from then on"
             }
             Self::Token => {
                 "`token-key` will be replaced: links mailed by the present one go on working until it is replaced once more (do \
                  that in an hour if it has leaked), and who has the form open may have to send it again"
             }
             Self::Admin => "`admin-key` will be replaced: nobody is an admin any more until they are added anew",
-        }
+        };
+        meaning.to_owned()
     }
 
     /// That it was replaced.
@@ -174,12 +210,12 @@ impl ReplaceableKey {
     /// Refuses to replace it once more, when nothing of an earlier replacement is left to do. Whoever asks for the one for
     /// addresses has refusals renamed that are left.
     fn replaced_already(self, context: &Context) -> Option<Box<Failure>> {
-        let (name, cause) = match self {
+        let cause = match self {
             Self::Address => return None,
-            Self::Token => ("token-key", "once more, and links that were mailed an hour ago would not work"),
-            Self::Admin => ("admin-key", "once more, and whoever was added since would be no admin"),
+            Self::Token => "once more, and links that were mailed an hour ago would not work",
+            Self::Admin => "once more, and whoever was added since would be no admin",
         };
-        let refusal = Failure::new("replaced_already", format!("`{name}` was replaced within the hour"));
+        let refusal = Failure::new("replaced_already", format!("`{}` was replaced within the hour", self.name()));
         let deploy = context.command("deploy");
         Some(refusal.cause(cause).hint(format!("no key was replaced; `{deploy}` tells whether all is well")))
     }

@@ -36,7 +36,7 @@ pub async fn run(context: &Context, arguments: cli::Deploy) -> Outcome<Exit> {
     if let Some(lock) = lock {
         lock.release().await;
     }
-    outcome.map_err(|failure| match consent.is_for_more {
+    outcome.map_err(|failure| match consent.is_for_more || consent.ends {
         true => key::halfway(context, failure),
         false => failure,
     })
@@ -57,9 +57,9 @@ async fn until_done(
         match attempt.make(stacks, lock, consent).await {
             Ok(Some(exit)) => return Ok(exit),
             Ok(None) => consent.is_for_more = true,
-            // Another run was faster: what it made is looked at, and what is left is done.
-            // Not where a key is replaced, which it may be already.
-            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait && arguments.replace_key.is_empty() => {
+            // Another run was faster, or was broken off: what it made is looked at, and what is left is done. A key that it
+            // has replaced is not replaced once more.
+            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait => {
                 progress.line(format!("  {}: looking again", failure.message));
             }
             Err(failure) => return Err(failure),
@@ -74,6 +74,8 @@ struct Consent {
     plan: Option<Plan>,
     /// Whether the second step of a key's replacement was agreed to with the first.
     is_for_more: bool,
+    /// Whether this is that step, whichever run has made the first.
+    ends: bool,
 }
 
 /// What a deploy begins with.
@@ -112,10 +114,11 @@ impl Attempt<'_> {
         };
         let wish = Wish { sign_ups: SIGN_UPS, adopts: arguments.adopt, replaces };
         let staged = stage::stage(aws, spec, &stacks, bundle, wish).await?;
+        consent.ends = staged.keys.ends().is_some();
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !arguments.replace_key.contains(&ReplaceableKey::Address) {
-            run.tell_halfway(staged.keys.address.number).await?;
+            run.tell_halfway(staged.keys.address.number).await;
         }
         if !plan.changes_anything() {
             run.finish_replacing(arguments, &stacks, &staged).await?;
@@ -208,7 +211,7 @@ impl Run<'_> {
         if !arguments.replace_key.is_empty() {
             key::ensure_alone(staged, stacks)?;
             for key in &arguments.replace_key {
-                self.warn(key.meaning(staged.keys));
+                self.warn(&key.meaning(staged.keys));
             }
         }
         consent(self.context, self.aws, self.plan, arguments.allow_data_loss).await

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use signup_service::clock::System;
+use signup_service::event::Wanted;
 use signup_service::refusals::{self, Renamed};
 
 use super::{Book, Context, count, store_failure};
@@ -16,24 +17,42 @@ pub async fn run(context: &Context) -> Outcome<Exit> {
     let book = Book::open(context).await?;
     let key = keys::address_key(&book.aws, &book.spec.key_prefix(), book.address_key).await?;
     let note = |refusals: u64| {
-        if refusals > 0 && refusals.is_multiple_of(NOTED) {
+        if refusals.is_multiple_of(NOTED) {
             output.note(format!("  {refusals} refusals so far"));
         }
     };
-    let renamed = refusals::rename(&book.store, &key, &System, note).await.map_err(|error| store_failure(&error))?;
-    output.text(render(context, renamed));
+    let wanted = Wanted::of(&book.spec.service_config());
+    let renamed = refusals::rename(&book.store, &key, &wanted, &System, note).await;
+    let renamed = renamed.map_err(|error| store_failure(&error))?;
+    output.text(render(&context.command("users rekey"), renamed));
     output.object(&json!({ "renamed": renamed.refusals, "left": renamed.left }));
-    Ok(Exit::Done)
+    Ok(if renamed.left == 0 { Exit::Done } else { Exit::Pending })
 }
 
-fn render(context: &Context, Renamed { refusals, left }: Renamed) -> String {
-    let done = format!("{} named by the key in force", count(refusals, "refusal"));
+fn render(again: &str, Renamed { refusals, left }: Renamed) -> String {
+    let done = match refusals {
+        0 => "no refusal to rename".to_owned(),
+        _ => format!("{} renamed", count(refusals, "refusal")),
+    };
     if left == 0 {
         return done;
     }
-    format!(
-        "{done}; {} kept the name of before, busy or still to be told to subscribers: `{}` takes them up later",
-        count(left, "refusal"),
-        context.command("users rekey")
-    )
+    let left = count(left, "refusal");
+    format!("{done}; {left} kept the name of before, since the table was busy: run `{again}` again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_said_with_what_to_do_about_it() {
+        let said = |refusals, left| render("signupctl users rekey", Renamed { refusals, left });
+        assert_eq!(said(0, 0), "no refusal to rename");
+        assert_eq!(said(2, 0), "2 refusals renamed");
+        assert_eq!(
+            said(2, 1),
+            "2 refusals renamed; 1 refusal kept the name of before, since the table was busy: run `signupctl users rekey` again"
+        );
+    }
 }

@@ -156,7 +156,7 @@ fn why(user: &User) -> String {
     let what = match user.ended_by {
         Some(EndedBy::Bounce) => "bounced for good",
         Some(EndedBy::Complaint) => "was reported as spam",
-        None => "was refused",
+        None => "was refused by the person",
     };
     format!("{what}{on}")
 }
@@ -282,7 +282,9 @@ mod tests {
           last mailed   2026-11-22 10:00:02 UTC
         ");
         let refused = User::unsubscribe(None, bounced.name(), sample::at(10)).expect("a refusal");
-        assert!(shown(&refused).contains("was refused on 2026-11-22 10:00:10 UTC, gets no mail any more"));
+        assert!(
+            shown(&refused).contains("was refused by the person on 2026-11-22 10:00:10 UTC, gets no mail any more")
+        );
     }
 
     #[test]

@@ -189,8 +189,8 @@ impl Store for DynamoStore {
         user::erase(self, user, farewell).await
     }
 
-    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
-        user::rename(self, user, renamed).await
+    async fn rename(&self, user: &User, renamed: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
+        user::rename(self, user, renamed, farewell).await
     }
 
     async fn forget(

@@ -75,20 +75,27 @@ async fn put_unless(
 }
 
 pub(super) async fn erase(store: &DynamoStore, user: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
-    remove(ERASE, store, user, farewell::put(ERASE, store, farewell).transpose()?).await
+    remove(ERASE, store, user, None, farewell).await
 }
 
-pub(super) async fn rename(store: &DynamoStore, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+pub(super) async fn rename(
+    store: &DynamoStore,
+    user: &User,
+    renamed: &User,
+    farewell: Option<&Farewell>,
+) -> Result<Saved, StoreError> {
     let item = item::of_user(renamed, store.name_field());
-    remove(RENAME, store, user, Some(transact::put_over(RENAME, store.table(), item, None)?)).await
+    remove(RENAME, store, user, Some(transact::put_over(RENAME, store.table(), item, None)?), farewell).await
 }
 
-/// Deletes a user, as it was loaded, and takes it out of the counters, with what is put in the same transaction.
+/// Deletes a user, as it was loaded, takes it out of the counters and keeps what is to be told of it, with what is put in
+/// its place, in one transaction.
 async fn remove(
     operation: &'static str,
     store: &DynamoStore,
     user: &User,
     put: Option<TransactWriteItem>,
+    farewell: Option<&Farewell>,
 ) -> Result<Saved, StoreError> {
     let (token, mut looks) = (drawn(operation)?, false);
     let delete = transact::delete(operation, store.table(), item::user_key(user.id), |delete| {
@@ -97,12 +104,14 @@ async fn remove(
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", n(user.version))
     })?;
-    let users: Vec<TransactWriteItem> = std::iter::once(delete).chain(put).collect();
+    let farewell = farewell::put(operation, store, farewell).transpose()?;
+    let decisive = 1 + usize::from(put.is_some());
+    let users: Vec<TransactWriteItem> = std::iter::once(delete).chain(put).chain(farewell).collect();
     for tried in 0..TRIES {
         let items = users.iter().cloned().chain(recent::uncount(store, operation, user, looks).await?).collect();
         match store.transact(operation, &format!("{token}-{tried}"), items).await? {
             Transacted::Done => return Ok(Saved::Done),
-            Transacted::Cancelled(reasons) if reasons.iter().take(users.len()).any(Reason::is_condition) => {
+            Transacted::Cancelled(reasons) if reasons.iter().take(decisive).any(Reason::is_condition) => {
                 return Ok(Saved::Changed);
             }
             // Also where the counters changed since they were read.

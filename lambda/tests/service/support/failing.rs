@@ -112,9 +112,9 @@ impl Store for Failing {
         self.inner.erase(user, farewell).await
     }
 
-    async fn rename(&self, user: &User, renamed: &User) -> Result<Saved, StoreError> {
+    async fn rename(&self, user: &User, renamed: &User, farewell: Option<&Farewell>) -> Result<Saved, StoreError> {
         self.call("rename").await?;
-        self.inner.rename(user, renamed).await
+        self.inner.rename(user, renamed, farewell).await
     }
 
     async fn forget(

@@ -223,23 +223,35 @@ impl Property {
     fn text(&self) -> String {
         let Difference { path, before, after } = &self.difference;
         match (before, after, &self.from) {
-            (Some(before), Some(after), _) => format!("{path}: {} -> {}", shown(before), shown(after)),
-            (None, Some(after), _) => format!("{path}: {}", shown(after)),
-            (Some(before), None, _) => format!("{path}: {} -> none", shown(before)),
+            (Some(before), Some(after), _) => {
+                let [first, last] = [beginning, end].map(|part| (shown(before, part), shown(after, part)));
+                let (before, after) = if first.0 == first.1 { last } else { first };
+                format!("{path}: {before} -> {after}")
+            }
+            (None, Some(after), _) => format!("{path}: {}", shown(after, beginning)),
+            (Some(before), None, _) => format!("{path}: {} -> none", shown(before, beginning)),
             (None, None, Some(from)) => format!("{path}: follows {from}"),
             (None, None, None) => path.clone(),
         }
     }
 }
 
-/// A value in one line. What names something by a hash is told by its beginning.
-fn shown(value: &Value) -> String {
-    const MOST: usize = 24;
+/// Characters of a value that are shown.
+const MOST: usize = 24;
+
+/// A value in one line: whole, or a part of it. What names something by a hash is told by its beginning.
+fn shown(value: &Value, part: fn(&str) -> String) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if text.chars().count() <= MOST {
-        return text;
-    }
+    if text.chars().count() <= MOST { text } else { part(&text) }
+}
+
+fn beginning(text: &str) -> String {
     text.chars().take(MOST - 1).chain(['…']).collect()
+}
+
+fn end(text: &str) -> String {
+    let left_out = text.chars().count() - (MOST - 1);
+    ['…'].into_iter().chain(text.chars().skip(left_out)).collect()
 }
 
 fn resources(count: usize) -> String {
@@ -316,6 +328,18 @@ mod tests {
         assert_eq!(plan(Verb::Remove, "AWS::DynamoDB::Table").data_at_risk().count(), 1);
         assert_eq!(plan(Verb::Modify, "AWS::DynamoDB::Table").data_at_risk().count(), 0);
         assert_eq!(plan(Verb::Replace, "AWS::Lambda::Version").data_at_risk().count(), 0);
+    }
+
+    #[test]
+    fn values_that_begin_alike_are_told_by_their_ends() {
+        let text = |before: &str, after: &str| {
+            let difference = difference("Description", Some(before.into()), Some(after.into()));
+            Property { difference, from: None }.text()
+        };
+        let described = |key: u8| format!("x86_64 256 MB, registration-table, /signupctl/registration:{key}");
+        let told = text(&described(1), &described(2));
+        assert_eq!(told, "Description: …ignupctl/registration:1 -> …ignupctl/registration:2");
+        assert_eq!(text("one", "another"), "Description: one -> another");
     }
 
     #[test]

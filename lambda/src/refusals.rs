@@ -25,7 +25,7 @@ const TRIES: u32 = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Renamed {
     pub refusals: u64,
-    /// Those that were too busy, or in whose place somebody is.
+    /// Those that were too busy, in whose place somebody is, or of whom is still to be told what nobody wants to hear here.
     pub left: u64,
 }
 
@@ -75,7 +75,11 @@ async fn rename_one(
         let now = clock.now();
         let renamed = key.renewed(user.name()).and_then(|name| user.refusal_as(name, now));
         let Some(renamed) = renamed else { return Ok(None) };
-        if store.rename(&user, &renamed, wanted.farewell(&user, now).as_ref()).await? == Saved::Done {
+        let farewell = wanted.farewell(&user, now);
+        if farewell.is_none() && user.untold.is_some() {
+            break;
+        }
+        if store.rename(&user, &renamed, farewell.as_ref()).await? == Saved::Done {
             return Ok(Some(true));
         }
         // Somebody has asked for the same address meanwhile; or it was renamed, or erased, by another.

@@ -121,9 +121,9 @@ async fn code(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<Drifted>> {
         let running = published.iter().find(|it| it.number.to_string() == live);
         let is_named = |it: &&Version| it.artifact == artifact;
         let difference = match running.filter(is_named) {
-            Some(running) if running.reads_the_keys_of(stack) => continue,
+            Some(running) if versions::reads_the_keys_of(&stack.parameters, running, &published) => continue,
             Some(running) => {
-                let named = versions::named(&published, stack, &artifact);
+                let named = versions::named(&published, &stack.parameters, &artifact);
                 let number = |version: &Version| version.number.into();
                 Difference { path: "version".into(), before: named.map(number), after: Some(number(running)) }
             }

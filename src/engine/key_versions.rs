@@ -46,7 +46,8 @@ pub struct Versions {
     /// Whether the key for addresses that is deployed waits for another, which brings its replacement to its end; looked at
     /// where it is to be replaced.
     is_halfway: bool,
-    /// Those of which a run is finished that was broken off between two stacks, before anything else is replaced.
+    /// Those that were replaced by a run that was broken off between two stacks, and is finished before anything else is
+    /// replaced.
     pub finished: OfEach<bool>,
 }
 
@@ -94,12 +95,17 @@ impl Known {
         self.deployed.is_some_and(|(least, most)| least != most)
     }
 
+    /// Whether it was replaced a moment ago.
+    fn is_done(self) -> bool {
+        let number = self.number();
+        self.is_fresh && number > 1 && self.newest == Some(number) && !self.is_halfway
+    }
+
     /// What there is goes on, or another one in its place. Whoever asks twice, since the first run was broken off, is not given
     /// two: links by the key of before would be worth nothing.
     fn choose(self, is_replaced: bool) -> Version {
         let number = self.number();
-        let is_done = self.is_fresh && number > 1 && self.newest == Some(number) && !self.is_halfway;
-        match self.newest.filter(|_| is_replaced && !is_done) {
+        match self.newest.filter(|_| is_replaced && !self.is_done()) {
             Some(newest) => Version { number: newest + 1, replaces: Some(number) },
             None => Version { number, replaces: None },
         }
@@ -118,14 +124,15 @@ impl Versions {
 
     /// Where a run was broken off between two stacks, that is brought to its end before anything is replaced.
     pub fn choose(known: OfEach<Known>, replaced: Replaced) -> Self {
-        let finished = known.map(Known::is_between_stacks);
-        let ([address, token, admin], wish) = (known, replaced.each().map(|it| it && finished == [false; 3]));
+        let finishes = known.into_iter().any(Known::is_between_stacks);
+        let ([address, token, admin], wish) = (known, replaced.each().map(|it| it && !finishes));
         Self {
             address: address.choose(wish[0]),
             token: token.choose(wish[1]),
             admin: admin.choose(wish[2]),
             is_halfway: address.is_halfway,
-            finished,
+            // A key that one stack alone reads is never between two.
+            finished: known.map(|key| finishes && (key.is_between_stacks() || key.is_done())),
         }
     }
 
@@ -185,6 +192,10 @@ mod tests {
             let versions = Versions::choose([KNOWN, between_stacks, KNOWN], all);
             assert_eq!((versions.each(), versions.finished), ([version(2, None); 3], [false, true, false]));
         }
+        let fresh = Known { is_fresh: true, ..KNOWN };
+        let beside = Versions::choose([KNOWN, between_stacks, fresh], Replaced::default());
+        assert_eq!(beside.finished, [false, true, true], "the front's key went with it");
+        assert_eq!(Versions::choose([fresh; 3], Replaced::default()).finished, [false; 3]);
         let before_the_proof = Known { is_fresh: true, ..KNOWN };
         assert_eq!(before_the_proof.choose(true), version(2, None));
         let halfway = Known { is_halfway: true, ..before_the_proof };

@@ -81,7 +81,7 @@ pub async fn reads_the_keys_of_now(aws: &Aws, stacks: &DeployedStacks, artifact:
     for (stack, function) in versions::functions_by_stack(stacks) {
         let found = versions::list(aws, &function).await?;
         let is_there = found.iter().any(|version| version.artifact == *artifact);
-        if is_there && versions::named(&found, stack, artifact).is_none() {
+        if is_there && versions::named(&found, &stack.parameters, artifact).is_none() {
             return Ok(false);
         }
     }
@@ -93,7 +93,7 @@ pub async fn reads_the_keys_of_now(aws: &Aws, stacks: &DeployedStacks, artifact:
 pub async fn switch(aws: &Aws, stacks: &DeployedStacks, artifact: &ArtifactRef) -> Outcome<usize> {
     let mut switched = 0;
     for (stack, function) in versions::functions_by_stack(stacks) {
-        if let Some(version) = versions::named(&versions::list(aws, &function).await?, stack, artifact) {
+        if let Some(version) = versions::named(&versions::list(aws, &function).await?, &stack.parameters, artifact) {
             versions::point(aws, &function, &version.number.to_string()).await?;
             switched += 1;
         }
@@ -144,7 +144,7 @@ pub async fn realign(aws: &Aws, stacks: &DeployedStacks, bucket: &str) -> Outcom
     for (stack, function) in versions::functions_by_stack(stacks) {
         let Some(artifact) = ArtifactRef::of(&stack.parameters) else { continue };
         let found = versions::list(aws, &function).await?;
-        let Some(version) = versions::named(&found, stack, &artifact) else { continue };
+        let Some(version) = versions::named(&found, &stack.parameters, &artifact) else { continue };
         let version = version.number.to_string();
         if versions::live(aws, &function).await? != version {
             versions::put_code(aws, &function, bucket, &artifact).await?;

@@ -1,5 +1,6 @@
 //! The functions' published versions: what runs behind the alias `live`, and the way back to what ran before.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus};
@@ -37,20 +38,24 @@ pub struct Version {
     pub keys: OfEach<Option<String>>,
 }
 
+/// What a stack was told.
+type Parameters = BTreeMap<String, String>;
+
 /// What tells a function which versions of the keys it reads.
 const KEYS: OfEach<&str> = ["ADDRESS_KEY_VERSION", "TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"];
 
-impl Version {
-    /// Whether it reads the keys that its stack says. One that is told of none reads none, or is from before they were told.
-    pub fn reads_the_keys_of(&self, stack: &Deployed) -> bool {
-        let told = key_versions::PARAMETERS.map(|name| stack.parameters.get(name));
-        self.keys.iter().zip(told).all(|(key, told)| key.is_none() || key.as_ref() == told)
-    }
+/// Whether one of a function's versions reads the keys that the stack says. One that is told of none does if none ever was.
+pub fn reads_the_keys_of(stack: &Parameters, version: &Version, versions: &[Version]) -> bool {
+    key_versions::PARAMETERS.iter().enumerate().all(|(at, name)| match &version.keys[at] {
+        Some(key) => stack.get(*name) == Some(key),
+        None => versions.iter().all(|other| other.keys[at].is_none()),
+    })
 }
 
 /// The newest version of a bundle that reads the keys that the stack says.
-pub fn named<'a>(versions: &'a [Version], stack: &Deployed, artifact: &ArtifactRef) -> Option<&'a Version> {
-    versions.iter().find(|version| version.artifact == *artifact && version.reads_the_keys_of(stack))
+pub fn named<'a>(versions: &'a [Version], stack: &Parameters, artifact: &ArtifactRef) -> Option<&'a Version> {
+    let fits = |version: &&Version| version.artifact == *artifact && reads_the_keys_of(stack, version, versions);
+    versions.iter().find(fits)
 }
 
 /// The service's functions, that which answers requests first.
@@ -121,15 +126,12 @@ pub async fn all_live(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Vec<(String
     Ok(all)
 }
 
-/// The first function that answers by another version of the key for addresses than this, of those that are told of one.
-/// Servers answer by what their stack says.
-pub async fn reads_another_address_key(aws: &Aws, stacks: &DeployedStacks, number: u64) -> Outcome<Option<String>> {
-    let number = number.to_string();
-    for (function, live) in all_live(aws, stacks).await? {
-        let found = list(aws, &function).await?;
-        let is_told = found.iter().any(|version| version.keys[0].is_some());
-        let live = found.into_iter().find(|version| version.number.to_string() == live);
-        if is_told && live.is_none_or(|version| version.keys[0].as_ref() != Some(&number)) {
+/// The first function that answers by other keys than its stack says. Servers have no alias that could be moved.
+pub async fn reads_other_keys(aws: &Aws, stacks: &DeployedStacks) -> Outcome<Option<String>> {
+    for (stack, function) in functions_by_stack(stacks) {
+        let (live, found) = (live(aws, &function).await?, list(aws, &function).await?);
+        let live = found.iter().find(|version| version.number.to_string() == live);
+        if live.is_none_or(|live| !reads_the_keys_of(&stack.parameters, live, &found)) {
             return Ok(Some(function));
         }
     }
@@ -208,5 +210,30 @@ pub async fn delete(aws: &Aws, function: &str, version: u64) -> Outcome<()> {
         Ok(_) => Ok(()),
         Err(error) if service_code(&error) == Some("ResourceNotFoundException") => Ok(()),
         Err(error) => Err(explain(format!("version {version} of `{function}` cannot be deleted"), error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(number: u64, code: &str, keys: [Option<&str>; 3]) -> Version {
+        let artifact = ArtifactRef { sha256: code.repeat(32), code_sha256: code.to_owned() };
+        Version { number, artifact, published: String::new(), keys: keys.map(|key| key.map(str::to_owned)) }
+    }
+
+    #[test]
+    fn a_bundles_version_is_the_one_that_reads_the_keys_of_its_stack() {
+        let stack =
+            Parameters::from([("AddressKeyVersion", "2"), ("TokenKeyVersion", "1")].map(|(k, v)| (k.into(), v.into())));
+        // The newest is of a replacement that was taken back, and the oldest from before there were any.
+        let keys = [[Some("3"), Some("1")], [Some("2"), Some("1")], [Some("1"), Some("1")], [None, None]];
+        let all: Vec<Version> =
+            (1..).zip(keys).map(|(at, [address, token])| version(9 - at, "aa", [address, token, None])).collect();
+        let number = |versions: &[Version]| named(versions, &stack, &all[0].artifact).map(|version| version.number);
+        assert_eq!(number(&all), Some(7));
+        assert_eq!(number(&all[2..]), None, "one that is told of no key reads whichever is the newest");
+        assert_eq!(number(&all[3..]), Some(5), "a function that reads none");
+        assert_eq!(named(&all, &stack, &version(1, "bb", [None; 3]).artifact), None);
     }
 }

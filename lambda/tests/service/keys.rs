@@ -2,9 +2,11 @@
 
 use serde_json::json;
 use signup_service::clock::{after, before};
+use signup_service::config::EventType;
+use signup_service::event::{Tell, Untold, Wanted};
 use signup_service::keys::AddressKey;
 use signup_service::refusals::{self, Renamed};
-use signup_service::store::{DynamoStore, Saved, Store, StoreError};
+use signup_service::store::{DynamoStore, MemoryStore, Saved, Store, StoreError};
 use signup_service::user::{State, User, UserId};
 
 use crate::store::{keep, load, refused, start};
@@ -97,7 +99,7 @@ async fn nobody_is_kept_beside_another_name() {
     let name = table::create(&client).await;
     let store = DynamoStore::new(client, name, Some("name"));
     beside(&store).await;
-    beside(&signup_service::store::MemoryStore::default()).await;
+    beside(&MemoryStore::default()).await;
 }
 
 async fn beside(store: &dyn Store) {
@@ -128,7 +130,10 @@ async fn refusals_alone_move_to_the_name_in_force() {
     let entropy = Counting::from(1);
     let new = |address| new_user(&entropy, address, 36, start());
     let refusal = |address| refused(&new(address), start()).expect("a change");
-    let (ada, bob, eve) = (refusal(ADA), new(BOB), refusal("eve@example.com"));
+    // Of one, subscribers are still to be told something.
+    let pending = Tell { kind: EventType::Unsubscribed, version: 7, state: State::Suppressed, at: start(), mail: None };
+    let untold = Some(Untold { due_at: start(), tells: vec![pending.clone()] });
+    let (ada, bob, eve) = (User { untold, ..refusal(ADA) }, new(BOB), refusal("eve@example.com"));
     // By the new key already, and one in whose place somebody is.
     let named = User { id: UserId([9; 16]), keys: 2, ..refusal("dan@example.com") };
     let moved = |user: &User| replaced_key(false).names(user.id).first.id;
@@ -142,6 +147,14 @@ async fn refusals_alone_move_to_the_name_in_force() {
         refusals::rename(store, key, &wanted(), &*service.clock, drop).await.expect("the store works")
     };
     assert_eq!(rename(store, &replaced_key(true)).await, Renamed::default(), "the new key names nobody yet");
+    // What is to be told is not dropped by whoever knows of no subscribers.
+    let deaf = Wanted::of(&small_config());
+    let untold = User { untold: ada.untold.clone(), ..refusal("gus@example.com") };
+    let other = MemoryStore::default();
+    keep(&other, &untold).await;
+    let left = refusals::rename(&other, &replaced_key(false), &deaf, &*service.clock, drop).await;
+    assert_eq!(left.expect("the store works"), Renamed { refusals: 0, left: 1 });
+    assert_eq!(load(&other, untold.id).await, Some(untold));
     // Where the table is busy with one, it is left, and the others are not.
     let busy = Failing::of(&service, StoreError::busy("x", "y"), [("rename", 1)]);
     assert_eq!(rename(&busy, &replaced_key(false)).await, Renamed { refusals: 1, left: 2 });
@@ -159,4 +172,6 @@ async fn refusals_alone_move_to_the_name_in_force() {
     gone.sort();
     told.sort();
     assert_eq!(told, gone, "subscribers know them by these");
+    let of_ada = farewells.iter().find(|farewell| farewell.id == ada.id).expect("of Ada");
+    assert_eq!((&of_ada.tells[0], of_ada.tells[1].kind), (&pending, EventType::Erased));
 }

@@ -49,9 +49,9 @@ pub(super) async fn wait_until_known(
     known: u64,
     progress: &Progress,
 ) -> Outcome<()> {
-    if let Some(function) = versions::reads_another_address_key(aws, stacks, known).await? {
+    if let Some(function) = versions::reads_other_keys(aws, stacks).await? {
         return Err(Failure::new("drifted", format!("`{function}` does not answer by what its stack says"))
-            .cause(format!("it is not told of version {known} of `address-key`, and so would not find whoever is new"))
+            .cause(format!("so it may not know version {known} of `address-key`, and would not find whoever is new"))
             .hint(format!("`{}` sets it right", context.command("drift --revert"))));
     }
     let step = progress.step("waiting for the last requests of before");
@@ -104,27 +104,34 @@ impl Run<'_> {
     }
 
     /// Says which keys are others now, and has the one for addresses name refusals. Whether it is in force, where it is to be.
-    pub(super) async fn end_replacing(&self, arguments: &cli::Deploy, stacks: &DeployedStacks, keys: Versions) -> bool {
+    pub(super) async fn end_replacing(
+        &self,
+        arguments: &cli::Deploy,
+        stacks: &DeployedStacks,
+        keys: Versions,
+    ) -> Outcome<bool> {
         let asked = &arguments.replace_key;
-        let of_address = asked.contains(&ReplaceableKey::Address);
+        let is_replaced = |key: &ReplaceableKey| {
+            let (version, finished) = key.of(keys);
+            finished || version.replaces.is_some()
+        };
+        let of_address = asked.iter().any(|key| *key == ReplaceableKey::Address && is_replaced(key));
         let is_halfway = of_address && keys.ends_halfway();
-        for key in asked {
-            match key.of(keys) {
-                _ if *key == ReplaceableKey::Address && is_halfway => {}
-                (version, finished) if finished || version.replaces.is_some() => self.line(key.done()),
-                _ if keys.finished.contains(&true) => {
-                    self.warn(&format!(
-                        "`{}` is not replaced: an earlier run was finished; ask for it once more",
-                        key.name()
-                    ));
-                }
-                _ => {}
+        for key in asked.iter().filter(|key| is_replaced(key)) {
+            if *key != ReplaceableKey::Address || !is_halfway {
+                self.line(key.done());
             }
         }
         if of_address && !is_halfway {
             self.rename_refusals(stacks, keys).await;
         }
-        !is_halfway
+        let is_left = |key: &&ReplaceableKey| keys.finished.contains(&true) && !is_replaced(key);
+        if let Some(left) = asked.iter().find(is_left) {
+            return Err(Failure::new("not_replaced", format!("`{}` is not replaced yet", left.name()))
+                .cause("an earlier run, which replaces another key, was finished first")
+                .hint("run the same command again"));
+        }
+        Ok(!is_halfway)
     }
 
     /// Has the key in force name refusals whose address is kept no more. The deploy has done what it was to do, so that what is
@@ -165,7 +172,7 @@ impl ReplaceableKey {
         }
     }
 
-    /// Which version is to be read, and whether a run of before is finished that has made it.
+    /// Which version is to be read, and whether it was made by a run of before that is finished.
     fn of(self, versions: Versions) -> (Version, bool) {
         let at = match self {
             Self::Address => 0,

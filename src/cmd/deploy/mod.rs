@@ -57,9 +57,9 @@ async fn until_done(
         match attempt.make(stacks, lock, consent).await {
             Ok(Some(exit)) => return Ok(exit),
             Ok(None) => consent.is_for_more = true,
-            // Another run was faster, or was broken off: what it made is looked at, and what is left is done. A key that it
-            // has replaced is not replaced once more.
-            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait => {
+            // Another run was faster: what it made is looked at, and what is left is done. Whoever replaces a key has held the
+            // lease from the beginning, and is not overtaken by any.
+            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait && arguments.replace_key.is_empty() => {
                 progress.line(format!("  {}: looking again", failure.message));
             }
             Err(failure) => return Err(failure),
@@ -102,7 +102,8 @@ impl Attempt<'_> {
             settle::ensure_idle(&stacks)?;
         }
         let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
-        if settle::is_called_for(&stacks) && lock.is_none() {
+        // Which keys are to be replaced is read behind the lease: another run may be replacing them.
+        if (settle::is_called_for(&stacks) || !arguments.replace_key.is_empty()) && lock.is_none() {
             self.hold(&stacks, lock).await?;
             stacks = stack::read_all(aws, spec).await?;
         }
@@ -258,7 +259,7 @@ impl Run<'_> {
             // `destroy` notes the same.
             self.progress.line(format!("  {}", failure.message));
         }
-        if !self.end_replacing(arguments, &stacks, keys).await {
+        if !self.end_replacing(arguments, &stacks, keys).await? {
             return Ok(None);
         }
         let (stacks, switched) = self.retire(stacks, arguments.no_proof, lock.as_ref()).await?;

@@ -38,7 +38,7 @@ fn render(again: &str, Renamed { refusals, left }: Renamed) -> String {
         return done;
     }
     let left = count(left, "refusal");
-    format!("{done}; {left} kept the name of before, since the table was busy: run `{again}` again")
+    format!("{done}; {left} kept the name of before, busy or still to be told of: run `{again}` again")
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(said(2, 0), "2 refusals renamed");
         assert_eq!(
             said(2, 1),
-            "2 refusals renamed; 1 refusal kept the name of before, since the table was busy: run `signupctl users rekey` again"
+            "2 refusals renamed; 1 refusal kept the name of before, busy or still to be told of: run `signupctl users rekey` again"
         );
     }
 }

@@ -203,6 +203,21 @@ pub(super) fn delete(
     Ok(TransactWriteItem::builder().delete(delete).build())
 }
 
+/// A deletion that is part of a transaction, of the version `over`.
+pub(super) fn delete_over(
+    operation: &'static str,
+    table: &str,
+    key: Item,
+    over: u64,
+) -> Result<TransactWriteItem, StoreError> {
+    delete(operation, table, key, |delete| {
+        delete
+            .condition_expression(IS_VERSION)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", n(over))
+    })
+}
+
 /// A transaction's condition that there is no such item.
 pub(super) fn ensure_absent(operation: &'static str, table: &str, key: Item) -> Result<TransactWriteItem, StoreError> {
     let check = ConditionCheck::builder().table_name(table).set_key(Some(key)).condition_expression(IS_ABSENT);

@@ -3,10 +3,10 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use sha2::{Digest, Sha256};
 
+use super::DynamoStore;
 use super::counters::drawn;
-use super::item::{self, Item, n};
+use super::item::{self, Item};
 use super::transact::{self, Reason, TRIES, Transacted, try_again};
-use super::{DynamoStore, IS_VERSION};
 use super::{farewell, recent};
 use crate::event::Farewell;
 use crate::store::{Saved, StoreError};
@@ -98,12 +98,7 @@ async fn remove(
     farewell: Option<&Farewell>,
 ) -> Result<Saved, StoreError> {
     let (token, mut looks) = (drawn(operation)?, false);
-    let delete = transact::delete(operation, store.table(), item::user_key(user.id), |delete| {
-        delete
-            .condition_expression(IS_VERSION)
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":version", n(user.version))
-    })?;
+    let delete = transact::delete_over(operation, store.table(), item::user_key(user.id), user.version)?;
     let farewell = farewell::put(operation, store, farewell).transpose()?;
     let decisive = 1 + usize::from(put.is_some());
     let users: Vec<TransactWriteItem> = std::iter::once(delete).chain(put).chain(farewell).collect();

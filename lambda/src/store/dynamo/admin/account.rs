@@ -52,12 +52,7 @@ pub(super) async fn save(
 
 pub(super) async fn delete(store: &DynamoStore, admin: &Admin, witness: Option<&Admin>) -> Result<Saved, StoreError> {
     if let Some(witness) = witness {
-        let delete = transact::delete(DELETE, store.table(), item::admin_key(admin.id), |delete| {
-            delete
-                .condition_expression(IS_VERSION)
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", n(admin.version))
-        })?;
+        let delete = transact::delete_over(DELETE, store.table(), item::admin_key(admin.id), admin.version)?;
         return with_witness(store, DELETE, delete, admin, witness).await;
     }
     let delete = store

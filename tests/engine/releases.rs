@@ -176,7 +176,7 @@ fn an_update_that_was_broken_off_is_told_by_the_next_deploy_and_set_right_on_req
 }
 
 #[test]
-fn the_newest_five_versions_are_kept() {
+fn the_newest_five_bundles_are_kept() {
     let service = Service::new();
     for number in 2..=8 {
         service.title(&format!("Edition {number}"));

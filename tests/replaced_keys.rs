@@ -2,8 +2,11 @@
 //! nobody is an admin by a key that is gone.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::account::Account;
 use support::deployed::{Deployed, send_form, wait_for};
 use support::proxy::{self, Fate};
 use support::{Sandbox, http, text};
@@ -48,11 +51,18 @@ fn deploy(service: &Deployed, arguments: &[&str]) -> Vec<String> {
 }
 
 /// Makes another version of a key that nobody is told of, as a replacement leaves it that was broken off at once.
-fn orphan(service: &Deployed, key: &str) {
+fn orphan(account: &Account, key: &str) {
     let value = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let name = format!("/signupctl/waitlist/{key}");
     let body = json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": true });
-    service.account.json("ssm", "AmazonSSM.PutParameter", body);
+    account.json("ssm", "AmazonSSM.PutParameter", body);
+}
+
+/// How many versions of a key were made.
+fn versions(service: &Deployed, key: &str) -> u64 {
+    let name = format!("/signupctl/waitlist/{key}");
+    let found = service.account.json("ssm", "AmazonSSM.GetParameter", json!({ "Name": name }));
+    found["Parameter"]["Version"].as_u64().expect("a number")
 }
 
 #[test]
@@ -97,22 +107,30 @@ fn a_replaced_key_takes_nothing_from_whoever_was_mailed() {
 
     // The admins' key is another one, which nobody was added by.
     assert_eq!(admins(&service), 1);
-    // Of two runs that replace it at once, the second finds it replaced, and does not replace it once more.
-    let replace = || service.sandbox.run(&["deploy", "--local", "--yes", "--replace-key", "admin-key"]);
-    let runs = std::thread::scope(|scope| {
-        let both = [scope.spawn(replace), scope.spawn(replace)];
-        both.map(|run| run.join().expect("it ends"))
+    // Of two runs that replace it at once, one is over by the time the other takes the lease, which finds it replaced, and does
+    // not replace it once more.
+    let replace = ["deploy", "--local", "--yes", "--no-proof", "--replace-key", "admin-key"];
+    let faster = Mutex::new(Some(service.sandbox.command(&replace)));
+    proxy::before(&service.sandbox, move |request| {
+        if request.operation == "PutItem" && request.name().contains("LOCK") {
+            let faster = faster.lock().expect("no panic while held").take();
+            if let Some(mut faster) = faster {
+                let run = faster.output().expect("it starts");
+                assert!(run.status.success(), "{}", text(&run.stderr));
+            }
+        }
+        Fate::Pass
     });
-    let told = runs.each_ref().map(|run| text(&run.stderr));
-    assert_eq!(runs.iter().filter(|run| run.status.success()).count(), 1, "{told:?}");
-    assert!(told.iter().any(|told| told.contains("`admin-key` was replaced within the hour")), "{told:?}");
-    assert_eq!(admins(&service), 0);
+    let told = service.sandbox.refusal(&replace);
+    let lines = ["another run has changed the service: looking again", "`admin-key` was replaced within the hour"];
+    assert_eq!(lines.map(|line| told.contains(line)), [true; 2], "{told}");
+    assert_eq!((admins(&service), versions(&service, "admin-key")), (0, 2));
     service.sandbox.json(&["admin", "add", "owner@example.com", "--local"]);
     assert_eq!(admins(&service), 1);
 
     // Of a service that was taken down the keys are left, and which of them were good.
     for key in ["token-key", "admin-key"] {
-        orphan(&service, key);
+        orphan(&service.account, key);
     }
     assert_eq!(deploy(&service, &[]), Vec::<String>::new());
     service.sandbox.ok(&["destroy", "--local", "--yes"]);
@@ -123,6 +141,46 @@ fn a_replaced_key_takes_nothing_from_whoever_was_mailed() {
     assert_eq!((state(&service, ADA).as_str(), admins(&service)), ("unsubscribed", 1));
     let receipt = service.sandbox.json(&["destroy", "--delete-data", "--local", "--yes"]);
     assert_eq!(receipt["kept"], json!([]));
+}
+
+#[test]
+fn a_run_that_another_has_overtaken_replaces_nothing() {
+    let service = Deployed::of(Sandbox::new().with_example("waitlist.yaml"));
+    let table = service.sandbox.json(&["outputs", "--local"])["TableName"].clone();
+    let account = Account::new(service.sandbox.emulator());
+    // What it looks at for the second time, it looks at behind the lease. Then it is not heard of for longer than between two
+    // renewals, and another has come and gone.
+    let (looks, overtaken) = (AtomicUsize::new(0), OnceLock::new());
+    proxy::before(&service.sandbox, move |request| {
+        if request.operation == "GetParameters" && looks.fetch_add(1, Ordering::Relaxed) > 0 {
+            let since = overtaken.get_or_init(|| {
+                let key = json!({ "pk": { "S": "LOCK" }, "sk": { "S": "DEPLOY" } });
+                account.json("dynamodb", "DynamoDB_20120810.DeleteItem", json!({ "TableName": table, "Key": key }));
+                Instant::now()
+            });
+            while since.elapsed() < Duration::from_secs(24) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Fate::Pass
+    });
+    let replace = ["deploy", "--local", "--yes", "--replace-key", "token-key"];
+    let refusal = service.sandbox.refusal(&replace);
+    assert!(refusal.contains("another run has taken over meanwhile"), "{refusal}");
+    assert_eq!(versions(&service, "token-key"), 1);
+
+    // And a version that somebody else has made last of all is not followed by one that does not know it.
+    let (account, looks) = (Account::new(service.sandbox.emulator()), AtomicUsize::new(0));
+    proxy::before(&service.sandbox, move |request| {
+        if request.operation == "GetParameters" && looks.fetch_add(1, Ordering::Relaxed) == 2 {
+            orphan(&account, "token-key");
+        }
+        Fate::Pass
+    });
+    let refusal = service.sandbox.refusal(&replace);
+    assert!(refusal.contains("somebody else has changed it meanwhile: the next version is 3"), "{refusal}");
+    assert_eq!(versions(&service, "token-key"), 2);
+    assert_eq!(deploy(&service, &["--replace-key", "token-key"]), ["waitlist-workers", "waitlist-web"]);
 }
 
 /// Everything that the table holds of whoever signed up, by ID.
@@ -244,7 +302,7 @@ fn a_replacement_that_stopped_halfway_is_told_and_goes_on() {
     };
     point(&before);
     let refusal = service.sandbox.refusal(&replace);
-    assert!(refusal.contains("does not answer by what its stack says"), "{refusal}");
+    assert!(refusal.contains("reads other keys than its stack says"), "{refusal}");
     service.sandbox.ok(&["drift", "--local", "--revert", "--yes"]);
     assert_eq!(live(&service).1, known);
     let told = text(&service.sandbox.run(&replace).stderr);

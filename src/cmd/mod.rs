@@ -23,6 +23,7 @@ pub mod verify_email;
 use crate::aws::{Aws, Target};
 use crate::cli::Global;
 use crate::engine::desired::Outputs;
+use crate::engine::key_versions;
 use crate::engine::proof;
 use crate::engine::stack::{Deployed, DeployedStacks};
 use crate::engine::template::Role;
@@ -136,6 +137,7 @@ pub fn service<'a>(
         endpoint: endpoint.trim_end_matches('/').to_owned(),
         through: stack.outputs.get("DomainTarget").filter(|_| !aws.is_local()).cloned(),
         table: output_of(stacks, Role::Data, "TableName")?,
+        address_key: key_versions::deployed(stacks)[0].map(|(_, most)| most),
         release,
     })
 }

@@ -74,7 +74,7 @@ pub struct Known {
     pub noted: Option<u64>,
     /// Absent where there is no such key.
     pub newest: Option<u64>,
-    /// Whether the newest was made a moment ago.
+    /// Whether that which is read was made within the hour.
     pub is_fresh: bool,
     /// Whether the one that is deployed waits for another, which brings its replacement to its end.
     pub is_halfway: bool,
@@ -95,10 +95,9 @@ impl Known {
         self.deployed.is_some_and(|(least, most)| least != most)
     }
 
-    /// Whether it was replaced a moment ago.
+    /// Whether it was replaced within the hour.
     fn is_done(self) -> bool {
-        let number = self.number();
-        self.is_fresh && number > 1 && self.newest == Some(number) && !self.is_halfway
+        self.is_fresh && self.number() > 1 && !self.is_halfway
     }
 
     /// What there is goes on, or another one in its place. Whoever asks twice, since the first run was broken off, is not given
@@ -131,8 +130,8 @@ impl Versions {
             token: token.choose(wish[1]),
             admin: admin.choose(wish[2]),
             is_halfway: address.is_halfway,
-            // A key that one stack alone reads is never between two.
-            finished: known.map(|key| finishes && (key.is_between_stacks() || key.is_done())),
+            // The admins' key, which one stack alone reads, is never between two.
+            finished: [address.is_between_stacks(), token.is_between_stacks(), finishes && admin.is_done()],
         }
     }
 
@@ -175,9 +174,10 @@ mod tests {
         assert_eq!(KNOWN.choose(false), version(2, None));
         assert_eq!(KNOWN.choose(true), version(3, 2));
         // A replacement that failed has left a version behind.
-        let failed = Known { newest: Some(3), is_fresh: true, ..KNOWN };
+        let failed = Known { newest: Some(3), ..KNOWN };
         assert_eq!(failed.choose(false), version(2, None));
         assert_eq!(failed.choose(true), version(4, 2));
+        assert_eq!(Known { is_fresh: true, ..failed }.choose(true), version(2, None), "2 was made within the hour");
         // Where no stack is left, what was deployed last is known, or the newest at least.
         let noted = Known { deployed: None, noted: Some(2), newest: Some(3), ..KNOWN };
         assert_eq!(noted.choose(false), version(2, None));
@@ -195,6 +195,8 @@ mod tests {
         let fresh = Known { is_fresh: true, ..KNOWN };
         let beside = Versions::choose([KNOWN, between_stacks, fresh], Replaced::default());
         assert_eq!(beside.finished, [false, true, true], "the front's key went with it");
+        let beside = Versions::choose([between_stacks, fresh, KNOWN], Replaced::default());
+        assert_eq!(beside.finished, [true, false, false], "the key of tokens was replaced by another run");
         assert_eq!(Versions::choose([fresh; 3], Replaced::default()).finished, [false; 3]);
         let before_the_proof = Known { is_fresh: true, ..KNOWN };
         assert_eq!(before_the_proof.choose(true), version(2, None));

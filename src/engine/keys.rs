@@ -26,6 +26,9 @@ const ADMIN: &str = "admin-key";
 /// The label of the version that was deployed last.
 const NOTED: &str = "deployed";
 
+/// Selects whichever version is the newest.
+const NEWEST: OfEach<&str> = [""; 3];
+
 /// Within so many seconds a key is not replaced twice: whoever asks for it goes on with what was broken off.
 const FRESH: i64 = 3_600;
 
@@ -110,14 +113,23 @@ pub async fn versions(aws: &Aws, key_prefix: &str, stacks: &DeployedStacks, repl
 
 /// Looks at what there is in Parameter Store, and where the stacks do not tell all, at what was deployed last.
 async fn look(aws: &Aws, key_prefix: &str, known: &mut OfEach<Known>, is_told: bool) -> Outcome<()> {
-    for (key, newest) in known.iter_mut().zip(found(aws, key_prefix, "").await?) {
+    let newest = found(aws, key_prefix, NEWEST).await?;
+    for (key, newest) in known.iter_mut().zip(newest) {
         key.newest = newest.map(|(version, _)| version);
-        key.is_fresh = newest.is_some_and(|(_, made)| now() - made < FRESH);
     }
     if !is_told && known.iter().any(|key| key.newest.is_some()) {
-        for (key, noted) in known.iter_mut().zip(found(aws, key_prefix, &format!(":{NOTED}")).await?) {
+        for (key, noted) in known.iter_mut().zip(found(aws, key_prefix, [(); 3].map(|()| format!(":{NOTED}"))).await?) {
             key.noted = noted.map(|(version, _)| version);
         }
+    }
+    // Behind a replacement that failed, the newest is not the one that is read.
+    let is_newest = known.iter().all(|key| key.newest.is_none_or(|newest| newest == key.number()));
+    let read = match is_newest {
+        true => newest,
+        false => found(aws, key_prefix, known.map(|key| format!(":{}", key.number()))).await?,
+    };
+    for (key, read) in known.iter_mut().zip(read) {
+        key.is_fresh = read.is_some_and(|(_, made)| now() - made < FRESH);
     }
     Ok(())
 }
@@ -175,11 +187,15 @@ fn is_absent<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     matches!(service_code(error), Some("ParameterNotFound" | "ParameterVersionNotFound"))
 }
 
-/// The version of each key that `selector` stands for, the newest where it is empty, and when it was made in seconds since
+/// The version of each key that its selector stands for, as Parameter Store writes it, and when it was made in seconds since
 /// 1970; nothing of one that is not there.
-async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<OfEach<Option<(u64, i64)>>> {
+async fn found(
+    aws: &Aws,
+    key_prefix: &str,
+    selectors: OfEach<impl std::fmt::Display>,
+) -> Outcome<OfEach<Option<(u64, i64)>>> {
     let names = NAMES.map(|name| format!("{key_prefix}/{name}"));
-    let selected = names.iter().map(|name| format!("{name}{selector}")).collect();
+    let selected = names.iter().zip(selectors).map(|(name, selector)| format!("{name}{selector}")).collect();
     let found = aws.ssm().get_parameters().set_names(Some(selected)).send().await;
     let found = found.map_err(|error| explain("the versions of the service's keys cannot be read", error))?;
     let found = found.parameters.unwrap_or_default();
@@ -193,9 +209,18 @@ async fn found(aws: &Aws, key_prefix: &str, selector: &str) -> Outcome<OfEach<Op
 /// Makes the versions that are to be made. Those of addresses and of tokens keep what they replace, so that everybody is found
 /// and links in earlier mails go on working.
 pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome<()> {
-    for (name, version) in NAMES.into_iter().zip(versions.each()) {
+    if versions.each().iter().all(|version| version.replaces.is_none()) {
+        return Ok(());
+    }
+    let newest = found(aws, key_prefix, NEWEST).await?;
+    for ((name, version), newest) in NAMES.into_iter().zip(versions.each()).zip(newest) {
         let Some(replaces) = version.replaces else { continue };
         let full = format!("{key_prefix}/{name}");
+        // One that another run has made meanwhile would not be known to whoever reads the next.
+        let newest = newest.map_or(0, |(number, _)| number);
+        if newest + 1 != version.number {
+            return Err(overtaken(&full, newest + 1, version.number).hint("nothing was changed; run the same again"));
+        }
         let former = async |cause| value_of(aws, &full, Some(replaces), cause, DEPLOY_AGAIN).await;
         let new = new_key()?;
         let value = match name {
@@ -215,13 +240,16 @@ pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome
 async fn make(aws: &Aws, name: &str, value: String, version: Version) -> Outcome<()> {
     let put = parameter(aws.ssm().put_parameter(), name, value).overwrite(true).send().await;
     let put = put.map_err(|error| explain(format!("the key `{name}` cannot be replaced"), error))?;
-    if u64::try_from(put.version()) == Ok(version.number) {
-        return Ok(());
+    let made = u64::try_from(put.version()).unwrap_or_default();
+    match made == version.number {
+        true => Ok(()),
+        false => Err(overtaken(name, made, version.number).hint("nobody reads the new one; run the same again")),
     }
-    let cause = format!("Parameter Store has made version {}, where {} was due", put.version(), version.number);
-    Err(Failure::new("overtaken", format!("the key `{name}` is not replaced yet"))
-        .cause(cause)
-        .hint("nobody reads the new one; run the same again"))
+}
+
+fn overtaken(name: &str, next: u64, due: u64) -> Box<Failure> {
+    Failure::new("overtaken", format!("the key `{name}` is not replaced yet"))
+        .cause(format!("somebody else has changed it meanwhile: the next version is {next}, where {due} was due"))
 }
 
 /// Refuses a table of an earlier stack whose keys are gone: by others nobody in it would be found again, and no link that
@@ -242,8 +270,8 @@ pub async fn ensure_kept(aws: &Aws, key_prefix: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// The key for addresses, as whoever is told of this version reads it. The newest knows every name by which an address can be
-/// found, also where it was put back.
+/// The key for addresses, as whoever is told of this version reads it. That which is deployed, the largest of them, knows every
+/// name by which an address can be found, also where it was put back; and so does the newest where no stack tells.
 pub async fn address_key(aws: &Aws, key_prefix: &str, version: Option<u64>) -> Outcome<AddressKey> {
     let hint = "name the user by the ID that `users list` shows";
     read(aws, key_prefix, ADDRESS, version, AddressKey::parse, ("without it no address can be found", hint)).await

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use rustix::io::Errno;
@@ -61,7 +62,7 @@ impl Lock {
         let mut seen: Option<(Holder, Instant)> = None;
         loop {
             let over = seen.as_ref().filter(|(holder, since)| holder.is_gone(*since)).map(|(holder, _)| holder);
-            let Some(other) = put(aws, table, &me, over).await? else {
+            let Err(refusal) = put(aws, table, &me, over.map_or(Place::Free, Place::Of)).await else {
                 let lost = Arc::new(AtomicBool::new(false));
                 let renewal = tokio::spawn(renew(aws.clone(), table.to_owned(), me.clone(), Arc::clone(&lost)));
                 return Ok(Self {
@@ -73,6 +74,7 @@ impl Lock {
                     waited: seen.is_some(),
                 });
             };
+            let other = holder(table, refusal)?;
             // Of a run elsewhere only its next renewal shows that it lives.
             let moves = seen.as_ref().is_some_and(|(holder, _)| *holder != other);
             if leaves && !other.is_gone(Instant::now()) && (moves || other.host == host()) {
@@ -91,7 +93,7 @@ impl Lock {
         }
     }
 
-    /// Whether another has taken the lease over, as after a machine that slept: what it does is not to be undone.
+    /// Whether another has taken the lease over, as after a machine that slept: what it does, or did, is not to be undone.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
     }
@@ -161,51 +163,64 @@ fn host() -> String {
     format!("{name} {} {}", boot.trim(), space.display()).trim_end().to_owned()
 }
 
-/// Puts the lease where there is none, or that of `over` as it was seen; who holds it when there is another.
-async fn put(aws: &Aws, table: &str, me: &Holder, over: Option<&Holder>) -> Outcome<Option<Holder>> {
+/// Where the lease is put.
+#[derive(Clone, Copy, Debug)]
+enum Place<'a> {
+    /// Where there is none.
+    Free,
+    /// Where there is none, or this one as it was seen.
+    Of(&'a Holder),
+    /// Where this run has put it. One that is gone was another's meanwhile.
+    Mine,
+}
+
+async fn put(aws: &Aws, table: &str, me: &Holder, place: Place<'_>) -> Result<(), SdkError<PutItemError>> {
     let request = aws.dynamodb().put_item().table_name(table).set_item(Some(me.item()));
     let request = request
         .expression_attribute_names("#run", "run")
         // A repeat of this very request finds its own work.
         .expression_attribute_values(":me", AttributeValue::S(me.run.clone()))
         .return_values_on_condition_check_failure(aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld);
-    let request = match over {
-        None => request.condition_expression("attribute_not_exists(pk) OR #run = :me"),
-        Some(over) => request
+    let request = match place {
+        Place::Mine => request.condition_expression("#run = :me"),
+        Place::Free => request.condition_expression("attribute_not_exists(pk) OR #run = :me"),
+        Place::Of(over) => request
             .condition_expression("attribute_not_exists(pk) OR #run = :me OR (#run = :over AND #beat = :beat)")
             .expression_attribute_names("#beat", "beat")
             .expression_attribute_values(":over", AttributeValue::S(over.run.clone()))
             .expression_attribute_values(":beat", AttributeValue::N(over.beat.to_string())),
     };
-    let error = match request.send().await {
-        Ok(_) => return Ok(None),
-        Err(error) => error,
-    };
-    let found = match error.as_service_error() {
+    request.send().await.map(drop)
+}
+
+/// Who holds the lease that was refused; fails where it was for another reason.
+fn holder(table: &str, refusal: SdkError<PutItemError>) -> Outcome<Holder> {
+    let found = match refusal.as_service_error() {
         Some(PutItemError::ConditionalCheckFailedException(found)) => found.item().and_then(Holder::read),
         _ => None,
     };
     match found {
-        Some(other) => Ok(Some(other)),
-        None if service_code(&error) == Some("ResourceNotFoundException") => {
+        Some(other) => Ok(other),
+        None if service_code(&refusal) == Some("ResourceNotFoundException") => {
             Err(Failure::new(NO_TABLE, format!("the table `{table}` is gone"))
                 .cause("the data stack still names it: was it deleted by hand?")
                 .hint("`signupctl destroy --delete-data` removes what is left"))
         }
-        None => Err(explain("the service cannot be reserved for this run", error)),
+        None => Err(explain("the service cannot be reserved for this run", refusal)),
     }
 }
 
-/// Renews the lease until it is dropped. A renewal that fails is made up for by the next.
+/// Renews the lease until it is dropped, or was lost. A renewal that fails is made up for by the next.
 async fn renew(aws: Aws, table: String, mut me: Holder, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(RENEWAL).await;
-        let before = me.clone();
         me.beat += 1;
-        match tokio::time::timeout(RENEWAL, put(&aws, &table, &me, Some(&before))).await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(_))) => return lost.store(true, Ordering::Relaxed),
-            Ok(Err(failure)) => tracing::info!(cause = failure.cause, "the lease was not renewed"),
+        match tokio::time::timeout(RENEWAL, put(&aws, &table, &me, Place::Mine)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if service_code(&error) == Some("ConditionalCheckFailedException") => {
+                return lost.store(true, Ordering::Relaxed);
+            }
+            Ok(Err(error)) => tracing::info!(%error, "the lease was not renewed"),
             Err(_) => tracing::info!("the lease was not renewed in time"),
         }
     }

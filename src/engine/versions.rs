@@ -44,11 +44,12 @@ type Parameters = BTreeMap<String, String>;
 /// What tells a function which versions of the keys it reads.
 const KEYS: OfEach<&str> = ["ADDRESS_KEY_VERSION", "TOKEN_KEY_VERSION", "ADMIN_KEY_VERSION"];
 
-/// Whether one of a function's versions reads the keys that the stack says. One that is told of none does if none ever was.
+/// Whether one of a function's versions reads the keys that the stack says. One that is told of none does if none ever was, or
+/// the stack says none, as one from before there were any.
 pub fn reads_the_keys_of(stack: &Parameters, version: &Version, versions: &[Version]) -> bool {
     key_versions::PARAMETERS.iter().enumerate().all(|(at, name)| match &version.keys[at] {
         Some(key) => stack.get(*name) == Some(key),
-        None => versions.iter().all(|other| other.keys[at].is_none()),
+        None => !stack.contains_key(*name) || versions.iter().all(|other| other.keys[at].is_none()),
     })
 }
 
@@ -234,6 +235,8 @@ mod tests {
         assert_eq!(number(&all), Some(7));
         assert_eq!(number(&all[2..]), None, "one that is told of no key reads whichever is the newest");
         assert_eq!(number(&all[3..]), Some(5), "a function that reads none");
+        let of_before = named(&all, &Parameters::new(), &all[0].artifact).map(|version| version.number);
+        assert_eq!(of_before, Some(5), "a stack from before there were any");
         assert_eq!(named(&all, &stack, &version(1, "bb", [None; 3]).artifact), None);
     }
 }

@@ -50,8 +50,10 @@ pub(super) async fn wait_until_known(
     progress: &Progress,
 ) -> Outcome<()> {
     if let Some(function) = versions::reads_other_keys(aws, stacks).await? {
-        return Err(Failure::new("drifted", format!("`{function}` does not answer by what its stack says"))
-            .cause(format!("so it may not know version {known} of `address-key`, and would not find whoever is new"))
+        return Err(Failure::new("drifted", format!("`{function}` reads other keys than its stack says"))
+            .cause(format!(
+                "so whether all know version {known} of `address-key` is not known, by which people are named then"
+            ))
             .hint(format!("`{}` sets it right", context.command("drift --revert"))));
     }
     let step = progress.step("waiting for the last requests of before");
@@ -70,15 +72,22 @@ pub(super) fn halfway(context: &Context, failure: Box<Failure>) -> Box<Failure> 
 }
 
 impl Run<'_> {
-    /// Says it where the first step of a replacement is done, and the second not asked for.
-    pub(super) async fn tell_halfway(&self, address_key: u64) {
-        if address_key == 1 {
+    /// Says what is left of a replacement of the key for addresses that is not asked for now.
+    pub(super) async fn tell_halfway(&self, keys: Versions) {
+        let number = keys.address.number;
+        if number == 1 {
             return;
         }
-        match keys::is_halfway(self.aws, &self.spec.key_prefix(), address_key).await {
+        match keys::is_halfway(self.aws, &self.spec.key_prefix(), number).await {
             Ok(true) => {
                 let again = self.context.command("deploy --replace-key address-key");
                 self.warn(&format!("the replacement of `address-key` is halfway, and `{again}` brings it to its end"));
+            }
+            Ok(false) if ReplaceableKey::Address.of(keys).1 => {
+                let rekey = self.context.command("users rekey");
+                self.warn(&format!(
+                    "the replacement of `address-key` is brought to its end: `{rekey}` then renames who refuses mail"
+                ));
             }
             Ok(false) => {}
             Err(failure) => self.warn(&format!("{}: whether it is replaced by halves is not known", failure.message)),
@@ -125,11 +134,13 @@ impl Run<'_> {
         if of_address && !is_halfway {
             self.rename_refusals(stacks, keys).await;
         }
-        let is_left = |key: &&ReplaceableKey| keys.finished.contains(&true) && !is_replaced(key);
-        if let Some(left) = asked.iter().find(is_left) {
-            return Err(Failure::new("not_replaced", format!("`{}` is not replaced yet", left.name()))
+        let left: Vec<&str> = asked.iter().filter(|key| !is_replaced(key)).map(|key| key.name()).collect();
+        if keys.finished.contains(&true) && !left.is_empty() {
+            // Those that are finished would be replaced once more, and what was mailed by the key before them be worth nothing.
+            let again = left.iter().map(|key| format!(" --replace-key {key}")).collect::<String>();
+            return Err(Failure::new("not_replaced", format!("not replaced yet: `{}`", left.join("`, `")))
                 .cause("an earlier run, which replaces another key, was finished first")
-                .hint("run the same command again"));
+                .hint(format!("run `{}`", self.context.command(&format!("deploy{again}")))));
         }
         Ok(!is_halfway)
     }

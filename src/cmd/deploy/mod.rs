@@ -57,9 +57,8 @@ async fn until_done(
         match attempt.make(stacks, lock, consent).await {
             Ok(Some(exit)) => return Ok(exit),
             Ok(None) => consent.is_for_more = true,
-            // Another run was faster: what it made is looked at, and what is left is done. Whoever replaces a key has held the
-            // lease from the beginning, and is not overtaken by any.
-            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait && arguments.replace_key.is_empty() => {
+            // Another run was faster: what it made is looked at, and what is left is done.
+            Err(failure) if failure.code == "stack_busy" && !arguments.no_wait => {
                 progress.line(format!("  {}: looking again", failure.message));
             }
             Err(failure) => return Err(failure),
@@ -102,8 +101,7 @@ impl Attempt<'_> {
             settle::ensure_idle(&stacks)?;
         }
         let mut stacks = settle::wait_until_idle(aws, stacks, progress).await?;
-        // Which keys are to be replaced is read behind the lease: another run may be replacing them.
-        if (settle::is_called_for(&stacks) || !arguments.replace_key.is_empty()) && lock.is_none() {
+        if settle::is_called_for(&stacks) && lock.is_none() {
             self.hold(&stacks, lock).await?;
             stacks = stack::read_all(aws, spec).await?;
         }
@@ -119,7 +117,7 @@ impl Attempt<'_> {
         let plan = staged.plan.clone();
         let run = Run { context, spec, aws, bundle, progress, plan: &plan };
         if !arguments.replace_key.contains(&ReplaceableKey::Address) {
-            run.tell_halfway(staged.keys.address.number).await;
+            run.tell_halfway(staged.keys).await;
         }
         if !plan.changes_anything() {
             run.finish_replacing(arguments, &stacks, &staged).await?;
@@ -132,8 +130,18 @@ impl Attempt<'_> {
                 run.agree(arguments, &staged, &stacks).await?;
                 consent.plan = Some(plan.clone());
             }
-            if lock.is_none() && self.hold(&stacks, lock).await? {
-                return Err(Failure::new("stack_busy", "another run has changed the service"));
+            if lock.is_none() {
+                let waited = self.hold(&stacks, lock).await?;
+                // Another run may have replaced a key since it was read which is to be, and be over already.
+                let keys = keys::versions(aws, &spec.key_prefix(), &stacks, replaces).await?;
+                if waited || keys != staged.keys {
+                    return Err(Failure::new("stack_busy", "another run has changed the service"));
+                }
+            }
+            if lock.as_ref().is_some_and(Lock::is_lost) {
+                return Err(Failure::new("overtaken", "another run has taken over meanwhile")
+                    .cause("this one was not heard of for a minute, as of a machine that slept")
+                    .hint("nothing was changed; run the same again"));
             }
             if let Some(known) = staged.keys.ends() {
                 key::wait_until_known(context, aws, &stacks, known, progress).await?;

@@ -20,8 +20,9 @@ use signup_service::user::{User, UserId};
 use super::{Context, data_outputs};
 use crate::aws::Aws;
 use crate::cli::Users;
+use crate::engine::key_versions::{self, Deployed};
 use crate::engine::template::Role;
-use crate::engine::{key_versions, keys, stack};
+use crate::engine::{keys, stack};
 use crate::error::{Exit, Failure, Outcome};
 use crate::spec::Spec;
 
@@ -47,8 +48,8 @@ struct Book {
     bucket: String,
     /// Key of the bundle that the worker runs; `None` while there is no worker.
     artifact: Option<String>,
-    /// Version of the key for addresses that is deployed; `None` where no stack tells.
-    address_key: Option<u64>,
+    /// Versions of the key for addresses that are deployed; `None` where no stack tells.
+    address_key: Deployed,
 }
 
 impl Book {
@@ -66,7 +67,7 @@ impl Book {
         let (table, bucket) = (output("TableName")?, output("ArtifactBucket")?);
         let store = DynamoStore::new(aws.dynamodb(), table, spec.form.name_field());
         let artifact = stacks.get(&Role::Workers).and_then(|stack| stack.parameters.get("ArtifactKey")).cloned();
-        let [address_key, ..] = key_versions::deployed(&stacks).map(|deployed| deployed.map(|(least, _)| least));
+        let [address_key, ..] = key_versions::deployed(&stacks);
         Ok(Self { spec, aws, store, bucket, artifact, address_key })
     }
 
@@ -75,7 +76,8 @@ impl Book {
         match who {
             Who::Id(id) => Ok((*id).into()),
             Who::Address(address) => {
-                Ok(keys::address_key(&self.aws, &self.spec.key_prefix(), None).await?.whose(address))
+                let number = self.address_key.map(|(_, most)| most);
+                Ok(keys::address_key(&self.aws, &self.spec.key_prefix(), number).await?.whose(address))
             }
         }
     }

@@ -15,7 +15,8 @@ const NOTED: u64 = 1_000;
 pub async fn run(context: &Context) -> Outcome<Exit> {
     let output = &context.output;
     let book = Book::open(context).await?;
-    let key = keys::address_key(&book.aws, &book.spec.key_prefix(), book.address_key).await?;
+    let number = book.address_key.map(|(least, _)| least);
+    let key = keys::address_key(&book.aws, &book.spec.key_prefix(), number).await?;
     let note = |refusals: u64| {
         if refusals.is_multiple_of(NOTED) {
             output.note(format!("  {refusals} refusals so far"));

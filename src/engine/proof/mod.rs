@@ -91,6 +91,8 @@ pub struct Service<'a> {
     /// deploy or when the front has become another.
     pub through: Option<String>,
     pub table: &'a str,
+    /// Version of the key for addresses by which people are found; `None` where no stack tells.
+    pub address_key: Option<u64>,
     /// What `/healthz` has to answer.
     pub release: &'a str,
 }
@@ -159,7 +161,7 @@ impl Service<'_> {
         };
         let step = progress.step("signing somebody up");
         let address = Address::parse(EMAIL).map_err(|_| failed("the address is none"))?;
-        let names = keys::address_key(self.aws, &self.spec.key_prefix(), None).await?.whose(&address);
+        let names = keys::address_key(self.aws, &self.spec.key_prefix(), self.address_key).await?.whose(&address);
         let store = DynamoStore::new(self.aws.dynamodb(), self.table, self.spec.form.name_field());
         // An earlier proof may have been broken off.
         erase(&store, &names).await?;

@@ -47,8 +47,8 @@ impl Desk {
         let key_version = front.and_then(|front| front.parameters.get(key_versions::ADMIN)?.parse().ok());
         let endpoint = front.and_then(|front| endpoint(&aws, front));
         let endpoint = endpoint.ok_or_else(|| {
-            Failure::new("not_deployed", format!("the service `{}` has no front", spec.service))
-                .hint(format!("run `{}`", context.command("deploy")))
+            Failure::new("not_deployed", format!("`{}` is taken down: only its data stands", spec.service))
+                .hint(format!("`{}` brings the service back", context.command("deploy")))
         })?;
         let key = keys::admin_key(&aws, &spec.key_prefix(), key_version).await?;
         let store = DynamoStore::new(aws.dynamodb(), table, spec.form.name_field()).sealing(key.clone());

@@ -119,6 +119,7 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
         to.artifact.release(),
         to.published
     );
+    output.note(format!("kept: {}", kept(&versions)));
     if !output.confirm(&question).await? {
         return Err(Failure::new("declined", "nothing was changed").cause("you declined"));
     }
@@ -145,12 +146,12 @@ async fn attempt(context: &Context, arguments: &cli::Rollback, lock: &mut Option
         duration_ms: output.started.elapsed().as_millis(),
     };
     output.text(format!(
-        "{} `{}` is back at version {} ({:.1} s)\n\n  The spec still says what is newer: the next `{}` brings it back.",
+        "{} `{}` is at version {} ({:.1} s)\n\n  The spec may say something else: `{}` shows what the next deploy would bring.",
         output.green("✓"),
         spec.service,
         report.to.release,
         report.duration_ms as f64 / 1_000.0,
-        context.command("deploy")
+        context.command("plan")
     ));
     output.object(&report);
     Ok(Exit::Done)
@@ -255,13 +256,16 @@ fn begun<'a>(
     Some((versions.iter().find(|version| version.artifact == told), live))
 }
 
+/// The versions by number, newest first.
+fn kept(versions: &[Version]) -> String {
+    let all = versions.iter().map(|version| format!("{} ({})", version.number, version.artifact.release()));
+    all.collect::<Vec<_>>().join(", ")
+}
+
 /// The version that is live, if it was published, and that to go back to: the one named, or the newest before with other
 /// code.
 fn choose<'a>(versions: &'a [Version], live: &str, to: Option<u64>) -> Outcome<(Option<&'a Version>, &'a Version)> {
-    let refuse = |failure: Box<Failure>| {
-        let kept = versions.iter().map(|version| format!("{} ({})", version.number, version.artifact.release()));
-        Err(failure.cause(format!("kept: {}", kept.collect::<Vec<_>>().join(", "))))
-    };
+    let refuse = |failure: Box<Failure>| Err(failure.cause(format!("kept: {}", kept(versions))));
     let from = versions.iter().find(|version| version.number.to_string() == live);
     let is_other = |version: &&Version| from.is_none_or(|from| version.artifact != from.artifact);
     let is_before = |version: &&Version| from.is_none_or(|from| version.number < from.number);

@@ -24,6 +24,10 @@ pub fn pending() -> User {
 /// Was mailed a second after the sign-up, and not since.
 pub fn mailed(user: User) -> User {
     let now = after(user.created_at, 1);
+    mailed_at(user, now)
+}
+
+pub fn mailed_at(user: User, now: Timestamp) -> User {
     let taken = user.take(&Told::nothing(), 7, Some("nationality"), now).expect("something to do");
     let attempt = taken.attempt.expect("a mail is due");
     taken.user.finish(&attempt.lease, &MailEnd::Sent, MailId([9; 16]), now).expect("the lease holds")

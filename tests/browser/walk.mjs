@@ -31,7 +31,7 @@ try {
   await changesPassword(owner);
   await readsAudit(owner, [
     'Set the account up', 'Gave a wrong password or code', 'Looked at a user', 'Unsubscribed a user', 'Proved who it is',
-    'Exported users', 'Erased a user', 'Made new recovery codes', 'Added an admin', 'Removed an admin',
+    'Exported users: CSV, everybody', 'Exported users: JSON, state confirmed', 'Erased a user', 'Made new recovery codes', 'Added an admin: viewer', 'Removed an admin',
     'Was not allowed', 'Sent a form of another page', 'Changed the password',
   ]);
   gallery.judge();

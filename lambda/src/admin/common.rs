@@ -28,7 +28,7 @@ const REST: usize = 4;
 /// The longest part that makes a password by being repeated.
 const UNIT: usize = 8;
 
-/// Names shorter than this are parts of too many good passwords.
+/// Names shorter than this are parts of too many good passwords, and count where they stand by themselves.
 const NAME: usize = 4;
 
 /// Whether a password is common as it is, or made of one of the list, of a row of keys or of a repetition. `names`
@@ -36,9 +36,14 @@ const NAME: usize = 4;
 pub(super) fn is_common(password: &str, names: &[&str]) -> bool {
     let lower = password.to_lowercase();
     let plain = [Some(lower.clone()), Some(unleet(&lower, 'i')), Some(unleet(&lower, 'l'))];
-    let names: Vec<String> = names.iter().flat_map(|name| words(name)).collect();
+    let (names, short): (Vec<String>, Vec<String>) =
+        names.iter().flat_map(|name| words(name)).partition(|word| word.chars().count() >= NAME);
     plain.into_iter().flatten().any(|text| {
-        is_listed(&text) || is_listed(bare(&text)) || is_repeated(&text) || is_run(&text) || is_made_of(&text, &names)
+        is_listed(&text)
+            || is_listed(bare(&text))
+            || is_repeated(&text)
+            || is_run(&text)
+            || is_made_of(&text, &names, &short)
     })
 }
 
@@ -52,7 +57,6 @@ fn words(name: &str) -> Vec<String> {
     let lower = name.to_lowercase();
     let mut words: Vec<String> = lower.split(|letter: char| !letter.is_alphanumeric()).map(str::to_owned).collect();
     words.push(words.concat());
-    words.retain(|word| word.chars().count() >= NAME);
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     words
 }
@@ -119,11 +123,15 @@ fn run(letters: &[char]) -> usize {
     ROWS.iter().map(both).max().unwrap_or(0)
 }
 
-/// Whether nothing but digits, signs, a common word or some letters is left without the names.
-fn is_made_of(text: &str, names: &[String]) -> bool {
+/// Whether nothing but digits, signs, a common word or some letters is left without the names; `short` ones are left out
+/// where they are a whole word, as in an address.
+fn is_made_of(text: &str, names: &[String], short: &[String]) -> bool {
     let left = names.iter().fold(text.to_owned(), |left, name| left.replace(name.as_str(), " "));
-    let letters: String = left.chars().filter(|letter| letter.is_alphabetic()).collect();
-    left != text && (letters.chars().count() < REST || is_listed(&letters))
+    let words = left.split(|letter: char| !letter.is_alphabetic());
+    let letters: String = words.filter(|word| !short.iter().any(|name| name == word)).collect();
+    let is_named =
+        left != text || letters.len() < left.chars().filter(|it| it.is_alphabetic()).map(char::len_utf8).sum();
+    is_named && (letters.chars().count() < REST || is_listed(&letters))
 }
 
 #[cfg(test)]
@@ -131,6 +139,9 @@ mod tests {
     use super::*;
 
     const NAMES: [&str; 4] = ["registration", "The Garden Club", "ada.lovelace", "example.com"];
+
+    /// Of an address whose words are short.
+    const SHORT: [&str; 2] = ["bo.li", "me.co.uk"];
 
     #[test]
     fn the_list_is_sorted_and_long_enough() {
@@ -171,6 +182,9 @@ mod tests {
         ] {
             assert!(is_common(password, &NAMES), "{password}");
         }
+        for password in ["bo.li@me.co.uk", "Bo.Li@me.co.uk7", "bo-li-me-uk-2026"] {
+            assert!(is_common(password, &SHORT), "{password}");
+        }
     }
 
     #[test]
@@ -185,7 +199,7 @@ mod tests {
             "4815162342-lostisland",
             "🦊🌲🌧🎻🪁🧭🫖🛶🥁🪐🧶🎈",
         ] {
-            assert!(!is_common(password, &NAMES), "{password}");
+            assert!(!is_common(password, &NAMES) && !is_common(password, &SHORT), "{password}");
         }
     }
 }

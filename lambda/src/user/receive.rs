@@ -261,7 +261,7 @@ impl User {
             State::Confirmed | State::Unsubscribed => MailKind::Update,
             State::Suppressed => return (self.changed(), false),
         };
-        let rested = self.mailed_at.is_none_or(|at| after(at, self.pause()) <= now);
+        let rested = self.rests_until().is_none_or(|next| next <= now);
         let alive = self.newest_link().is_some_and(|link| link.expires_at > now);
         let last = self.mail.as_ref().filter(|mail| !mail.is_open()).map(|mail| mail.base_url.clone());
         let (true, true, Some(base_url)) = (rested, alive, last) else { return (self.changed(), false) };

@@ -29,7 +29,7 @@ pub async fn run(context: &Context, arguments: cli::ListUsers) -> Outcome<Exit> 
             [
                 user.created_at.strftime("%Y-%m-%d %H:%M").to_string(),
                 user.state.name().to_owned(),
-                user.answers.email.clone(),
+                Some(user.answers.email.clone()).filter(|email| !email.is_empty()).unwrap_or("(forgotten)".into()),
                 user.id.to_string(),
             ]
         })

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::json;
-use signup_service::clock::{Entropy, System, after, rfc3339};
+use signup_service::clock::{Entropy, System, rfc3339};
 use signup_service::event::Wanted;
 use signup_service::ledger::{Ledger, Reading};
-use signup_service::user::{EndedBy, Mail, MailId, NOTICE_PAUSE, RESEND_PAUSE, State, User};
+use signup_service::user::{EndedBy, Mail, MailId, State, User};
 
 use super::{Book, Context, Who, store_failure};
 use crate::error::{Exit, Failure, Outcome};
@@ -107,9 +107,9 @@ fn decide(found: Option<User>, mail: MailId, now: Timestamp) -> (Option<User>, A
 
 /// Why [`User::resend`] refuses, if it does.
 fn why_not(user: &User, now: Timestamp) -> Why {
-    let link = user.waiting.as_ref().map(|waiting| &waiting.link).or(user.link.as_ref());
-    let pause = if user.state == State::Pending { RESEND_PAUSE } else { NOTICE_PAUSE };
-    match (user.state, link, user.mailed_at.map(|at| after(at, pause))) {
+    let waiting = user.later.as_ref().or(user.waiting.as_ref());
+    let link = waiting.map(|waiting| &waiting.link).or(user.link.as_ref());
+    match (user.state, link, user.rests_until()) {
         (State::Suppressed, ..) => Why::Suppressed(user.ended_by),
         (State::Unsubscribed, None, _) => Why::Unsubscribed,
         (State::Confirmed, None, _) => Why::Confirmed,
@@ -125,6 +125,8 @@ fn readable(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use signup_service::user::RESEND_PAUSE;
+
     use super::*;
     use crate::engine::sample::{self, at};
 
@@ -140,6 +142,16 @@ mod tests {
         let (again, sent) = decide(Some(user), MailId([8; 16]), at(400));
         let again = again.expect("a change");
         assert_eq!((sent, again.wakes, again.mail.map(|mail| mail.id)), (Answer::Sent, true, Some(MailId([8; 16]))));
+    }
+
+    #[test]
+    fn the_pause_grows_with_each_mail() {
+        let once = sample::mailed(sample::pending());
+        let again = decide(Some(once), MailId([8; 16]), at(400)).0.expect("a change");
+        let twice = sample::mailed_at(again, at(401));
+        let next = twice.rests_until().expect("mailed");
+        assert!(next > at(402 + RESEND_PAUSE));
+        assert_eq!(answer(&twice, at(402 + RESEND_PAUSE)), Answer::No(Why::TooSoon(next)));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct AuditEntry<'a> {
     /// The action's name as stored, such as `recovery_codes_made`; one that this page has no words for is shown with
     /// spaces.
     pub action: &'a str,
+    /// What else is known of it, such as the role that was given; empty where there is nothing.
+    pub detail: String,
     pub subject: Option<Subject<'a>>,
     /// Tells networks apart without naming them.
     pub place: &'a str,
@@ -74,7 +76,10 @@ impl AuditEntry<'_> {
                 return first.chain(letters).collect::<String>().replace('_', " ");
             }
         };
-        words.to_owned()
+        match self.detail.as_str() {
+            "" => words.to_owned(),
+            detail => format!("{words}: {detail}"),
+        }
     }
 }
 

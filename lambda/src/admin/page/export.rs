@@ -20,6 +20,8 @@ pub struct Export<'a> {
     pub parts: &'a [ExportPart],
     /// Whether a file has to fit into one answer; otherwise it is one whatever its size.
     pub is_bounded: bool,
+    /// Whether the admin has just shown who they are, without which there is no file.
+    pub is_proven: bool,
 }
 
 /// From this many users on a file that is not bounded is worth a warning.
@@ -54,16 +56,22 @@ struct Page<'a> {
     count: Option<String>,
     parts: Vec<Part>,
     large: Option<String>,
+    /// Where a proof is asked for that leads back here, if there has to be one.
+    proof: Option<String>,
     countries: Vec<Choice>,
     states: Vec<Choice>,
 }
 
 /// The choice of what to export, at `admin/export`. The files are at `admin/export.csv` and `admin/export.json`.
 pub fn export(site: &Site<'_>, me: &Account<'_>, view: &Export<'_>) -> String {
-    let Export { by, census, parts, is_bounded } = view;
+    let Export { by, census, parts, is_bounded, is_proven } = view;
     let large = by.total(census).filter(|total| !is_bounded && *total > LARGE);
     let frame = Frame::new(site, me, Section::Export);
     let filter = by.pairs();
+    let proof = (!is_proven).then(|| {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&filter).finish();
+        frame.to_with("prove", &[("next", &format!("export?{query}"))])
+    });
     let part = |part: &ExportPart| {
         let filter = filter.iter().map(|(key, value)| (*key, value.as_str()));
         let pairs: Vec<(&str, &str)> =
@@ -85,6 +93,7 @@ pub fn export(site: &Site<'_>, me: &Account<'_>, view: &Export<'_>) -> String {
         by,
         count: by.total(census).map(|total| counted(total, "user", "users")),
         parts: parts.iter().map(part).collect(),
+        proof,
         large: large.map(|total| grouped((total * EACH).div_ceil(1_000_000))),
         countries: country_choices(census, by),
         states: State::ALL.map(state).into(),

@@ -24,6 +24,8 @@ pub struct Security<'a> {
     pub recovery_left: u32,
     /// Everybody, for an owner; `None` for a viewer.
     pub admins: Option<&'a [AdminRow<'a>]>,
+    /// Whether the admin has just shown who they are, without which nothing is changed here.
+    pub is_proven: bool,
     pub notice: Option<SecurityNotice<'a>>,
     /// What the form that adds an admin was sent with, when it failed.
     pub email: &'a str,
@@ -126,6 +128,8 @@ pub enum SecurityNotice<'a> {
     LastOwner,
     /// Somebody else changed or removed that admin in the same moment.
     Changed,
+    /// A form was not acted upon, since the admin was asked first who they are.
+    Again,
 }
 
 impl<'a> SecurityNotice<'a> {
@@ -146,11 +150,12 @@ impl<'a> SecurityNotice<'a> {
             Self::AdminRemoved => "The admin has been removed, and their sessions have ended.",
             Self::LastOwner => "This is the last owner. Make somebody else an owner first.",
             Self::Changed => "Somebody else changed this admin in the same moment. Look at the list and try again.",
+            Self::Again => "Nothing was changed yet, since you were asked first who you are. Do it once more.",
         }
     }
 
     fn is_wrong(&self) -> bool {
-        matches!(self, Self::LastOwner | Self::Changed)
+        matches!(self, Self::LastOwner | Self::Changed | Self::Again)
     }
 }
 

@@ -42,7 +42,7 @@ struct LinkPage<'a> {
 
 /// Where a link leads, at `admin/set-up`: sends `token`, which a script takes out of the link's fragment.
 pub fn set_up(site: &Site<'_>, csrf: &str) -> String {
-    let token = Input::new("token", "Code of the link", Kind::Token).hint("All that follows the # in the link.");
+    let token = Input::new("token", "The link, or its code", Kind::Token).hint("The code is all that follows the #.");
     render(&LinkPage { frame: Frame::apart(site, None), csrf, inputs: vec![token] })
 }
 

@@ -1,5 +1,7 @@
 //! The page of one user: everything that is kept of one address.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use jiff::Timestamp;
 
@@ -26,8 +28,12 @@ pub struct UserView<'a> {
 pub enum UserNotice {
     /// The mail is on its way.
     Resent,
-    /// The address was mailed a moment ago, and is left alone for a while.
-    ResendLater,
+    /// A mail is on its way already.
+    Waits,
+    /// The address was mailed, and is left alone until then.
+    ResendLater(Timestamp),
+    /// The link of the last mail works no more.
+    Expired,
     /// There is nothing to confirm.
     NothingToSend,
     Unsubscribed,
@@ -38,19 +44,24 @@ pub enum UserNotice {
 }
 
 impl UserNotice {
-    fn message(self) -> &'static str {
-        match self {
+    fn message(self) -> Cow<'static, str> {
+        let message = match self {
+            Self::ResendLater(at) => {
+                return format!("The last mail is too recent. The next one is possible on {}.", When(at)).into();
+            }
             Self::Resent => "The mail is on its way.",
-            Self::ResendLater => "A mail was sent a short while ago. Try again later.",
+            Self::Waits => "A mail waits already, and goes out by itself.",
+            Self::Expired => "The link has run out. A new sign-up brings another.",
             Self::NothingToSend => "There is nothing to confirm, so no mail was sent.",
             Self::Unsubscribed => "This user gets no more mail.",
             Self::NothingToEnd => "This user gets no mail already.",
             Self::Changed => "This user changed in the same moment. Look at the page and try again.",
-        }
+        };
+        message.into()
     }
 
     fn is_wrong(self) -> bool {
-        !matches!(self, Self::Resent | Self::Unsubscribed)
+        !matches!(self, Self::Resent | Self::Waits | Self::Unsubscribed)
     }
 }
 
@@ -97,6 +108,8 @@ struct Page<'a> {
     /// What the person is called, or else the address.
     title: String,
     named: bool,
+    /// Whether nothing but a refusal is left.
+    is_forgotten: bool,
     answers: Vec<Answer>,
     later: Vec<Later>,
     events: Vec<Event>,
@@ -129,8 +142,9 @@ pub fn user(site: &Site<'_>, me: &Account<'_>, config: &ServiceConfig, view: &Us
         id: user.id.to_string(),
         notice: *notice,
         named: name.is_some(),
+        is_forgotten: user.state == State::Suppressed && email.is_none(),
         title: name.or(email).unwrap_or_else(|| "Forgotten address".into()),
-        can_resend: user.state == State::Pending || !waiting.is_empty(),
+        can_resend: user.awaits_confirmation(),
         can_unsubscribe: matches!(user.state, State::Pending | State::Confirmed),
         later: waiting,
         answers,

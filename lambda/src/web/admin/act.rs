@@ -14,7 +14,7 @@ use crate::admin::{Action, Actor, Right, SignedIn, Whom};
 use crate::ledger::Reading;
 use crate::store::Saved;
 use crate::tombstone::tombstone;
-use crate::user::{MailId, State as Of, User, UserId};
+use crate::user::{Mail, MailId, State as Of, User, UserId};
 use crate::web::visit::value;
 
 /// `POST /admin/users/{id}/resend`
@@ -23,10 +23,12 @@ pub(super) async fn resend(State(desk): State<DeskState>, Named(id): Named, requ
     let mail = MailId(desk.ledger.entropy.bytes());
     let decide = |user: User, now: Timestamp| {
         let (next, sent) = user.clone().resend(mail, now);
-        let notice = match (sent, user.state) {
+        let notice = match (sent, user.rests_until().filter(|next| *next > now)) {
             (true, _) => UserNotice::Resent,
-            (false, Of::Pending) => UserNotice::ResendLater,
-            (false, _) => UserNotice::NothingToSend,
+            _ if !user.awaits_confirmation() => UserNotice::NothingToSend,
+            _ if user.mail.as_ref().is_some_and(Mail::is_open) => UserNotice::Waits,
+            (false, Some(next)) => UserNotice::ResendLater(next),
+            (false, None) => UserNotice::Expired,
         };
         (sent.then_some(next), notice)
     };

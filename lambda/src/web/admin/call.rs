@@ -34,6 +34,9 @@ const PLACES: [&str; 6] = ["dashboard", "users", "audit", "export", "search", "s
 /// The one place below `security/` that is a page, and not only where a form goes.
 const PASSWORD: &str = "security/password";
 
+/// What the page of security is asked with by whoever has shown who they are, and whose form was not acted upon.
+pub(super) const AGAIN: &str = "again";
+
 /// How long such a place may be.
 const LONGEST_PLACE: usize = 2_000;
 
@@ -278,7 +281,7 @@ impl<'a> Call<'a> {
             next = format!("{next}?{kept}");
         }
         if let Some(next) = next_place(&next).filter(|next| *next != "dashboard") {
-            query.append_pair("next", next);
+            query.append_pair("next", &next);
         }
         let query = query.finish();
         if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") }
@@ -286,24 +289,25 @@ impl<'a> Call<'a> {
 }
 
 /// A place below `admin/` that an answer may lead to; `None` for what no page of ours asks for.
-pub(super) fn next_place(text: &str) -> Option<&str> {
-    let (path, _) = text.split_once('?').unwrap_or((text, ""));
+pub(super) fn next_place(text: &str) -> Option<Cow<'_, str>> {
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/?".contains(letter);
     let first = path.split('/').next().unwrap_or_default().trim_end_matches(".csv").trim_end_matches(".json");
     let known = PLACES.contains(&first) && text.len() <= LONGEST_PLACE;
     // A browser takes `%2e%2e` for the folder above as well, and no place of ours has a `%` before its query.
     let leads_elsewhere = ["..", "//", "%"].iter().any(|part| path.contains(part));
     let is_ours = known && text.chars().all(is_plain) && !leads_elsewhere;
-    is_ours.then(|| page_of_form(path).unwrap_or(text))
+    is_ours.then(|| page_of(path, query).unwrap_or(text.into()))
 }
 
-/// The page of the form that is sent to a place, where that is no page itself.
-fn page_of_form(path: &str) -> Option<&str> {
+/// The page that leads to a place, where that is no page itself: one whose form is sent there, or which offers it as a file.
+fn page_of<'a>(path: &'a str, query: &str) -> Option<Cow<'a, str>> {
     match path {
-        "search" => Some("users"),
+        "search" => Some("users".into()),
+        "export.csv" | "export.json" => Some(format!("export?{query}").into()),
         PASSWORD => None,
-        _ if path.starts_with("security/") => Some("security"),
-        _ => ["/resend", "/unsubscribe"].iter().find_map(|end| path.strip_suffix(end)),
+        _ if path.starts_with("security/") => Some(format!("security?{AGAIN}=1").into()),
+        _ => ["/resend", "/unsubscribe"].iter().find_map(|end| path.strip_suffix(end)).map(Cow::Borrowed),
     }
 }
 
@@ -330,17 +334,18 @@ mod tests {
 
     #[test]
     fn an_answer_leads_to_our_own_pages_alone() {
-        for place in ["dashboard?days=365", "users?by=search&value=a%2Fb", "users/0123/erase", "export.csv?by=state"] {
-            assert_eq!(next_place(place), Some(place));
+        for place in ["dashboard?days=365", "users?by=search&value=a%2Fb", "users/0123/erase", "export?by=state"] {
+            assert_eq!(next_place(place).as_deref(), Some(place));
         }
         for (form, page) in [
             ("search", "users"),
             ("users/0123/resend", "users/0123"),
             ("users/0123/unsubscribe", "users/0123"),
-            ("security/admins/add", "security"),
+            ("security/admins/add", "security?again=1"),
             ("security/password", "security/password"),
+            ("export.csv?by=state&value=pending", "export?by=state&value=pending"),
         ] {
-            assert_eq!(next_place(form), Some(page), "where a form goes is no page");
+            assert_eq!(next_place(form).as_deref(), Some(page), "where a form goes, or a file is, is no page");
         }
         for place in [
             "",

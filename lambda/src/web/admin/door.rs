@@ -1,5 +1,6 @@
 //! Coming in and going out: signing in, setting up an account, showing anew that it is the same person.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -43,7 +44,8 @@ fn show_sign_in(
     next: &str,
 ) -> Response {
     let door = call.door();
-    let view = page::SignIn { email, notice, csrf: &door, next: next_place(next) };
+    let next = next_place(next);
+    let view = page::SignIn { email, notice, csrf: &door, next: next.as_deref() };
     call.at_door(status, &door, page::sign_in(&call.site(), &view))
 }
 
@@ -60,7 +62,7 @@ async fn try_sign_in(call: &Call<'_>, request: Request) -> Result<Response, Refu
     let typed = SignInForm { email, password: value(&form, "password"), code: value(&form, "code") };
     let outcome = call.desk.admins.sign_in(&typed, &call.visit, call.session.as_deref()).await?;
     Ok(match outcome {
-        SignIn::Welcome(welcome) => welcomed(call.see_other(next_place(next).unwrap_or("dashboard")), &welcome),
+        SignIn::Welcome(welcome) => welcomed(call.see_other(&next_or_dashboard(next)), &welcome),
         SignIn::Refused => {
             call.desk.measure("AdminSignInsRefused");
             show_sign_in(call, StatusCode::FORBIDDEN, email, Some(SignInNotice::Refused), next)
@@ -153,7 +155,8 @@ pub(super) async fn set_up(State(desk): State<DeskState>, request: Request) -> R
 }
 
 async fn follow_link(call: &Call<'_>, form: &Form) -> Result<Response, Refusal> {
-    let token = value(form, "token");
+    // Whoever has no scripts may paste the whole link.
+    let token = value(form, "token").rsplit('#').next().unwrap_or_default().trim();
     let found = call.desk.admins.set_up(token).await?;
     Ok(found.map_or_else(|| expired(call), |set_up| show_password(call, &set_up, token, &[])))
 }
@@ -194,6 +197,11 @@ async fn finish_set_up(call: &Call<'_>, form: &Form) -> Result<Response, Refusal
     })
 }
 
+/// Where somebody goes on who has shown who they are.
+fn next_or_dashboard(next: &str) -> Cow<'_, str> {
+    next_place(next).unwrap_or("dashboard".into())
+}
+
 /// Who is signed in, as the pages show it.
 pub(super) fn account<'a>(signed_in: &'a SignedIn, csrf: &'a str) -> Account<'a> {
     Account { email: &signed_in.admin.email, role: signed_in.admin.role, csrf }
@@ -217,7 +225,7 @@ fn show_prove(
     notice: Option<SignInNotice>,
 ) -> Response {
     let csrf = call.desk.admins.csrf(signed_in);
-    let view = Prove { next: next_place(next).unwrap_or("dashboard"), notice };
+    let view = Prove { next: &next_or_dashboard(next), notice };
     call.show(status, page::prove(&call.site(), &account(signed_in, &csrf), &view))
 }
 
@@ -232,9 +240,7 @@ async fn try_prove(call: &Call<'_>, request: Request) -> Result<Response, Refusa
     let (signed_in, form) = call.form(request).await?;
     let (password, code, next) = (value(&form, "password"), value(&form, "code"), value(&form, "next"));
     Ok(match call.desk.admins.prove_again(&signed_in, password, code, &call.visit).await? {
-        Proved::Done { cookie, .. } => {
-            with_cookie(call.see_other(next_place(next).unwrap_or("dashboard")), COOKIE, &cookie, "")
-        }
+        Proved::Done { cookie, .. } => with_cookie(call.see_other(&next_or_dashboard(next)), COOKIE, &cookie, ""),
         Proved::Refused => show_prove(call, &signed_in, StatusCode::FORBIDDEN, next, Some(SignInNotice::Refused)),
         Proved::TooMany { retry_after } => {
             let answer = show_prove(call, &signed_in, StatusCode::OK, next, Some(too_many_tries(retry_after)));

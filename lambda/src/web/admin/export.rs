@@ -25,7 +25,7 @@ pub(super) async fn page(State(desk): State<DeskState>, request: Request) -> Res
     let call = Call::of(&desk, &request);
     let outcome = async {
         let signed_in = call.admitted().await?;
-        // Whoever may export is asked for a proof by the files, and not by the page that offers them.
+        // Whoever may export is asked for a proof before the files, and not before the page that offers them.
         if signed_in.admin.role != Role::Owner {
             return Err(Denied::Role.into());
         }
@@ -34,7 +34,8 @@ pub(super) async fn page(State(desk): State<DeskState>, request: Request) -> Res
         let parts = parts(&sums, &by, desk.file.unwrap_or(u64::MAX));
         let census = sums.census();
         let csrf = desk.admins.csrf(&signed_in);
-        let view = Export { by: &by, census: &census, parts: &parts, is_bounded: desk.file.is_some() };
+        let is_proven = signed_in.session.is_proven(desk.clock().now());
+        let view = Export { by: &by, census: &census, parts: &parts, is_bounded: desk.file.is_some(), is_proven };
         Ok(call.show(StatusCode::OK, super::page::export(&call.site(), &account(&signed_in, &csrf), &view)))
     };
     call.answer(outcome.await)

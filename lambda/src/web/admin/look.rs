@@ -142,6 +142,7 @@ pub(super) async fn audit(State(desk): State<DeskState>, request: Request) -> Re
                     Action::Refused { cause: Cause::Form, .. } => "refused_form",
                     ref action => action.name(),
                 },
+                detail: detail(&entry.action),
                 subject: match &entry.action {
                     Action::Refused { route, .. } => Some(Subject::Text(route)),
                     _ => entry.subject.as_deref().map(subject),
@@ -154,6 +155,22 @@ pub(super) async fn audit(State(desk): State<DeskState>, request: Request) -> Re
         Ok(call.show(StatusCode::OK, page::audit(&call.site(), &account(&signed_in, &csrf), &view)))
     };
     call.answer(outcome.await)
+}
+
+/// What an entry says beside its action.
+fn detail(action: &Action) -> String {
+    match action {
+        Action::AdminAdded { role } | Action::RoleChanged { role } => role.name().to_owned(),
+        Action::Exported { format, filter } => {
+            let words = form_urlencoded::parse(filter.as_bytes()).map(|(name, value)| match &*name {
+                "by" => format!(", {value}"),
+                _ => format!(" {value}"),
+            });
+            let words: String = words.collect();
+            format!("{}{}", format.to_uppercase(), if words.is_empty() { ", everybody" } else { &words })
+        }
+        _ => String::new(),
+    }
 }
 
 fn subject(text: &str) -> Subject<'_> {

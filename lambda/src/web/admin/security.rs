@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 
-use super::call::{Call, Refusal};
+use super::call::{AGAIN, Call, Refusal};
 use super::door::{account, status};
 use super::{DeskState, page};
 use crate::address::Address;
@@ -28,7 +28,8 @@ pub(super) async fn page(State(desk): State<DeskState>, request: Request) -> Res
     let call = Call::of(&desk, &request);
     let outcome = async {
         let signed_in = call.admitted().await?;
-        show(&call, &signed_in, &Shown::default()).await
+        let notice = (call.asked(AGAIN) == "1").then_some(SecurityNotice::Again);
+        show(&call, &signed_in, &Shown { notice, ..Shown::default() }).await
     };
     call.answer(outcome.await)
 }
@@ -58,6 +59,7 @@ async fn show(call: &Call<'_>, me: &SignedIn, shown: &Shown<'_>) -> Result<Respo
     let view = Security {
         sessions: &sessions,
         recovery_left: u32::try_from(left).unwrap_or(u32::MAX),
+        is_proven: me.session.is_proven(now),
         admins: rows.as_deref(),
         notice: shown.notice,
         email: shown.email,

@@ -84,6 +84,17 @@ async fn of_a_search_that_was_exported_the_log_holds_that_it_was_one() {
             ""
         ]
     );
+    let page = grace.get("/admin/audit").await.body;
+    let words = [
+        ", search 2026-11",
+        ", day 2026-11-01 2026-11-01T10",
+        ", country GB",
+        ", state confirmed 2026-11",
+        ", everybody",
+    ];
+    for words in words {
+        assert!(page.contains(&format!("Exported users: CSV{words}<")), "{words}");
+    }
 }
 
 /// The lines of the function's log that repeat the audit log, without their times.

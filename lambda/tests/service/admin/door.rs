@@ -63,6 +63,12 @@ async fn a_link_that_was_used_ran_out_or_was_never_made_is_answered_alike() {
         bodies.push(answer.body);
     }
     assert!(bodies.iter().all(|body| *body == bodies[0]));
+    // One that is good may be pasted as a whole.
+    let whole = house.invite("whole@example.com", Role::Viewer).await;
+    let mut pasted = house.browser(ELSEWHERE);
+    pasted.get("/admin/set-up").await;
+    let answer = pasted.submit("set-up", &[("token", &format!(" https://join.example.com{whole} "))]).await;
+    assert!(answer.body.contains("whole@example.com"), "{}", answer.body);
     // A page that was opened in time sends its form too late.
     let answer = early.submit("set-up", &[("password", PASSWORD), ("again", PASSWORD)]).await;
     assert_eq!((answer.status, &answer.body), (StatusCode::GONE, &bodies[0]));

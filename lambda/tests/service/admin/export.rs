@@ -7,13 +7,15 @@ use serde_json::Value;
 use signup_service::user::{FieldValue, State, User};
 
 use super::browser::{Browser, attribute, tags};
-use super::house::{House, user};
+use super::house::{House, PASSWORD, user};
 
 /// The files that the page of a filter offers.
 async fn offered(browser: &mut Browser, filter: &str, kind: &str) -> Vec<String> {
     let answer = browser.get(&format!("/admin/export{filter}")).await;
     assert_eq!(answer.status, StatusCode::OK, "{filter}");
-    let links = tags(&answer.body, "a").into_iter().filter(|tag| tag.contains("download"));
+    let links = tags(&answer.body, "a")
+        .into_iter()
+        .filter(|tag| ["export.csv", "export.json"].iter().any(|file| tag.contains(file)));
     let links = links.filter_map(|tag| attribute(tag, "href"));
     links.filter(|link| link.contains(kind)).map(|link| link.replacen("../admin/", "/admin/", 1)).collect()
 }
@@ -94,6 +96,28 @@ async fn a_file_that_would_not_hold_everybody_is_refused_and_never_cut() {
     assert_eq!((answer.status, answer.header("content-disposition")), (StatusCode::UNPROCESSABLE_ENTITY, ""));
     assert!(answer.body.contains("Too many for one file") && answer.body.contains("Sign out"));
     assert_eq!(everybody(&mut browser, "").await.len(), 10_101);
+}
+
+#[tokio::test]
+async fn whoever_has_to_show_who_they_are_does_so_before_the_files_and_comes_back_to_them() {
+    let (house, owner) = House::with_owner().await;
+    let mut browser = owner.browser.clone();
+    house.keep(user(1, "ada@example.com", "Ada", "FR", State::Confirmed, "2026-11-01T10:00:00Z")).await;
+    let filter = "?by=country&value=FR";
+    let [file] = &offered(&mut browser, filter, "export.csv").await[..] else { panic!("one file") };
+    house.clock().forward(301);
+    assert_eq!(offered(&mut browser, filter, "export").await, Vec::<String>::new());
+    let page = browser.get(&format!("/admin/export{filter}")).await.body;
+    let ask = tags(&page, "a").into_iter().filter_map(|tag| attribute(tag, "href")).find(|link| link.contains("prove"));
+    // A page that was left open still offers the file: a browser that follows its link sees the same question.
+    let left_open = browser.get(file).await.header("location").to_owned();
+    assert_eq!(ask.map(|link| link.replace("&amp;", "&")), Some(left_open.clone()));
+    let answer = browser.get(&left_open.replacen("../admin", "/admin", 1)).await;
+    assert!(answer.body.contains("<h1>Is it you?</h1>"));
+    let code = house.code(&owner);
+    let answer = browser.submit("prove", &[("password", PASSWORD), ("code", &code)]).await;
+    assert!(browser.follow(answer).await.body.contains("export.csv?by=country&#38;value=FR"));
+    assert_eq!(browser.get(file).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

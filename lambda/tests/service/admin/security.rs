@@ -127,7 +127,11 @@ async fn own_sessions_and_the_password_take_a_proof_within_five_minutes() {
     here.get("/admin/security").await;
     let csrf = here.csrf();
     let answer = here.submit("sessions/revoke", &[("session", "others")]).await;
-    assert_eq!(answer.header("location"), "../../../admin/prove?next=security");
+    assert_eq!(answer.header("location"), "../../../admin/prove?next=security%3Fagain%3D1");
+    // The page says so before, and after that nothing was done.
+    let ahead = "show first that it is you";
+    assert!(here.get("/admin/security").await.body.contains(ahead));
+    assert!(here.get("/admin/security?again=1").await.body.contains("Nothing was changed yet"));
     let answer = here.post("/admin/security/password", &[("csrf", &csrf)]).await;
     assert_eq!(answer.header("location"), "../../admin/prove?next=security%2Fpassword");
     let answer = here.get("/admin/security/password").await;

@@ -73,8 +73,8 @@ impl World {
     }
 
     /// One file of a front that does not bound it.
-    pub(super) fn export_at_once(&self, by: &By) -> String {
-        let view = Export { by, census: &self.census, parts: &parts(1), is_bounded: false };
+    pub(super) fn export_at_once(&self, by: &By, is_proven: bool) -> String {
+        let view = Export { by, census: &self.census, parts: &parts(1), is_bounded: false, is_proven };
         export(&self.at("/admin/export"), &sample::owner(), &view)
     }
 
@@ -82,7 +82,7 @@ impl World {
         export(
             &self.at("/admin/export"),
             &sample::owner(),
-            &Export { by, census: &self.census, parts, is_bounded: true },
+            &Export { by, census: &self.census, parts, is_bounded: true, is_proven: true },
         )
     }
 
@@ -133,6 +133,7 @@ impl World {
         let view = Security {
             sessions: &sessions,
             recovery_left: 2,
+            is_proven: me.role == Role::Owner,
             admins: (me.role == Role::Owner).then_some(&admins),
             notice,
             email: self.typed,
@@ -146,12 +147,13 @@ impl World {
             at: minutes_ago(minutes),
             admin: "grace@example.com",
             action,
+            detail: String::new(),
             subject,
             place: "5f2c09ab",
         };
         let entries = [
             entry(3, "viewed_user", Some(Subject::User(UserId([0xad; 16])))),
-            entry(9, "exported", None),
+            AuditEntry { detail: "CSV, state confirmed".into(), ..entry(9, "exported", None) },
             entry(10, "refused", Some(Subject::Text("/admin/users/{id}/erase"))),
             entry(11, "refused_form", Some(Subject::Text("/admin/security/password"))),
             entry(12, "signed_in", None),
@@ -242,13 +244,15 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
         ("users-day", world.users(&day, &["about"], owner)),
         ("users-search", world.users(&search, &[], owner)),
         ("export-all", world.export(&By::All, &parts(1))),
-        ("export-large", world.export_at_once(&By::All)),
+        ("export-large", world.export_at_once(&By::All, true)),
+        ("export-unproven", world.export_at_once(&By::State(State::Confirmed), false)),
         ("export-parts", world.export(&By::State(State::Confirmed), &parts(14))),
         ("export-nobody", world.export(&search, &[])),
         ("audit", world.audit(Some("c"), Some("d"))),
         ("security-owner", world.security(None, &[], owner)),
         ("security-viewer", world.security(Some(SecurityNotice::SessionRevoked), &[], viewer)),
         ("security-link", world.security(Some(SecurityNotice::Link(link)), &[], owner)),
+        ("security-again", world.security(Some(SecurityNotice::Again), &[], owner)),
         ("security-last", world.security(Some(SecurityNotice::LastOwner), &[], owner)),
         ("security-mistake", world.security(None, &[Mistake::AddressTaken], owner)),
         ("security/password", world.change_password(None, &[])),
@@ -281,7 +285,14 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
     for refusal in [Refusal::Unreadable, Refusal::TooLarge, Refusal::WrongMethod] {
         pages.push(("refused", refused(&world.at("/admin/x"), Some(owner), refusal)));
     }
-    for notice in [UserNotice::Resent, UserNotice::ResendLater, UserNotice::NothingToSend, UserNotice::Unsubscribed] {
+    for notice in [
+        UserNotice::Resent,
+        UserNotice::ResendLater(sample::now()),
+        UserNotice::Waits,
+        UserNotice::Expired,
+        UserNotice::NothingToSend,
+        UserNotice::Unsubscribed,
+    ] {
         pages.extend(world.users.first().map(|user| ("users/notice", world.user(user, Some(notice), owner))));
     }
     let mut pages: Vec<(String, String)> =

@@ -167,6 +167,7 @@ export async function erases(admin) {
   await admin.fill({ confirm: MARY.email });
   await admin.press('Erase for good');
   await admin.at('Users');
+  await admin.says('The user is erased.', '[role=status]');
   assert.ok(!(await emails(admin)).includes(MARY.email));
   await admin.open(page, 404);
   await admin.look('not-found');

@@ -20,6 +20,8 @@ pub struct Users<'a> {
     pub users: &'a [User],
     /// Of all months.
     pub census: &'a Census,
+    /// Whether somebody has just been erased.
+    pub erased: bool,
     /// The cursor of the page with newer users, sent as `newer`; absent on the first.
     pub newer: Option<&'a str>,
     /// The cursor of the page with older ones, sent as `older`; absent on the last.
@@ -64,6 +66,7 @@ struct Page<'a> {
     everybody: String,
     /// Nobody ever signed up.
     nobody: bool,
+    erased: bool,
 }
 
 /// The users of a filter, at `admin/users`.
@@ -111,9 +114,10 @@ pub fn users(site: &Site<'_>, me: &Account<'_>, config: &ServiceConfig, view: &U
         rows: users.iter().map(row).collect(),
         newer: page("newer", view.newer),
         older: page("older", view.older),
-        export: me.is_owner().then(|| link("export", &[&filter])),
+        export: (me.is_owner() && !users.is_empty()).then(|| link("export", &[&filter])),
         everybody: link("users", &[&kept]),
         nobody: census.received() == 0 && users.is_empty() && by.is_all(),
+        erased: view.erased,
         kept,
         filter,
         frame,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::call::{Call, Named, Refusal};
 use super::door::account;
-use super::look::{one, show_user};
+use super::look::{ERASED, one, show_user};
 use super::{DeskState, page};
 use crate::admin::page::{Erase, Mistake, UserNotice};
 use crate::admin::{Action, Actor, Right, SignedIn, Whom};
@@ -112,7 +112,7 @@ pub(super) async fn erase(State(desk): State<DeskState>, Named(id): Named, reque
         let by = Actor::Admin(&signed_in, &call.visit);
         desk.admins.record(&by, Action::Erased, Some(Whom::User(user.id))).await?;
         forget(&call, user).await?;
-        Ok(call.see_other("users"))
+        Ok(call.see_other(&format!("users?{ERASED}=1")))
     };
     call.answer(outcome.await)
 }

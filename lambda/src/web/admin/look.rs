@@ -18,6 +18,9 @@ use crate::user::{User, UserId};
 /// The newest users on the dashboard.
 const NEWEST: u16 = 8;
 
+/// What the users' page is asked with behind an erasure.
+pub(super) const ERASED: &str = "erased";
+
 /// Users on a page, and entries of the audit log: with one more of each shard, the users themselves and the counters of
 /// ten years and more, fewer than a hundred items are read.
 pub(super) const PAGE: u16 = 20;
@@ -83,6 +86,7 @@ pub(super) async fn users(State(desk): State<DeskState>, request: Request) -> Re
             columns: &columns,
             users: &users,
             census: &census,
+            erased: call.asked(ERASED) == "1",
             newer: newer.as_deref(),
             older: older.as_deref(),
         };

@@ -94,7 +94,7 @@ async fn who_is_erased_leaves_nothing_but_a_line_in_the_log() {
     }
     assert!(ada(&house).is_some() && house.entries().await.len() == count);
     let answer = owner.browser.submit("erase", &[("confirm", "Ada@Example.com")]).await;
-    assert_eq!(answer.header("location"), "../../../admin/users");
+    assert_eq!(answer.header("location"), "../../../admin/users?erased=1");
     assert!(owner.browser.follow(answer).await.body.contains("Nobody has signed up yet"));
     assert!(house.store.users().is_empty());
     assert_eq!(house.service.census().await.received(), 0);

@@ -60,10 +60,21 @@ impl World {
     }
 
     pub(super) fn users(&self, by: &By, columns: &[&str], me: &Account<'_>) -> String {
+        self.users_page(by, columns, me, false)
+    }
+
+    pub(super) fn users_page(&self, by: &By, columns: &[&str], me: &Account<'_>, erased: bool) -> String {
         let columns = Columns::new(&self.config, columns.iter().copied());
         let cursor = (!self.users.is_empty()).then_some("2026-11-22T17:00:00.000Z#ad");
-        let view =
-            Users { by, columns: &columns, users: &self.users, census: &self.census, newer: cursor, older: cursor };
+        let view = Users {
+            by,
+            columns: &columns,
+            users: &self.users,
+            census: &self.census,
+            erased,
+            newer: cursor,
+            older: cursor,
+        };
         users(&self.at("/admin/users"), me, &self.config, &view)
     }
 
@@ -239,6 +250,7 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
         ("dashboard-month", world.dashboard(Range::Month)),
         ("dashboard-year", world.dashboard(Range::Year)),
         ("users-all", world.users(&By::All, &[], owner)),
+        ("users-erased", world.users_page(&By::All, &[], owner, true)),
         ("users-wide", world.users(&By::State(State::Confirmed), &wide, viewer)),
         ("users-country", world.users(&By::Country("FR".into()), &[], owner)),
         ("users-day", world.users(&day, &["about"], owner)),

@@ -68,6 +68,7 @@ fn every_input_has_a_label_and_every_description_exists() {
             assert!(ids.contains(&target), "a link leads to {target} in {name}");
         }
         assert_eq!(page.matches("<h1").count(), 1, "{name}");
+        assert!(!page.contains("&#60;"), "{name}: nobody typed markup here, so that it is ours");
         assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">"), "{name}");
     }
 }

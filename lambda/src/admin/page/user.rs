@@ -1,7 +1,5 @@
 //! The page of one user: everything that is kept of one address.
 
-use std::borrow::Cow;
-
 use askama::Template;
 use jiff::Timestamp;
 
@@ -44,20 +42,25 @@ pub enum UserNotice {
 }
 
 impl UserNotice {
-    fn message(self) -> Cow<'static, str> {
-        let message = match self {
-            Self::ResendLater(at) => {
-                return format!("The last mail is too recent. The next one is possible on {}.", When(at)).into();
-            }
+    /// What the message ends with.
+    fn next(self) -> Option<When> {
+        match self {
+            Self::ResendLater(at) => Some(When(at)),
+            _ => None,
+        }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
             Self::Resent => "The mail is on its way.",
+            Self::ResendLater(_) => "The last mail is too recent. The next one is possible after",
             Self::Waits => "A mail waits already, and goes out by itself.",
             Self::Expired => "The link has run out. A new sign-up brings another.",
             Self::NothingToSend => "There is nothing to confirm, so no mail was sent.",
             Self::Unsubscribed => "This user gets no more mail.",
             Self::NothingToEnd => "This user gets no mail already.",
             Self::Changed => "This user changed in the same moment. Look at the page and try again.",
-        };
-        message.into()
+        }
     }
 
     fn is_wrong(self) -> bool {

@@ -212,15 +212,18 @@ pub async fn replace(aws: &Aws, key_prefix: &str, versions: Versions) -> Outcome
     if versions.each().iter().all(|version| version.replaces.is_none()) {
         return Ok(());
     }
+    // One that another run has made meanwhile would not be known to whoever reads the next.
     let newest = found(aws, key_prefix, NEWEST).await?;
     for ((name, version), newest) in NAMES.into_iter().zip(versions.each()).zip(newest) {
+        let next = newest.map_or(0, |(number, _)| number) + 1;
+        if version.replaces.is_some() && next != version.number {
+            let failure = overtaken(&format!("{key_prefix}/{name}"), next, version.number);
+            return Err(failure.hint("no key was made; run the same again"));
+        }
+    }
+    for (name, version) in NAMES.into_iter().zip(versions.each()) {
         let Some(replaces) = version.replaces else { continue };
         let full = format!("{key_prefix}/{name}");
-        // One that another run has made meanwhile would not be known to whoever reads the next.
-        let newest = newest.map_or(0, |(number, _)| number);
-        if newest + 1 != version.number {
-            return Err(overtaken(&full, newest + 1, version.number).hint("nothing was changed; run the same again"));
-        }
         let former = async |cause| value_of(aws, &full, Some(replaces), cause, DEPLOY_AGAIN).await;
         let new = new_key()?;
         let value = match name {

@@ -127,11 +127,11 @@ fn run(letters: &[char]) -> usize {
 /// where they are a whole word, as in an address.
 fn is_made_of(text: &str, names: &[String], short: &[String]) -> bool {
     let left = names.iter().fold(text.to_owned(), |left, name| left.replace(name.as_str(), " "));
-    let words = left.split(|letter: char| !letter.is_alphabetic());
-    let letters: String = words.filter(|word| !short.iter().any(|name| name == word)).collect();
-    let is_named =
-        left != text || letters.len() < left.chars().filter(|it| it.is_alphabetic()).map(char::len_utf8).sum();
-    is_named && (letters.chars().count() < REST || is_listed(&letters))
+    let is_short = |word: &str| short.iter().any(|name| name == word || name == bare(word));
+    let words = left.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    let (named, others): (Vec<&str>, Vec<&str>) = words.partition(|word| is_short(word));
+    let letters: String = others.concat().chars().filter(|letter| letter.is_alphabetic()).collect();
+    (left != text || !named.is_empty()) && (letters.chars().count() < REST || is_listed(&letters))
 }
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ mod tests {
     const NAMES: [&str; 4] = ["registration", "The Garden Club", "ada.lovelace", "example.com"];
 
     /// Of an address whose words are short.
-    const SHORT: [&str; 2] = ["bo.li", "me.co.uk"];
+    const SHORT: [&str; 4] = ["bo.li", "me.co.uk", "jo9", "xy8.org"];
 
     #[test]
     fn the_list_is_sorted_and_long_enough() {
@@ -182,7 +182,7 @@ mod tests {
         ] {
             assert!(is_common(password, &NAMES), "{password}");
         }
-        for password in ["bo.li@me.co.uk", "Bo.Li@me.co.uk7", "bo-li-me-uk-2026"] {
+        for password in ["bo.li@me.co.uk", "Bo.Li@me.co.uk7", "bo-li-me-uk-2026", "jo9@xy8.org.uk", "jo9@xy8.org7!"] {
             assert!(is_common(password, &SHORT), "{password}");
         }
     }

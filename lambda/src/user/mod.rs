@@ -22,12 +22,12 @@ pub use confirm::{CODE_TRIES, ConfirmOutcome, Proof};
 pub use id::{AdminId, EventId, MailId, Nonce, UserId};
 pub(crate) use outbox::LIFETIME;
 pub use outbox::{Attempt, End, LEASE, LOOK_AFTER, Lease, Mail, MailEnd, STREAM_GRACE, Taken};
-pub use receive::{Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules, SECOND_PAUSE};
+pub use receive::{Again, Draws, NOTICE_PAUSE, RESEND_PAUSE, Receipt, Request, Rules, SECOND_PAUSE};
 pub(crate) use receive::{hour, until_next_day, until_next_hour};
 pub use undeliverable::{EndedBy, Undeliverable};
 
 use crate::census::Tally;
-use crate::clock::{after, millis, optional_millis};
+use crate::clock::{millis, optional_millis};
 use crate::counting::Ticket;
 use crate::event::{Told, Untold};
 use crate::keys::Name;
@@ -326,16 +326,6 @@ impl User {
             (State::Pending, 2) => SECOND_PAUSE,
             _ => NOTICE_PAUSE,
         }
-    }
-
-    /// Until when this address is left alone; `None` before the first mail.
-    pub fn rests_until(&self) -> Option<Timestamp> {
-        self.mailed_at.map(|at| after(at, self.pause()))
-    }
-
-    /// Whether there are answers that somebody could confirm.
-    pub fn awaits_confirmation(&self) -> bool {
-        self.state == State::Pending || self.waiting.is_some() || self.later.is_some()
     }
 
     /// The link that the next mail carries: of the newest answers.

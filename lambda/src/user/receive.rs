@@ -21,6 +21,20 @@ pub const SECOND_PAUSE: u32 = 3_600;
 /// The same for an address that was confirmed once, in seconds: at most one notice in 24 hours.
 pub const NOTICE_PAUSE: u32 = 86_400;
 
+/// When a link may be mailed once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    Now,
+    /// The last mail is too recent; from then on.
+    Later(Timestamp),
+    /// Not any more: the last mail is too recent until the link dies, which it does then.
+    Last(Timestamp),
+    /// The link died then.
+    Expired(Timestamp),
+    /// There is no link.
+    Nothing,
+}
+
 /// The operator's part in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -253,6 +267,18 @@ impl User {
         self.keep_until = None;
     }
 
+    /// When the newest link may be mailed once more: a mail does not extend it.
+    pub fn again(&self, now: Timestamp) -> Again {
+        let waiting = self.later.as_ref().or(self.waiting.as_ref()).map(|waiting| &waiting.link);
+        let Some(link) = waiting.or(self.link.as_ref()) else { return Again::Nothing };
+        match self.mailed_at.map(|at| after(at, self.pause())).filter(|next| *next > now) {
+            _ if link.expires_at <= now => Again::Expired(link.expires_at),
+            Some(next) if next >= link.expires_at => Again::Last(link.expires_at),
+            Some(next) => Again::Later(next),
+            None => Again::Now,
+        }
+    }
+
     /// Sends the newest link once more, on the person's own request. `false` when there is none, or when the
     /// last mail is too recent.
     pub fn resend(mut self, id: MailId, now: Timestamp) -> (Self, bool) {
@@ -261,10 +287,8 @@ impl User {
             State::Confirmed | State::Unsubscribed => MailKind::Update,
             State::Suppressed => return (self.changed(), false),
         };
-        let rested = self.rests_until().is_none_or(|next| next <= now);
-        let alive = self.newest_link().is_some_and(|link| link.expires_at > now);
         let last = self.mail.as_ref().filter(|mail| !mail.is_open()).map(|mail| mail.base_url.clone());
-        let (true, true, Some(base_url)) = (rested, alive, last) else { return (self.changed(), false) };
+        let (Again::Now, Some(base_url)) = (self.again(now), last) else { return (self.changed(), false) };
         self.open_mail(id, kind, base_url, now);
         (self.waking(), true)
     }

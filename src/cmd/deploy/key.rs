@@ -134,9 +134,10 @@ impl Run<'_> {
         if of_address && !is_halfway {
             self.rename_refusals(stacks, keys).await;
         }
-        let left: Vec<&str> = asked.iter().filter(|key| !is_replaced(key)).map(|key| key.name()).collect();
-        if keys.finished.contains(&true) && !left.is_empty() {
-            // Those that are finished would be replaced once more, and what was mailed by the key before them be worth nothing.
+        if keys.finished.contains(&true) && !asked.iter().all(is_replaced) {
+            // Those that are finished are not to be replaced once more: what was mailed by the key before would be worth nothing.
+            let is_left = |key: &&ReplaceableKey| !is_replaced(key) || (**key == ReplaceableKey::Address && is_halfway);
+            let left: Vec<&str> = asked.iter().filter(is_left).map(|key| key.name()).collect();
             let again = left.iter().map(|key| format!(" --replace-key {key}")).collect::<String>();
             return Err(Failure::new("not_replaced", format!("not replaced yet: `{}`", left.join("`, `")))
                 .cause("an earlier run, which replaces another key, was finished first")

@@ -13,7 +13,7 @@ use crate::bundle::Bundle;
 use crate::cli::{self, ReplaceableKey};
 use crate::engine::cost::SIGN_UPS;
 use crate::engine::identity::{Standing, sender};
-use crate::engine::key_versions::Replaced;
+use crate::engine::key_versions::{Replaced, Versions};
 use crate::engine::lock::Lock;
 use crate::engine::plan::{Action, Plan, TABLE};
 use crate::engine::progress::Progress;
@@ -132,16 +132,15 @@ impl Attempt<'_> {
             }
             if lock.is_none() {
                 let waited = self.hold(&stacks, lock).await?;
-                // Another run may have replaced a key since it was read which is to be, and be over already.
-                let keys = keys::versions(aws, &spec.key_prefix(), &stacks, replaces).await?;
-                if waited || keys != staged.keys {
+                // Another run may have replaced a key since they were read, and be over already.
+                if waited || (lock.is_some() && self.keys(replaces).await? != staged.keys) {
                     return Err(Failure::new("stack_busy", "another run has changed the service"));
                 }
             }
             if lock.as_ref().is_some_and(Lock::is_lost) {
                 return Err(Failure::new("overtaken", "another run has taken over meanwhile")
                     .cause("this one was not heard of for a minute, as of a machine that slept")
-                    .hint("nothing was changed; run the same again"));
+                    .hint(format!("this one stops here; `{}` tells what the other did", context.command("status"))));
             }
             if let Some(known) = staged.keys.ends() {
                 key::wait_until_known(context, aws, &stacks, known, progress).await?;
@@ -155,6 +154,12 @@ impl Attempt<'_> {
                 Err(refusal)
             }
         }
+    }
+
+    /// The keys to be read, by the stacks as they are now.
+    async fn keys(&self, replaces: Replaced) -> Outcome<Versions> {
+        let stacks = stack::read_all(self.aws, self.spec).await?;
+        keys::versions(self.aws, &self.spec.key_prefix(), &stacks, replaces).await
     }
 
     /// Takes the lease, where there is a table for it. Returns whether another run held it meanwhile.

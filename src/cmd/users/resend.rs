@@ -7,7 +7,7 @@ use serde_json::json;
 use signup_service::clock::{Entropy, System, rfc3339};
 use signup_service::event::Wanted;
 use signup_service::ledger::{Ledger, Reading};
-use signup_service::user::{EndedBy, Mail, MailId, State, User};
+use signup_service::user::{Again, EndedBy, Mail, MailId, State, User};
 
 use super::{Book, Context, Who, store_failure};
 use crate::error::{Exit, Failure, Outcome};
@@ -61,6 +61,8 @@ enum Why {
     Expired(Timestamp),
     /// The last mail is too recent; from then on another may be sent.
     TooSoon(Timestamp),
+    /// The last mail is too recent until the link stops working, which it does then.
+    Last(Timestamp),
     NoMail,
 }
 
@@ -87,6 +89,10 @@ impl Why {
             Self::TooSoon(at) => Failure::new("too_soon", "no mail is sent yet")
                 .cause("the last one is too recent: a mailbox shall not be flooded")
                 .hint(format!("the next one is possible at {}", readable(*at))),
+            Self::Last(end) => refused("the last one is too recent: a mailbox shall not be flooded").hint(format!(
+                "the link in it works until {}; a new sign-up by the person themselves brings a new one after it",
+                readable(*end)
+            )),
             Self::NoMail => refused("there was none before").hint("a new sign-up brings one"),
         }
     }
@@ -107,15 +113,14 @@ fn decide(found: Option<User>, mail: MailId, now: Timestamp) -> (Option<User>, A
 
 /// Why [`User::resend`] refuses, if it does.
 fn why_not(user: &User, now: Timestamp) -> Why {
-    let waiting = user.later.as_ref().or(user.waiting.as_ref());
-    let link = waiting.map(|waiting| &waiting.link).or(user.link.as_ref());
-    match (user.state, link, user.rests_until()) {
-        (State::Suppressed, ..) => Why::Suppressed(user.ended_by),
-        (State::Unsubscribed, None, _) => Why::Unsubscribed,
-        (State::Confirmed, None, _) => Why::Confirmed,
-        (_, Some(link), _) if link.expires_at <= now => Why::Expired(link.expires_at),
-        (_, _, Some(next)) if next > now => Why::TooSoon(next),
-        _ => Why::NoMail,
+    match (user.state, user.again(now)) {
+        (State::Suppressed, _) => Why::Suppressed(user.ended_by),
+        (State::Unsubscribed, Again::Nothing) => Why::Unsubscribed,
+        (State::Confirmed, Again::Nothing) => Why::Confirmed,
+        (_, Again::Expired(at)) => Why::Expired(at),
+        (_, Again::Last(end)) => Why::Last(end),
+        (_, Again::Later(next)) => Why::TooSoon(next),
+        (_, Again::Now | Again::Nothing) => Why::NoMail,
     }
 }
 
@@ -125,7 +130,8 @@ fn readable(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use signup_service::user::RESEND_PAUSE;
+    use signup_service::clock::after;
+    use signup_service::user::{RESEND_PAUSE, SECOND_PAUSE};
 
     use super::*;
     use crate::engine::sample::{self, at};
@@ -149,9 +155,14 @@ mod tests {
         let once = sample::mailed(sample::pending());
         let again = decide(Some(once), MailId([8; 16]), at(400)).0.expect("a change");
         let twice = sample::mailed_at(again, at(401));
-        let next = twice.rests_until().expect("mailed");
-        assert!(next > at(402 + RESEND_PAUSE));
+        let next = at(401 + SECOND_PAUSE);
         assert_eq!(answer(&twice, at(402 + RESEND_PAUSE)), Answer::No(Why::TooSoon(next)));
+        // A day after the third, the link is a day old.
+        let again = decide(Some(twice), MailId([8; 16]), next).0.expect("a change");
+        let thrice = sample::mailed_at(again, after(next, 1));
+        let end = thrice.link.as_ref().expect("while pending").expires_at;
+        assert_eq!(answer(&thrice, after(next, 2)), Answer::No(Why::Last(end)));
+        assert_eq!(answer(&thrice, end), Answer::No(Why::Expired(end)));
     }
 
     #[test]

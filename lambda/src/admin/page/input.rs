@@ -56,10 +56,10 @@ impl Kind {
     /// In units of UTF-16; the routes judge by their own limits.
     pub(super) fn longest(self) -> u16 {
         match self {
-            Self::Username | Self::Email | Self::Text => 508,
+            // A set-up link is pasted as a whole.
+            Self::Username | Self::Email | Self::Text | Self::Token => 508,
             Self::Password | Self::NewPassword => 1024,
             Self::Code => 64,
-            Self::Token => 128,
             Self::Digits => 7,
         }
     }

@@ -11,7 +11,7 @@ use super::timeline::{Event, about, events, progress};
 use super::value::{self, Answer};
 use crate::config::ServiceConfig;
 use crate::page::Site;
-use crate::user::{ConsentGiven, Mail, State, User, Waiting};
+use crate::user::{Again, ConsentGiven, Mail, State, User, Waiting};
 
 /// `GET admin/users/{id}`. The forms of an owner go to `resend` and `unsubscribe` below it and send `csrf`.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub enum UserNotice {
     Waits,
     /// The address was mailed, and is left alone until then.
     ResendLater(Timestamp),
+    /// The address is left alone until the link works no more, which is then.
+    LastMail(Timestamp),
     /// The link of the last mail works no more.
     Expired,
     /// There is nothing to confirm.
@@ -45,7 +47,7 @@ impl UserNotice {
     /// What the message ends with.
     fn next(self) -> Option<When> {
         match self {
-            Self::ResendLater(at) => Some(When(at)),
+            Self::ResendLater(at) | Self::LastMail(at) => Some(When(at)),
             _ => None,
         }
     }
@@ -54,6 +56,7 @@ impl UserNotice {
         match self {
             Self::Resent => "The mail is on its way.",
             Self::ResendLater(_) => "The last mail is too recent. The next one is possible after",
+            Self::LastMail(_) => "The last mail is too recent, and stays so until the link runs out. It works until",
             Self::Waits => "A mail waits already, and goes out by itself.",
             Self::Expired => "The link has run out. A new sign-up brings another.",
             Self::NothingToSend => "There is nothing to confirm, so no mail was sent.",
@@ -147,7 +150,7 @@ pub fn user(site: &Site<'_>, me: &Account<'_>, config: &ServiceConfig, view: &Us
         named: name.is_some(),
         is_forgotten: user.state == State::Suppressed && email.is_none(),
         title: name.or(email).unwrap_or_else(|| "Forgotten address".into()),
-        can_resend: user.awaits_confirmation(),
+        can_resend: user.again(*now) != Again::Nothing,
         can_unsubscribe: matches!(user.state, State::Pending | State::Confirmed),
         later: waiting,
         answers,

@@ -14,7 +14,7 @@ use crate::admin::{Action, Actor, Right, SignedIn, Whom};
 use crate::ledger::Reading;
 use crate::store::Saved;
 use crate::tombstone::tombstone;
-use crate::user::{Mail, MailId, State as Of, User, UserId};
+use crate::user::{Again, Mail, MailId, State as Of, User, UserId};
 use crate::web::visit::value;
 
 /// `POST /admin/users/{id}/resend`
@@ -23,12 +23,13 @@ pub(super) async fn resend(State(desk): State<DeskState>, Named(id): Named, requ
     let mail = MailId(desk.ledger.entropy.bytes());
     let decide = |user: User, now: Timestamp| {
         let (next, sent) = user.clone().resend(mail, now);
-        let notice = match (sent, user.rests_until().filter(|next| *next > now)) {
-            (true, _) => UserNotice::Resent,
-            _ if !user.awaits_confirmation() => UserNotice::NothingToSend,
+        let notice = match user.again(now) {
+            _ if sent => UserNotice::Resent,
             _ if user.mail.as_ref().is_some_and(Mail::is_open) => UserNotice::Waits,
-            (false, Some(next)) => UserNotice::ResendLater(next),
-            (false, None) => UserNotice::Expired,
+            Again::Later(next) => UserNotice::ResendLater(next),
+            Again::Last(end) => UserNotice::LastMail(end),
+            Again::Expired(_) => UserNotice::Expired,
+            Again::Now | Again::Nothing => UserNotice::NothingToSend,
         };
         (sent.then_some(next), notice)
     };

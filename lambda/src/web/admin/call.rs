@@ -202,7 +202,8 @@ impl<'a> Call<'a> {
     /// The same page, which the browser gives up when this session would have ended unused, also where no script runs.
     pub(super) fn leaving(&self, mut page: Response, session: &Session) -> Response {
         let left = session.left(self.desk.clock().now());
-        let refresh = format!("{left}; url={}admin/{}", self.site().root, self.with_next("sign-in", Some("left")));
+        let refresh =
+            format!("{left}; url={}admin/{}", self.site().root, self.with_next("sign-in", Some("left"), false));
         // A number and an address that is encoded: nothing that a header cannot hold.
         if let Ok(refresh) = HeaderValue::try_from(refresh) {
             page.headers_mut().insert(REFRESH, refresh);
@@ -235,8 +236,8 @@ impl<'a> Call<'a> {
         let me = self.me.get().map(|me| account(me, &csrf));
         let me = me.as_ref();
         match refusal {
-            Refusal::SignIn => self.see_other(&self.with_next("sign-in", self.session.as_ref().map(|_| "ended"))),
-            Refusal::Denied(Denied::ProveAgain) => self.see_other(&self.with_next("prove", None)),
+            Refusal::SignIn => self.see_other(&self.with_next("sign-in", self.session.as_ref().map(|_| "ended"), true)),
+            Refusal::Denied(Denied::ProveAgain) => self.see_other(&self.with_next("prove", None, true)),
             Refusal::Denied(Denied::Role) => self.forbid(Cause::Role, page::not_allowed(&site, me)),
             Refusal::NotFound => self.show(StatusCode::NOT_FOUND, page::not_found(&site, me)),
             Refusal::TooOld => self.forbid(Cause::Form, page::too_old(&site, me)),
@@ -271,8 +272,8 @@ impl<'a> Call<'a> {
         response
     }
 
-    /// A place, and that it leads back to the page asked for.
-    fn with_next(&self, place: &str, why: Option<&str>) -> String {
+    /// A place, and that it leads back to the page asked for; where a form goes whose request is `refused`, its page says so.
+    fn with_next(&self, place: &str, why: Option<&str>, refused: bool) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(why.map(|why| (why, "1")));
         let mut next = self.path.trim_start_matches("/admin/").to_owned();
@@ -281,7 +282,9 @@ impl<'a> Call<'a> {
             next = format!("{next}?{kept}");
         }
         if let Some(next) = next_place(&next).filter(|next| *next != "dashboard") {
-            query.append_pair("next", &next);
+            let is_form = next == "security" && self.path.starts_with("/admin/security/");
+            let again = if refused && is_form { format!("?{AGAIN}=1") } else { String::new() };
+            query.append_pair("next", &format!("{next}{again}"));
         }
         let query = query.finish();
         if query.is_empty() { place.to_owned() } else { format!("{place}?{query}") }
@@ -306,7 +309,7 @@ fn page_of<'a>(path: &'a str, query: &str) -> Option<Cow<'a, str>> {
         "search" => Some("users".into()),
         "export.csv" | "export.json" => Some(format!("export?{query}").into()),
         PASSWORD => None,
-        _ if path.starts_with("security/") => Some(format!("security?{AGAIN}=1").into()),
+        _ if path.starts_with("security/") => Some("security".into()),
         _ => ["/resend", "/unsubscribe"].iter().find_map(|end| path.strip_suffix(end)).map(Cow::Borrowed),
     }
 }
@@ -341,7 +344,7 @@ mod tests {
             ("search", "users"),
             ("users/0123/resend", "users/0123"),
             ("users/0123/unsubscribe", "users/0123"),
-            ("security/admins/add", "security?again=1"),
+            ("security/admins/add", "security"),
             ("security/password", "security/password"),
             ("export.csv?by=state&value=pending", "export?by=state&value=pending"),
         ] {

@@ -140,6 +140,10 @@ async fn own_sessions_and_the_password_take_a_proof_within_five_minutes() {
     let answer = here.submit("prove", &[("password", PASSWORD), ("code", &code)]).await;
     assert!(here.follow(answer).await.body.contains("<h1>Change your password</h1>"));
     assert_eq!(house.sessions(OWNER).await.len(), 2, "nothing was ended unproven");
+    // What was done is not to be done once more by whoever leaves the page that tells of it.
+    here.get("/admin/security").await;
+    let codes = here.submit("recovery-codes", &[]).await;
+    assert!(codes.body.contains("Keep these codes") && codes.header("refresh").ends_with("next=security"), "{codes:?}");
 }
 
 #[tokio::test]

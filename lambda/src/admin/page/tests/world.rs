@@ -300,6 +300,7 @@ pub(super) fn pages(world: &World) -> Vec<(String, String)> {
     for notice in [
         UserNotice::Resent,
         UserNotice::ResendLater(sample::now()),
+        UserNotice::LastMail(sample::now()),
         UserNotice::Waits,
         UserNotice::Expired,
         UserNotice::NothingToSend,
